@@ -1,0 +1,39 @@
+-- The durable queue of recomputation. A step that changes a table writes here, in the same transaction, which keys
+-- depend on the change; the step that recomputes them deletes them, again in the same transaction. A killed or
+-- repeated step therefore finds exactly the work that is left. Locking pending_key serialises all writers.
+
+-- Grain: an entity and one of its keys; may hold the same key twice.
+-- Entities: customer, product (dimensions to rebuild); sales_order, web_event (facts to rebuild);
+-- agg_customer, agg_product, agg_order (aggregates to rebuild).
+create table if not exists history.pending_key (
+    entity varchar(32) not null,
+    key_value varchar(64) not null
+)
+distkey (key_value)
+sortkey (entity);
+
+-- Grain: a product and a range of days whose stock snapshot or trailing sales changed.
+create table if not exists history.pending_inventory (
+    product_id varchar(64) not null,
+    first_date date not null,
+    last_date date not null
+)
+distkey (product_id)
+sortkey (first_date);
+
+-- Grain: the coordinates of a sales line that appeared, changed or vanished since the last publish.
+create table if not exists history.pending_line (
+    order_date date not null,
+    customer_id varchar(64),
+    product_id varchar(64),
+    geography_key bigint not null
+)
+diststyle even
+sortkey (order_date);
+
+-- Grain: a day whose web events changed since the last publish.
+create table if not exists history.pending_event_day (
+    event_date date not null
+)
+diststyle even
+sortkey (event_date);

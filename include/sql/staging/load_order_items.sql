@@ -1,0 +1,34 @@
+-- generated from include/sources; run make generate
+-- Loads what the run's manifest names into staging.stg_order_items; one transaction.
+-- Repeating it replaces the run's own rows; rows of runs that were published are no longer needed.
+-- The lock comes first: two runs at once wait for each other instead of failing on a conflict.
+
+lock staging.stg_order_items;
+
+delete from staging.stg_order_items
+where
+    run_id = '{{ load.run_key }}'
+    or run_id in (
+        select load_runs.run_id
+        from quality.load_runs
+        where load_runs.published_at is not null
+    );
+
+copy staging.stg_order_items (
+    delivery_date,
+    order_item_id,
+    order_id,
+    product_id,
+    quantity,
+    unit_price,
+    line_total,
+    version_at,
+    row_hash,
+    source_file,
+    source_line,
+    run_id
+)
+from 's3://{{ load.processed_bucket }}/runs/{{ load.run_key }}/copy/order_items.manifest'
+iam_role {{ load.copy_iam_role }}
+format as parquet
+manifest;

@@ -1,0 +1,39 @@
+-- generated from include/sources; run make generate
+-- Loads what the run's manifest names into staging.stg_products; one transaction.
+-- Repeating it replaces the run's own rows; rows of runs that were published are no longer needed.
+-- The lock comes first: two runs at once wait for each other instead of failing on a conflict.
+
+lock staging.stg_products;
+
+delete from staging.stg_products
+where
+    run_id = '{{ load.run_key }}'
+    or run_id in (
+        select load_runs.run_id
+        from quality.load_runs
+        where load_runs.published_at is not null
+    );
+
+copy staging.stg_products (
+    delivery_date,
+    product_id,
+    product_name,
+    category_name,
+    subcategory_name,
+    brand,
+    sku,
+    price,
+    cost,
+    stock_quantity,
+    is_active,
+    updated_at,
+    version_at,
+    row_hash,
+    source_file,
+    source_line,
+    run_id
+)
+from 's3://{{ load.processed_bucket }}/runs/{{ load.run_key }}/copy/products.manifest'
+iam_role {{ load.copy_iam_role }}
+format as parquet
+manifest;

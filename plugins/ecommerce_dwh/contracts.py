@@ -1,0 +1,766 @@
+"""The source contracts: one ODCS file per source, read once and checked deeply.
+
+A contract (``include/sources/<name>.yaml``, Open Data Contract Standard v3) is the only place that names a
+source's columns, types, keys, PII, delivery, formats and quality rules. Staging and history tables, COPY column
+lists, Spark schemas and casts, quality rules and the data dictionary all come from here. Pure Python without
+Airflow; PyYAML is needed only by `load_contracts`, so that Glue can read the JSON form without a YAML parser.
+
+Everything that can be wrong in a contract is refused on load, with file and line, because a contract error found
+by a Spark job at 02:20 is the wrong time to learn about it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+ENGINE = "ecommerce-dwh"
+LOAD_KINDS = ("snapshot", "changes", "append")
+HISTORIES = ("scd2", "latest")
+DELIVERIES = ("required", "optional")
+SEVERITIES = ("error", "warning")
+
+# ODCS knows seven dimensions; reports speak in the words of the quality page.
+_DIMENSIONS = {
+    "accuracy": "validity",
+    "completeness": "completeness",
+    "conformity": "validity",
+    "consistency": "consistency",
+    "coverage": "volume",
+    "timeliness": "freshness",
+    "uniqueness": "uniqueness",
+}
+
+# Rule kinds: (arguments that must be there, arguments that may be there).
+RULE_KINDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "not_null": (frozenset({"column"}), frozenset()),
+    "unique": (frozenset({"columns"}), frozenset()),
+    "accepted_values": (frozenset({"column", "values"}), frozenset()),
+    "range": (frozenset({"column"}), frozenset({"minimum", "maximum"})),
+    "pattern": (frozenset({"column", "pattern"}), frozenset()),
+    "max_length": (frozenset({"column", "length"}), frozenset()),
+    "expression": (frozenset({"expression"}), frozenset({"columns"})),
+    "row_count": (frozenset({"minimum"}), frozenset()),
+    "quarantine_ratio": (frozenset(), frozenset({"minimum_rows"})),
+    "referential": (frozenset({"column", "to_source", "to_column"}), frozenset()),
+}
+
+_TYPE = re.compile(r"(varchar)\((\d+)\)|(decimal)\((\d+),\s*(\d+)\)|(integer|bigint|date|timestamp|boolean)")
+_LOGICAL = {
+    "varchar": "string",
+    "decimal": "number",
+    "integer": "integer",
+    "bigint": "integer",
+    "date": "date",
+    "timestamp": "timestamp",
+    "boolean": "boolean",
+}
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_SERVICE_COLUMNS = ("delivery_date", "version_at", "row_hash", "source_file", "source_line", "run_id")
+_DATE_TOKENS = re.compile(r"'[^']*'|y+|M+|d+|H+|h+|m+|s+|S+|a|X+|[^A-Za-z']")
+_DATE_LETTERS = {
+    "yyyy",
+    "M",
+    "MM",
+    "MMM",
+    "d",
+    "dd",
+    "H",
+    "HH",
+    "h",
+    "hh",
+    "m",
+    "mm",
+    "s",
+    "ss",
+    "a",
+    "X",
+    "XXX",
+}
+
+
+class ContractError(ValueError):
+    """A contract that cannot be used; the message names file, line, and what to mend."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a source.
+
+    Attributes:
+        name: lower-case column name; file headers match it ignoring case and surrounding blanks.
+        type: Redshift type, ``varchar(n)`` (n counts bytes), ``integer``, ``bigint``, ``decimal(p,s)``,
+            ``date``, ``timestamp`` or ``boolean``.
+        required: a null value sends the row to quarantine, and a file without the column fails the day.
+        pii: personal data; masked in samples and logs, granted to ``dwh_pii_reader`` only.
+        description: for the data dictionary.
+        formats: date patterns accepted beside ISO 8601, as ``M/d/yyyy``; nothing is guessed.
+        minimum: smallest value allowed; a smaller one sends the row to quarantine.
+        lower: text is folded to lower case.
+        synonyms: pairs (spelling, replacement), applied after trimming and folding.
+        derivation: for derived columns, how the value comes about: ``raw:<column>`` or ``session_derived``.
+    """
+
+    name: str
+    type: str
+    required: bool = False
+    pii: bool = False
+    description: str = ""
+    formats: tuple[str, ...] = ()
+    minimum: str | None = None
+    lower: bool = False
+    synonyms: tuple[tuple[str, str], ...] = ()
+    derivation: str = ""
+
+    @property
+    def base_type(self) -> str:
+        """Type without length: ``varchar``, ``decimal``, ``integer`` …"""
+        return self.type.split("(")[0]
+
+    @property
+    def length(self) -> int | None:
+        """Byte length of a ``varchar``, else None."""
+        return int(self.type[8:-1]) if self.base_type == "varchar" else None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One quality rule.
+
+    Attributes:
+        name: unique within the source.
+        dimension: completeness, uniqueness, validity, consistency, referential integrity, freshness, volume.
+        severity: ``error`` closes the gate, ``warning`` is shown.
+        kind: one of `RULE_KINDS`.
+        columns: the columns that the rule looks at.
+        arguments: the kind's other arguments.
+        threshold: greatest share of failing rows (0…1) with which the rule still passes.
+        description: one sentence for the report's reader.
+    """
+
+    name: str
+    dimension: str
+    severity: str
+    kind: str
+    columns: tuple[str, ...] = ()
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    threshold: float = 0.0
+    description: str = ""
+
+    @property
+    def column(self) -> str:
+        """The rule's only column; empty for rules on several or none."""
+        return self.columns[0] if len(self.columns) == 1 else ""
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """How events without a session id are grouped: a new session after a gap, per customer or client."""
+
+    session_column: str
+    customer_column: str
+    time_column: str
+    client_columns: tuple[str, ...]
+    gap_minutes: int
+
+
+@dataclass(frozen=True)
+class SourceContract:
+    """What a source promises.
+
+    Attributes:
+        name: source, folder in the raw bucket and stem of its tables.
+        version: version of the contract.
+        description: what a row is.
+        key: name of the natural key column.
+        columns: the contract's columns in order.
+        derived_columns: columns that processing adds behind them.
+        load_kind: ``snapshot`` (full or changes), ``changes`` or ``append``.
+        history: ``scd2`` keeps every version, ``latest`` the newest.
+        delivery: ``required`` sources must bring a file or declare an empty day.
+        rules: quality rules.
+        version_column: column that orders versions of a key; empty: the delivery date does.
+        amount: column whose sum the ledger accounts for, with the two factors that replace it where it is empty.
+        distribution_column: column by which Redshift spreads the history table.
+        sessions: sessionisation, for event sources.
+        owner: owning team.
+        freshness_hours: hours after the end of a day by which its data is due.
+    """
+
+    name: str
+    version: str
+    description: str
+    key: str
+    columns: tuple[Column, ...]
+    derived_columns: tuple[Column, ...] = ()
+    load_kind: str = "changes"
+    history: str = "latest"
+    delivery: str = "optional"
+    rules: tuple[Rule, ...] = ()
+    version_column: str = ""
+    amount: tuple[str, ...] = ()
+    distribution_column: str = ""
+    sessions: Sessions | None = None
+    owner: str = ""
+    freshness_hours: int = 24
+
+    @property
+    def accepted_columns(self) -> tuple[Column, ...]:
+        """All columns of an accepted row, in the order of Parquet files, staging and history tables."""
+        return (
+            Column(
+                "delivery_date", "date", True, description="Day of the raw folder (dt) that brought the row"
+            ),
+            *self.columns,
+            *self.derived_columns,
+            Column(
+                "version_at", "timestamp", True, description="Version: updated_at, else delivery_date 00:00"
+            ),
+            Column(
+                "row_hash", "varchar(32)", True, description="md5 over the content without key and updated_at"
+            ),
+            Column("source_file", "varchar(1024)", True, description="Key of the file within the raw bucket"),
+            Column(
+                "source_line", "bigint", True, description="1-based line in the file; row number for Parquet"
+            ),
+            Column("run_id", "varchar(250)", True, description="Run that processed the row"),
+        )
+
+    @property
+    def required_columns(self) -> tuple[str, ...]:
+        """Names of the columns that every file must have."""
+        return tuple(column.name for column in self.columns if column.required)
+
+    def column(self, name: str) -> Column:
+        """The column of that name.
+
+        Raises:
+            KeyError: the contract has no such column.
+        """
+        for column in (*self.columns, *self.derived_columns):
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name} has no column {name}")
+
+
+# --- loading ---------------------------------------------------------------------------------------------------
+
+
+class _Document:
+    """A YAML document as plain values, with the line of every node for error messages."""
+
+    def __init__(self, path: Path) -> None:
+        import yaml  # only here: Glue reads the JSON form and has no need of a YAML parser
+
+        self.path = path
+        self.lines: dict[tuple[str | int, ...], int] = {}
+        try:
+            node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = mark.line + 1 if mark else 1
+            raise ContractError(
+                f"{path.name}:{line}: not valid YAML: {getattr(error, 'problem', error)}"
+            ) from None
+        except UnicodeDecodeError:
+            raise ContractError(f"{path.name}:1: not UTF-8 text") from None
+        self._constructor = yaml.SafeLoader("")
+        self.root = self._value(node, ()) if node is not None else None
+
+    def _value(self, node: Any, path: tuple[str | int, ...]) -> Any:
+        self.lines[path] = node.start_mark.line + 1
+        if node.id == "mapping":
+            result: dict[str, Any] = {}
+            for key_node, value_node in node.value:
+                key = str(key_node.value)
+                if key in result:
+                    raise ContractError(
+                        f"{self.path.name}:{key_node.start_mark.line + 1}: '{key}' is given twice"
+                    )
+                result[key] = self._value(value_node, (*path, key))
+                self.lines[(*path, key)] = key_node.start_mark.line + 1
+            return result
+        if node.id == "sequence":
+            return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self._constructor.construct_object(node)
+
+    def error(self, path: tuple[str | int, ...], message: str) -> ContractError:
+        while path and path not in self.lines:
+            path = path[:-1]
+        return ContractError(f"{self.path.name}:{self.lines.get(path, 1)}: {message}")
+
+
+def _custom(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        item["property"]: item.get("value") for item in node.get("customProperties") or [] if "property" in item
+    }
+
+
+class _Reader:
+    """Turns one document into a `SourceContract`, refusing whatever cannot work."""
+
+    def __init__(self, document: _Document) -> None:
+        self.document = document
+
+    def fail(self, path: Iterable[str | int], message: str) -> ContractError:
+        return self.document.error(tuple(path), message)
+
+    def read(self) -> SourceContract:
+        root = self.document.root
+        if not isinstance(root, dict):
+            raise self.fail((), "expected a mapping at the top of an ODCS data contract")
+        if root.get("kind") != "DataContract" or not str(root.get("apiVersion", "")).startswith("v3."):
+            raise self.fail(("apiVersion",), "expected 'kind: DataContract' and 'apiVersion: v3.x'")
+        name = str(root.get("name", ""))
+        if not _IDENTIFIER.fullmatch(name):
+            raise self.fail(("name",), f"name {name!r} must be a lower-case identifier")
+        if name != self.document.path.stem:
+            raise self.fail(
+                ("name",), f"name '{name}' differs from the file's name '{self.document.path.stem}'"
+            )
+        schema = root.get("schema")
+        if not isinstance(schema, list) or len(schema) != 1:
+            raise self.fail(("schema",), "a contract describes exactly one table in 'schema'")
+        table, base = schema[0], ("schema", 0)
+        columns = tuple(
+            self.column(item, (*base, "properties", index))
+            for index, item in enumerate(table.get("properties") or [])
+        )
+        if not columns:
+            raise self.fail((*base, "properties"), "the table has no properties (columns)")
+        custom = _custom(root)
+        unknown = set(custom) - {
+            "loadKind", "history", "delivery", "versionColumn", "amount", "distributionColumn", "sessions",
+            "derivedColumns",
+        }  # fmt: skip
+        if unknown:
+            raise self.fail(("customProperties",), f"unknown customProperties: {', '.join(sorted(unknown))}")
+        derived = tuple(
+            self.derived(item, columns, ("customProperties",)) for item in custom.get("derivedColumns") or []
+        )
+        self.check_names(columns, derived, base)
+        key = self.key(table, columns, base)
+        names = {column.name for column in (*columns, *derived)}
+        contract = SourceContract(
+            name=name,
+            version=str(root.get("version", "")),
+            description=str((root.get("description") or {}).get("purpose", "")).strip(),
+            key=key,
+            columns=columns,
+            derived_columns=derived,
+            load_kind=self.choice(custom, "loadKind", LOAD_KINDS),
+            history=self.choice(custom, "history", HISTORIES),
+            delivery=self.choice(custom, "delivery", DELIVERIES),
+            rules=self.rules(table, {c.name: c for c in (*columns, *derived)}, base),
+            version_column=self.named(custom, "versionColumn", names, ""),
+            amount=self.amount(custom, {c.name: c for c in columns}),
+            distribution_column=self.named(custom, "distributionColumn", names, key),
+            sessions=self.sessions(custom, names),
+            owner=self.owner(root),
+            freshness_hours=self.freshness(root),
+        )
+        if contract.version_column and contract.column(contract.version_column).base_type != "timestamp":
+            raise self.fail(
+                ("customProperties",), f"versionColumn '{contract.version_column}' is not a timestamp"
+            )
+        if not contract.version:
+            raise self.fail((), "the contract has no version")
+        return contract
+
+    def choice(self, custom: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:
+        value = custom.get(name)
+        if value not in choices:
+            raise self.fail(("customProperties",), f"{name} is {value!r}; use one of {', '.join(choices)}")
+        return str(value)
+
+    def named(self, custom: Mapping[str, Any], name: str, names: set[str], default: str) -> str:
+        value = str(custom.get(name) or default)
+        if value and value not in names:
+            raise self.fail(
+                ("customProperties",), f"{name} names column '{value}', which the contract does not have"
+            )
+        return value
+
+    def type(self, item: Mapping[str, Any], path: tuple[str | int, ...]) -> str:
+        text = str(item.get("physicalType", "")).replace(" ", "").lower()
+        match = _TYPE.fullmatch(text)
+        if not match:
+            raise self.fail(
+                (*path, "physicalType"),
+                f"column '{item.get('name')}': unknown physicalType {item.get('physicalType')!r}; use varchar(n), "
+                "integer, bigint, decimal(p,s), date, timestamp or boolean",
+            )
+        if match[1] and not 1 <= int(match[2]) <= 65535:
+            raise self.fail(
+                (*path, "physicalType"), f"column '{item.get('name')}': varchar length is 1…65535 bytes"
+            )
+        if match[3] and not (1 <= int(match[4]) <= 38 and 0 <= int(match[5]) <= int(match[4])):
+            raise self.fail((*path, "physicalType"), f"column '{item.get('name')}': impossible {text}")
+        return text
+
+    def column(self, item: Any, path: tuple[str | int, ...]) -> Column:
+        if not isinstance(item, dict) or not item.get("name"):
+            raise self.fail(path, "a column needs a name")
+        name, kind = str(item["name"]), self.type(item, path)
+        base = kind.split("(")[0]
+        if item.get("logicalType") != _LOGICAL[base]:
+            raise self.fail(
+                (*path, "logicalType"),
+                f"column '{name}': logicalType {item.get('logicalType')!r} does not fit {kind}; "
+                f"use {_LOGICAL[base]}",
+            )
+        custom = _custom(item)
+        unknown = set(custom) - {"dateFormats", "lowerCase", "synonyms"}
+        if unknown:
+            raise self.fail(
+                (*path, "customProperties"), f"column '{name}': unknown customProperties {sorted(unknown)}"
+            )
+        formats = tuple(str(value) for value in custom.get("dateFormats") or [])
+        if formats and base not in ("date", "timestamp"):
+            raise self.fail((*path, "customProperties"), f"column '{name}': dateFormats on a {kind}")
+        self.check_formats(name, formats, (*path, "customProperties"))
+        lower, synonyms = bool(custom.get("lowerCase", False)), custom.get("synonyms") or {}
+        if (lower or synonyms) and base != "varchar":
+            raise self.fail(
+                (*path, "customProperties"), f"column '{name}': lowerCase and synonyms are for text"
+            )
+        minimum = (item.get("logicalTypeOptions") or {}).get("minimum")
+        if minimum is not None and base not in ("decimal", "integer", "bigint"):
+            raise self.fail((*path, "logicalTypeOptions"), f"column '{name}': minimum is for numbers")
+        return Column(
+            name=name,
+            type=kind,
+            required=bool(item.get("required", False) or item.get("primaryKey", False)),
+            pii="pii" in (item.get("tags") or []),
+            description=str(item.get("description", "")).strip(),
+            formats=formats,
+            minimum=None if minimum is None else str(minimum),
+            lower=lower,
+            synonyms=tuple((str(key), str(value)) for key, value in synonyms.items()),
+        )
+
+    def check_formats(self, name: str, formats: tuple[str, ...], path: tuple[str | int, ...]) -> None:
+        shapes: dict[str, str] = {}
+        for text in formats:
+            tokens = _DATE_TOKENS.findall(text)
+            letters = [token for token in tokens if token[0].isalpha()]
+            good = "".join(tokens) == text and all(
+                token in _DATE_LETTERS or set(token) == {"S"} for token in letters
+            )
+            if not good or not {"y", "M", "d"} <= {token[0] for token in letters}:
+                raise self.fail(
+                    path,
+                    f"column '{name}': date format '{text}' cannot be used; write it like M/d/yyyy or dd.MM.yyyy HH:mm",
+                )
+            # Month and day of the same shape in two orders would read one text as two dates: a guess.
+            shape = re.sub(r"[Md]+", "#", text)
+            order = re.sub(r"[^Md]", "", re.sub(r"(M|d)+?(?=\1)", "", text))
+            if shapes.setdefault(shape, order) != order:
+                raise self.fail(
+                    path, f"column '{name}': date formats contradict each other about day and month"
+                )
+
+    def derived(self, item: Any, columns: tuple[Column, ...], path: tuple[str | int, ...]) -> Column:
+        if not isinstance(item, dict) or not item.get("name"):
+            raise self.fail(path, "a derived column needs a name")
+        derivation = str(item.get("derivation", ""))
+        known = {f"raw:{column.name}" for column in columns if column.base_type == "varchar"} | {
+            "session_derived"
+        }
+        if derivation not in known:
+            raise self.fail(
+                path,
+                f"derived column '{item['name']}': derivation {derivation!r} is not raw:<text column> or session_derived",
+            )
+        return Column(
+            name=str(item["name"]),
+            type=self.type(item, path),
+            description=str(item.get("description", "")).strip(),
+            derivation=derivation,
+        )
+
+    def check_names(
+        self, columns: tuple[Column, ...], derived: tuple[Column, ...], base: tuple[str | int, ...]
+    ) -> None:
+        seen: set[str] = set(_SERVICE_COLUMNS)
+        for index, column in enumerate((*columns, *derived)):
+            path = (*base, "properties", index, "name")
+            if not _IDENTIFIER.fullmatch(column.name):
+                raise self.fail(path, f"column name {column.name!r} must be a lower-case identifier")
+            if column.name in seen:
+                why = "is reserved" if column.name in _SERVICE_COLUMNS else "is given twice"
+                raise self.fail(path, f"column '{column.name}' {why}")
+            seen.add(column.name)
+
+    def key(self, table: Mapping[str, Any], columns: tuple[Column, ...], base: tuple[str | int, ...]) -> str:
+        keys = [str(item["name"]) for item in table["properties"] if item.get("primaryKey")]
+        if len(keys) != 1:
+            raise self.fail((*base, "properties"), f"exactly one column must be primaryKey, found {len(keys)}")
+        column = next(column for column in columns if column.name == keys[0])
+        if column.base_type != "varchar":
+            raise self.fail(
+                (*base, "properties"), f"key '{column.name}' must be text (natural keys stay as delivered)"
+            )
+        return column.name
+
+    def amount(self, custom: Mapping[str, Any], columns: Mapping[str, Column]) -> tuple[str, ...]:
+        value = custom.get("amount")
+        if not value:
+            return ()
+        names = (str(value.get("column", "")), *(str(name) for name in value.get("orProductOf") or []))
+        if len(names) not in (1, 3):
+            raise self.fail(
+                ("customProperties",), "amount needs 'column' and, optionally, two names in 'orProductOf'"
+            )
+        for name in names:
+            if name not in columns or columns[name].base_type not in ("decimal", "integer", "bigint"):
+                raise self.fail(("customProperties",), f"amount names '{name}', which is not a numeric column")
+        return names
+
+    def sessions(self, custom: Mapping[str, Any], names: set[str]) -> Sessions | None:
+        value = custom.get("sessions")
+        if not value:
+            return None
+        try:
+            result = Sessions(
+                session_column=str(value["sessionColumn"]),
+                customer_column=str(value["customerColumn"]),
+                time_column=str(value["timeColumn"]),
+                client_columns=tuple(str(name) for name in value["clientColumns"]),
+                gap_minutes=int(value["gapMinutes"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise self.fail(("customProperties",), f"sessions is incomplete: {error}") from None
+        for name in (result.session_column, result.customer_column, result.time_column, *result.client_columns):
+            if name not in names:
+                raise self.fail(("customProperties",), f"sessions names column '{name}', which does not exist")
+        if result.gap_minutes < 1:
+            raise self.fail(("customProperties",), "sessions: gapMinutes must be 1 or more")
+        return result
+
+    def owner(self, root: Mapping[str, Any]) -> str:
+        team = root.get("team")
+        if isinstance(team, dict):
+            return str(team.get("name", ""))
+        return str(team[0].get("username", "")) if team else ""
+
+    def freshness(self, root: Mapping[str, Any]) -> int:
+        for index, item in enumerate(root.get("slaProperties") or []):
+            if item.get("property") == "latency":
+                unit = {"h": 1, "hours": 1, "d": 24, "days": 24}.get(str(item.get("unit", "h")))
+                if unit is None or not isinstance(item.get("value"), int) or item["value"] < 1:
+                    raise self.fail(("slaProperties", index), "latency needs a whole value and unit h or d")
+                return int(item["value"]) * unit
+        return 24
+
+    def rules(
+        self, table: Mapping[str, Any], columns: Mapping[str, Column], base: tuple[str | int, ...]
+    ) -> tuple[Rule, ...]:
+        rules: list[Rule] = []
+        for index, item in enumerate(table.get("quality") or []):
+            rules.append(self.rule(item, columns, (*base, "quality", index)))
+        for position, column in enumerate(table.get("properties") or []):
+            for index, item in enumerate(column.get("quality") or []):
+                path = (*base, "properties", position, "quality", index)
+                rules.append(self.rule(item, columns, path, str(column["name"])))
+        seen: set[str] = set()
+        for rule in rules:
+            if rule.name in seen:
+                raise self.fail((*base, "quality"), f"two rules are named '{rule.name}'")
+            seen.add(rule.name)
+        return tuple(rules)
+
+    def rule(
+        self, item: Any, columns: Mapping[str, Column], path: tuple[str | int, ...], own_column: str = ""
+    ) -> Rule:
+        name = str(item.get("name", "")) if isinstance(item, dict) else ""
+        if not _IDENTIFIER.fullmatch(name):
+            raise self.fail(path, f"rule name {name!r} must be a lower-case identifier")
+        if item.get("type") != "custom" or item.get("engine") != ENGINE:
+            raise self.fail(path, f"rule '{name}': expected 'type: custom' and 'engine: {ENGINE}'")
+        how = dict(item.get("implementation") or {})
+        kind = how.pop("kind", None)
+        if kind not in RULE_KINDS:
+            raise self.fail(
+                (*path, "implementation"), f"rule '{name}': kind {kind!r} is not one of {', '.join(RULE_KINDS)}"
+            )
+        threshold = how.pop("threshold", 0.0)
+        if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
+            raise self.fail(
+                (*path, "implementation"),
+                f"rule '{name}': threshold {threshold!r} is impossible; it is the share of failing rows, 0 to 1",
+            )
+        must, may = RULE_KINDS[kind]
+        if own_column and "column" in must:
+            how.setdefault("column", own_column)
+        missing, unknown = must - set(how), set(how) - must - may
+        if missing or unknown:
+            what = (
+                f"lacks {', '.join(sorted(missing))}"
+                if missing
+                else f"has unknown {', '.join(sorted(unknown))}"
+            )
+            raise self.fail((*path, "implementation"), f"rule '{name}' ({kind}) {what}")
+        used = tuple(how.pop("columns", None) or ())
+        if "column" in how:
+            used = (str(how.pop("column")),)
+        for column in used:
+            if column not in columns and column not in _SERVICE_COLUMNS:
+                raise self.fail(
+                    (*path, "implementation"),
+                    f"rule '{name}' names column '{column}', which the contract does not have",
+                )
+        self.check_arguments(name, kind, how, columns, used, (*path, "implementation"))
+        severity = item.get("severity")
+        if severity not in SEVERITIES:
+            raise self.fail(path, f"rule '{name}': severity {severity!r} is not error or warning")
+        dimension = item.get("dimension")
+        if dimension not in _DIMENSIONS:
+            raise self.fail(
+                path, f"rule '{name}': dimension {dimension!r} is not one of {', '.join(_DIMENSIONS)}"
+            )
+        return Rule(
+            name=name,
+            dimension="referential integrity" if kind == "referential" else _DIMENSIONS[dimension],
+            severity=str(severity),
+            kind=kind,
+            columns=used,
+            arguments=how,
+            threshold=float(threshold),
+            description=str(item.get("description", "")).strip(),
+        )
+
+    def check_arguments(
+        self,
+        name: str,
+        kind: str,
+        how: Mapping[str, Any],
+        columns: Mapping[str, Column],
+        used: tuple[str, ...],
+        path: tuple[str | int, ...],
+    ) -> None:
+        def number(argument: str) -> float | None:
+            value = how.get(argument)
+            if value is None:
+                return None
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise self.fail(path, f"rule '{name}': {argument} {value!r} is not a number")
+            return float(value)
+
+        if kind == "range":
+            low, high = number("minimum"), number("maximum")
+            if low is None and high is None:
+                raise self.fail(path, f"rule '{name}' (range) lacks minimum and maximum")
+            if low is not None and high is not None and low > high:
+                raise self.fail(path, f"rule '{name}': minimum {low:g} is above maximum {high:g}")
+            if used[0] not in columns or columns[used[0]].base_type not in ("decimal", "integer", "bigint"):
+                raise self.fail(path, f"rule '{name}': range needs a number, '{used[0]}' is none")
+        elif kind in ("row_count", "quarantine_ratio"):
+            argument = "minimum" if kind == "row_count" else "minimum_rows"
+            if (number(argument) or 0) < 0:
+                raise self.fail(path, f"rule '{name}': {argument} cannot be negative")
+        elif kind == "accepted_values":
+            if not isinstance(how["values"], list) or not how["values"]:
+                raise self.fail(path, f"rule '{name}': values must be a non-empty list")
+        elif kind == "pattern":
+            try:
+                re.compile(str(how["pattern"]))
+            except re.error as error:
+                raise self.fail(path, f"rule '{name}': pattern cannot be compiled: {error}") from None
+        elif kind == "max_length":
+            if (number("length") or 0) < 1:
+                raise self.fail(path, f"rule '{name}': length must be 1 or more")
+        elif kind == "unique":
+            if not used:
+                raise self.fail(path, f"rule '{name}': columns must not be empty")
+        elif kind == "expression":
+            self.check_expression(name, str(how["expression"]), columns, path)
+
+    def check_expression(
+        self, name: str, text: str, columns: Mapping[str, Column], path: tuple[str | int, ...]
+    ) -> None:
+        """Refuse names that are no column; the SQL itself is parsed by Spark when the job starts."""
+        bare = re.sub(r"'(?:[^']|'')*'", " ", text)
+        if bare.count("(") != bare.count(")") or "'" in bare or ";" in bare or not bare.strip():
+            raise self.fail(path, f"rule '{name}': the expression is not one balanced SQL condition")
+        known = set(columns) | set(_SERVICE_COLUMNS)
+        for match in re.finditer(r"\b([a-z_][a-z0-9_]*)\b(?!\s*\()", bare, re.IGNORECASE):
+            word = match[1].lower()
+            if word not in known and word not in _SQL_WORDS:
+                raise self.fail(path, f"rule '{name}': '{word}' in the expression is no column of the contract")
+
+
+_SQL_WORDS = frozenset(
+    "and or not is null in between like rlike case when then else end true false distinct from as decimal date "
+    "timestamp interval day days hour hours minute minutes string bigint int integer double boolean".split()
+)
+
+
+def load_contract(path: Path) -> SourceContract:
+    """Read and check one contract.
+
+    Raises:
+        ContractError: the file is no usable contract; the message begins with ``<file>:<line>:``.
+    """
+    return _Reader(_Document(path)).read()
+
+
+def load_contracts(folder: Path) -> dict[str, SourceContract]:
+    """Read and check all contracts of a folder.
+
+    Args:
+        folder: holds one ``<source>.yaml`` per source.
+
+    Returns:
+        Contracts by source name, in order of the names.
+
+    Raises:
+        ContractError: a contract is unusable, or the folder has none.
+    """
+    contracts = {path.stem: load_contract(path) for path in sorted(folder.glob("*.yaml"))}
+    if not contracts:
+        raise ContractError(f"no contract (*.yaml) in {folder}")
+    for contract in contracts.values():
+        for rule in contract.rules:
+            if rule.kind != "referential":
+                continue
+            other = contracts.get(str(rule.arguments["to_source"]))
+            if other is None or rule.arguments["to_column"] not in {column.name for column in other.columns}:
+                raise ContractError(
+                    f"{contract.name}.yaml: rule '{rule.name}' refers to "
+                    f"{rule.arguments['to_source']}.{rule.arguments['to_column']}, which no contract has"
+                )
+    return contracts
+
+
+def contracts_json(contracts: Mapping[str, SourceContract]) -> str:
+    """The contracts as JSON text, for the library zip of the Glue jobs; the inverse of `contracts_from_json`."""
+    return json.dumps([asdict(contract) for contract in contracts.values()], indent=1, sort_keys=True) + "\n"
+
+
+def contracts_from_json(text: str) -> dict[str, SourceContract]:
+    """Contracts from the text that `contracts_json` wrote."""
+
+    def column(item: dict[str, Any]) -> Column:
+        pairs = tuple((pair[0], pair[1]) for pair in item.pop("synonyms"))
+        return Column(**{**item, "formats": tuple(item["formats"]), "synonyms": pairs})
+
+    result = {}
+    for item in json.loads(text):
+        sessions = item["sessions"]
+        result[item["name"]] = SourceContract(
+            **{
+                **item,
+                "columns": tuple(column(entry) for entry in item["columns"]),
+                "derived_columns": tuple(column(entry) for entry in item["derived_columns"]),
+                "rules": tuple(Rule(**{**rule, "columns": tuple(rule["columns"])}) for rule in item["rules"]),
+                "amount": tuple(item["amount"]),
+                "sessions": sessions
+                and Sessions(**{**sessions, "client_columns": tuple(sessions["client_columns"])}),
+            }
+        )
+    return result
