@@ -35,6 +35,7 @@ class LocalConfig:
     redshift_password: str = "local-dwh-admin"  # noqa: S105 - loopback only
     aws_access_key: str = "local"
     aws_secret_key: str = "local"  # noqa: S105 - loopback only
+    schedule: bool = False  # whether Airflow starts scheduled runs by itself
 
     @property
     def aws_url(self) -> str:
@@ -104,11 +105,17 @@ class LocalConfig:
         }
 
 
+def _flag(text: str) -> bool:
+    if text.strip().lower() not in {"1", "true", "yes", "on", "0", "false", "no", "off", ""}:
+        raise ValueError(text)
+    return text.strip().lower() in {"1", "true", "yes", "on"}
+
+
 def load_config(environ: Mapping[str, str] = os.environ) -> LocalConfig:
     """Read the stack's configuration from ``DWH_LOCAL_*`` variables.
 
     Raises:
-        ValueError: a port is not a number.
+        ValueError: a port is not a number, or a switch is neither on nor off.
     """
     values: dict[str, object] = {}
     for name, default in LocalConfig.__dataclass_fields__.items():
@@ -117,7 +124,10 @@ def load_config(environ: Mapping[str, str] = os.environ) -> LocalConfig:
             continue
         kind = type(default.default)
         try:
-            values[name] = Path(text).resolve() if issubclass(kind, Path) else kind(text)
+            if kind is bool:
+                values[name] = _flag(text)
+            else:
+                values[name] = Path(text).resolve() if issubclass(kind, Path) else kind(text)
         except ValueError:
             raise ValueError(f"DWH_LOCAL_{name.upper()} is {text!r}; it must be a {kind.__name__}") from None
     return LocalConfig(**values)  # type: ignore[arg-type]
