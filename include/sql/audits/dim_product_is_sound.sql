@@ -1,0 +1,35 @@
+-- audit: versions of a touched product have no gap, no overlap, no equal neighbours, exactly one current row, unique keys
+-- severity: fail
+with versions as (
+    select
+        product_key,
+        product_id,
+        effective_from,
+        effective_to,
+        is_current,
+        attribute_hash,
+        lag(effective_to) over (partition by product_id order by effective_from) as previous_to,
+        lag(attribute_hash) over (partition by product_id order by effective_from) as previous_hash,
+        count(*) over (partition by product_key) as key_copies,
+        sum(case when is_current then 1 else 0 end) over (partition by product_id) as current_rows
+    from dimensions.dim_product
+    where product_id in (select key_value from history.pending_key where entity = 'agg_product')
+)
+
+select
+    product_id,
+    effective_from,
+    effective_to,
+    is_current,
+    previous_to,
+    key_copies,
+    current_rows
+from versions
+where
+    effective_from >= effective_to
+    or (previous_to is null and effective_from <> cast('1900-01-01' as timestamp))
+    or (previous_to is not null and previous_to <> effective_from)
+    or attribute_hash = previous_hash
+    or (is_current and effective_to <> cast('9999-12-31' as timestamp))
+    or key_copies <> 1
+    or current_rows <> 1

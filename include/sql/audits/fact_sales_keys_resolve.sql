@@ -1,0 +1,32 @@
+-- audit: every touched line points at the customer and product version valid at its order date, and at a place
+-- severity: fail
+select
+    sales.order_item_id,
+    sales.order_id,
+    sales.order_timestamp,
+    sales.customer_key,
+    sales.product_key,
+    sales.geography_key
+from facts.fact_sales as sales
+left join dimensions.dim_customer as customer
+    on
+        sales.customer_key = customer.customer_key
+        and coalesce(sales.customer_id, '(unknown)') = customer.customer_id
+        and sales.order_timestamp >= customer.effective_from
+        and sales.order_timestamp < customer.effective_to
+left join dimensions.dim_product as product
+    on
+        sales.product_key = product.product_key
+        and coalesce(sales.product_id, '(unknown)') = product.product_id
+        and sales.order_timestamp >= product.effective_from
+        and sales.order_timestamp < product.effective_to
+left join dimensions.dim_geography as place on sales.geography_key = place.geography_key
+left join dimensions.dim_date as dates on sales.order_date_key = dates.date_key
+where
+    sales.order_id in (select key_value from history.pending_key where entity = 'agg_order')
+    and (
+        customer.customer_key is null
+        or product.product_key is null
+        or place.geography_key is null
+        or dates.date_key is null
+    )

@@ -1,0 +1,98 @@
+-- Rebuilds the pending stock snapshots of fact_inventory.
+-- Grain: product and delivered day. Key: (product_id, snapshot_date); the day's newest delivered version stands.
+-- Days of supply: stock / (units of revenue lines in the 28 days up to and including the snapshot / 28).
+lock table history.pending_key;
+
+create temp table pending_span distkey (product_id) as
+select product_id, min(first_date) as first_date, max(last_date) as last_date
+from history.pending_inventory
+group by product_id;
+
+create temp table touched_snapshot distkey (product_id) as
+select
+    numbered.product_id,
+    numbered.delivery_date as snapshot_date,
+    numbered.stock_quantity
+from (
+    select
+        products.product_id,
+        products.delivery_date,
+        products.stock_quantity,
+        row_number() over (
+            partition by products.product_id, products.delivery_date
+            order by products.version_at desc, products.row_hash desc
+        ) as version_rank
+    from history.products as products
+    inner join pending_span as pending
+        on
+            products.product_id = pending.product_id
+            and products.delivery_date between pending.first_date and pending.last_date
+) as numbered
+where numbered.version_rank = 1 and numbered.stock_quantity is not null;
+
+analyze touched_snapshot;
+
+create temp table sold distkey (product_id) as
+select sales.product_id, sales.order_date, sum(sales.quantity) as units
+from facts.fact_sales as sales
+inner join (
+    select
+        product_id,
+        cast(dateadd(day, -27, min(snapshot_date)) as date) as first_date,
+        max(snapshot_date) as last_date
+    from touched_snapshot
+    group by product_id
+) as spans
+    on
+        sales.product_id = spans.product_id
+        and sales.order_date between spans.first_date and spans.last_date
+where sales.is_revenue
+group by sales.product_id, sales.order_date;
+
+delete from facts.fact_inventory
+using pending_span
+where
+    fact_inventory.product_id = pending_span.product_id
+    and fact_inventory.snapshot_date between pending_span.first_date and pending_span.last_date;
+
+insert into facts.fact_inventory (
+    snapshot_date, snapshot_date_key, product_key, product_id, stock_quantity, units_sold_28d, days_of_supply
+)
+with trailing_units as (
+    select
+        touched_snapshot.product_id,
+        touched_snapshot.snapshot_date,
+        touched_snapshot.stock_quantity,
+        coalesce(sum(sold.units), 0) as units
+    from touched_snapshot
+    left join sold
+        on
+            touched_snapshot.product_id = sold.product_id
+            and sold.order_date between dateadd(day, -27, touched_snapshot.snapshot_date)
+            and touched_snapshot.snapshot_date
+    group by touched_snapshot.product_id, touched_snapshot.snapshot_date, touched_snapshot.stock_quantity
+)
+
+select
+    trailing_units.snapshot_date,
+    cast(to_char(trailing_units.snapshot_date, 'YYYYMMDD') as integer) as snapshot_date_key,
+    coalesce(product.product_key, -1) as product_key,
+    trailing_units.product_id,
+    trailing_units.stock_quantity,
+    cast(trailing_units.units as bigint) as units_sold_28d,
+    cast(
+        case
+            when trailing_units.units > 0
+                then round(cast(trailing_units.stock_quantity as decimal(18, 2)) * 28 / trailing_units.units, 2)
+        end as decimal(18, 2)
+    ) as days_of_supply
+from trailing_units
+left join dimensions.dim_product as product
+    on
+        trailing_units.product_id = product.product_id
+        and dateadd(day, 1, trailing_units.snapshot_date) > product.effective_from
+        and dateadd(day, 1, trailing_units.snapshot_date) <= product.effective_to;
+
+delete from history.pending_inventory;
+
+update quality.warehouse_state set merge_seq = merge_seq + 1;
