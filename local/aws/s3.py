@@ -1,0 +1,583 @@
+"""The S3 REST interface over the object store: what boto3, the AWS CLI and Spark's S3A send.
+
+Moto keeps every object in memory and lists by walking all keys, so object traffic is served here. Bucket
+settings (encryption, policy, public access block …), which Terraform writes and nothing local reads, go on to
+moto; ``handle`` returns None for those. Buckets are not versioned: a versioned bucket answers with its current
+objects as version ``null``.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import urllib.parse
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import formatdate, parsedate_to_datetime
+from typing import Any, BinaryIO
+from xml.sax.saxutils import escape
+
+from .store import BLOCK, Blob, ObjectStore, StoredObject, StoreError, crc32_text, md5_text
+
+_NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+_OWNER = "<Owner><ID>local</ID><DisplayName>local</DisplayName></Owner>"
+# Headers of a PUT that come back on GET and HEAD.
+_KEPT_HEADERS = (
+    "content-type", "content-encoding", "content-disposition", "content-language", "cache-control", "expires",
+    "x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-sha1", "x-amz-checksum-sha256",
+    "x-amz-checksum-crc64nvme", "x-amz-server-side-encryption", "x-amz-storage-class",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+)  # fmt: skip
+_CONTENT_HEADERS = ("content-disposition", "content-language", "cache-control", "expires")
+_BUCKET_QUERIES = {"location", "uploads", "versions", "delete", "list-type", "prefix", "delimiter", "marker"}
+_OBJECT_QUERIES = {"uploads", "uploadId", "partNumber", "tagging", "acl", "versionId"}
+_SIGNATURE_QUERIES = re.compile(
+    r"(x-amz-.*|x-id|encoding-type|max-keys|response-.*|AWSAccessKeyId|Signature)", re.I
+)
+
+
+@dataclass
+class Request:
+    """One HTTP request, body unread."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: BinaryIO
+    length: int
+
+    @property
+    def bucket(self) -> str:
+        return self.path.lstrip("/").partition("/")[0]
+
+    @property
+    def key(self) -> str:
+        return self.path.lstrip("/").partition("/")[2]
+
+    def chunks(self) -> Iterator[bytes]:
+        """The payload, with the signing frames of ``aws-chunked`` taken off."""
+        if self.headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
+            yield from _unframe(self.body)
+            return
+        # A body in HTTP chunks has no announced length; the server's stream ends where the body does.
+        remaining = 1 << 62 if self.headers.get("transfer-encoding", "").lower() == "chunked" else self.length
+        announced = remaining == self.length
+        while remaining > 0:
+            block = self.body.read(min(BLOCK, remaining))
+            if not block:
+                if announced:
+                    raise StoreError("IncompleteBody", "The connection ended before the announced length")
+                return
+            remaining -= len(block)
+            yield block
+
+    def read(self) -> bytes:
+        return b"".join(self.chunks())
+
+
+@dataclass
+class Response:
+    """Status, headers and a body that is either bytes or an iterator of blocks."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | Iterable[bytes] = b""
+
+
+def _unframe(stream: BinaryIO) -> Iterator[bytes]:
+    """Take the chunk headers (``<hex size>;chunk-signature=…``) and trailers off an aws-chunked body."""
+    while True:
+        header = stream.readline()
+        if not header:
+            raise StoreError("IncompleteBody", "The chunked upload ended early")
+        try:
+            size = int(header.split(b";")[0].strip(), 16)
+        except ValueError:
+            raise StoreError("InvalidRequest", "The chunked upload has a malformed chunk header") from None
+        remaining = size
+        while remaining:
+            block = stream.read(min(BLOCK, remaining))
+            if not block:
+                raise StoreError("IncompleteBody", "The chunked upload ended early")
+            remaining -= len(block)
+            yield block
+        if size == 0:
+            while stream.readline().strip():
+                pass  # trailing checksums
+            return
+        stream.readline()
+
+
+def _iso(timestamp: float) -> str:
+    return (
+        datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+        + f"{int(timestamp % 1 * 1000):03d}Z"
+    )
+
+
+def _xml(body: str, status: int = 200) -> Response:
+    data = f'<?xml version="1.0" encoding="UTF-8"?>\n{body}'.encode()
+    return Response(status, {"Content-Type": "application/xml"}, data)
+
+
+def error_response(error: StoreError, resource: str) -> Response:
+    """S3's error document."""
+    return _xml(
+        f"<Error><Code>{error.code}</Code><Message>{escape(str(error))}</Message>"
+        f"<Resource>{escape(resource)}</Resource><RequestId>local</RequestId></Error>",
+        error.status,
+    )
+
+
+def _parse_xml(body: bytes) -> ET.Element:
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - from this machine only
+    except ET.ParseError:
+        raise StoreError("MalformedXML", "The XML you provided was not well-formed") from None
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root
+
+
+def _parse_tags(header: str | None) -> dict[str, str]:
+    return dict(urllib.parse.parse_qsl(header or "", keep_blank_values=True))
+
+
+class S3Api:
+    """Answers S3 requests from an object store."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
+
+    def handle(self, request: Request) -> Response | None:
+        """Answer a request, or None when it is about bucket settings (moto's part)."""
+        try:
+            if not request.bucket:
+                return self._list_buckets()
+            handler = self._route(request)
+            return handler(request) if handler else None
+        except StoreError as error:
+            return error_response(error, request.path)
+
+    def _route(self, request: Request) -> Callable[[Request], Response] | None:
+        method = request.method
+        if not request.key:
+            settings = {
+                name for name in request.query
+                if name not in _BUCKET_QUERIES and not _SIGNATURE_QUERIES.fullmatch(name)
+                and name not in {"continuation-token", "start-after", "fetch-owner", "key-marker",
+                                 "version-id-marker", "upload-id-marker", "max-uploads", "X-Amz-Expires"}
+            }  # fmt: skip
+            if settings:
+                return None
+            table: dict[str, Callable[[Request], Response]] = {
+                "GET": self._get_bucket,
+                "HEAD": self._head_bucket,
+                "PUT": self._create_bucket,
+                "DELETE": self._delete_bucket,
+                "POST": self._delete_objects,
+            }
+            return table.get(method)
+        if "tagging" in request.query:
+            return self._tagging
+        if "acl" in request.query:
+            return self._acl
+        if "uploads" in request.query or "uploadId" in request.query:
+            return self._multipart
+        table = {
+            "GET": self._get_object,
+            "HEAD": self._get_object,
+            "PUT": self._put_object,
+            "DELETE": self._delete_object,
+        }
+        return table.get(method)
+
+    # -- buckets ---------------------------------------------------------------------------------------------
+
+    def _list_buckets(self) -> Response:
+        rows = "".join(
+            f"<Bucket><Name>{name}</Name><CreationDate>{_iso(created)}</CreationDate>"
+            f"<BucketRegion>{region}</BucketRegion></Bucket>"
+            for name, created, region in self.store.buckets()
+        )
+        return _xml(
+            f"<ListAllMyBucketsResult {_NAMESPACE}>{_OWNER}<Buckets>{rows}</Buckets></ListAllMyBucketsResult>"
+        )
+
+    def _create_bucket(self, request: Request) -> Response:
+        body = request.read()
+        region = _parse_xml(body).findtext("LocationConstraint") if body.strip() else None
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", request.bucket):
+            raise StoreError("InvalidBucketName", f"The specified bucket is not valid: {request.bucket}")
+        if not self.store.create_bucket(request.bucket, region):
+            raise StoreError(
+                "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded", 409
+            )
+        return Response(200, {"Location": f"/{request.bucket}"})
+
+    def _head_bucket(self, request: Request) -> Response:
+        return Response(200, {"x-amz-bucket-region": self.store.bucket_region(request.bucket)})
+
+    def _delete_bucket(self, request: Request) -> Response:
+        self.store.delete_bucket(request.bucket)
+        return Response(204)
+
+    def _get_bucket(self, request: Request) -> Response:
+        if "location" in request.query:
+            region = self.store.bucket_region(request.bucket)
+            return _xml(f"<LocationConstraint {_NAMESPACE}>{region}</LocationConstraint>")
+        if "uploads" in request.query:
+            return self._list_uploads(request)
+        return self._list_objects(request)
+
+    def _list_objects(self, request: Request) -> Response:
+        query = request.query
+        newer, versions = query.get("list-type") == "2", "versions" in query
+        try:
+            limit = min(int(query.get("max-keys") or 1000), 1000)
+        except ValueError:
+            raise StoreError("InvalidArgument", "max-keys must be an integer") from None
+        prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
+        if newer:
+            token = query.get("continuation-token")
+            after = urllib.parse.unquote(token) if token else query.get("start-after", "")
+        else:
+            after = query.get("key-marker" if versions else "marker", "")
+        page = self.store.list(request.bucket, prefix, delimiter, after, limit) if limit else None
+        objects, prefixes = (page.objects, page.prefixes) if page else ([], [])
+        marker = page.next_marker if page else None
+
+        def text(value: str) -> str:
+            encoded = urllib.parse.quote(value, safe="/-_.~") if query.get("encoding-type") == "url" else value
+            return escape(encoded)
+
+        item = "Version" if versions else "Contents"
+        extra = "<VersionId>null</VersionId><IsLatest>true</IsLatest>" if versions else ""
+        owner = _OWNER if not newer or query.get("fetch-owner") == "true" else ""
+        rows = [
+            f"<{item}><Key>{text(stored.key)}</Key>{extra}<LastModified>{_iso(stored.modified)}</LastModified>"
+            f"<ETag>&quot;{stored.etag}&quot;</ETag><Size>{stored.size}</Size>{owner}"
+            f"<StorageClass>STANDARD</StorageClass></{item}>"
+            for stored in objects
+        ]
+        rows += [f"<CommonPrefixes><Prefix>{text(name)}</Prefix></CommonPrefixes>" for name in prefixes]
+        head = (
+            f"<Name>{request.bucket}</Name><Prefix>{text(prefix)}</Prefix><MaxKeys>{limit}</MaxKeys>"
+            f"<IsTruncated>{'true' if marker else 'false'}</IsTruncated>"
+        )
+        if delimiter:
+            head += f"<Delimiter>{text(delimiter)}</Delimiter>"
+        if query.get("encoding-type"):
+            head += f"<EncodingType>{escape(query['encoding-type'])}</EncodingType>"
+        if newer:
+            head += f"<KeyCount>{len(objects) + len(prefixes)}</KeyCount>"
+            if query.get("continuation-token"):
+                head += f"<ContinuationToken>{escape(query['continuation-token'])}</ContinuationToken>"
+            if query.get("start-after"):
+                head += f"<StartAfter>{text(query['start-after'])}</StartAfter>"
+            if marker:
+                token = urllib.parse.quote(marker, safe="")
+                head += f"<NextContinuationToken>{token}</NextContinuationToken>"
+        elif versions:
+            head += f"<KeyMarker>{text(after)}</KeyMarker><VersionIdMarker></VersionIdMarker>"
+            if marker:
+                head += f"<NextKeyMarker>{text(marker)}</NextKeyMarker>"
+                head += "<NextVersionIdMarker>null</NextVersionIdMarker>"
+        else:
+            head += f"<Marker>{text(after)}</Marker>"
+            if marker:
+                head += f"<NextMarker>{text(marker)}</NextMarker>"
+        root = "ListVersionsResult" if versions else "ListBucketResult"
+        return _xml(f"<{root} {_NAMESPACE}>{head}{''.join(rows)}</{root}>")
+
+    def _delete_objects(self, request: Request) -> Response | None:  # type: ignore[override]
+        if "delete" not in request.query:
+            raise StoreError("MethodNotAllowed", "The specified method is not allowed here", 405)
+        root = _parse_xml(request.read())
+        keys = [element.findtext("Key") or "" for element in root.iter("Object")]
+        self.store.delete(request.bucket, keys)
+        rows = ""
+        if (root.findtext("Quiet") or "").lower() != "true":
+            rows = "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys)
+        return _xml(f"<DeleteResult {_NAMESPACE}>{rows}</DeleteResult>")
+
+    # -- objects ---------------------------------------------------------------------------------------------
+
+    def _kept(self, request: Request) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in request.headers.items()
+            if name in _KEPT_HEADERS or name.startswith("x-amz-meta-")
+        }
+        encodings = [part.strip() for part in kept.pop("content-encoding", "").split(",")]
+        if encoding := ",".join(part for part in encodings if part and part != "aws-chunked"):
+            kept["content-encoding"] = encoding
+        kept.setdefault("content-type", "binary/octet-stream")
+        return kept
+
+    def _receive(self, request: Request) -> Blob:
+        blob = self.store.receive(request.chunks())
+        wanted = (request.headers.get("content-md5"), request.headers.get("x-amz-checksum-crc32"))
+        if (wanted[0] and wanted[0] != md5_text(blob)) or (wanted[1] and wanted[1] != crc32_text(blob)):
+            self.store.discard(blob)
+            raise StoreError("BadDigest", "The checksum you specified did not match what was received")
+        return blob
+
+    def _put_object(self, request: Request) -> Response:
+        if request.headers.get("x-amz-copy-source"):
+            return self._copy_object(request)
+        self.store.bucket_region(request.bucket)
+        stored = self.store.put(
+            request.bucket,
+            request.key,
+            self._receive(request),
+            self._kept(request),
+            _parse_tags(request.headers.get("x-amz-tagging")),
+            only_if_absent=request.headers.get("if-none-match") == "*",
+        )
+        return Response(200, {"ETag": f'"{stored.etag}"'})
+
+    def _copy_source(self, request: Request) -> StoredObject:
+        source = urllib.parse.unquote(request.headers["x-amz-copy-source"].partition("?versionId=")[0])
+        bucket, _, key = source.lstrip("/").partition("/")
+        return self.store.get(bucket, key)
+
+    def _copy_object(self, request: Request) -> Response:
+        source = self._copy_source(request)
+        replace = request.headers.get("x-amz-metadata-directive", "COPY").upper() == "REPLACE"
+        same = (source.bucket, source.key) == (request.bucket, request.key)
+        if same and not replace and not request.headers.get("x-amz-storage-class"):
+            raise StoreError("InvalidRequest", "This copy request is illegal: it copies an object to itself")
+        retag = request.headers.get("x-amz-tagging-directive", "COPY").upper() == "REPLACE"
+        stored = self.store.copy(
+            source,
+            request.bucket,
+            request.key,
+            self._kept(request) if replace else source.headers,
+            _parse_tags(request.headers.get("x-amz-tagging")) if retag else source.tags,
+        )
+        return _xml(
+            f"<CopyObjectResult {_NAMESPACE}><LastModified>{_iso(stored.modified)}</LastModified>"
+            f"<ETag>&quot;{stored.etag}&quot;</ETag></CopyObjectResult>"
+        )
+
+    def _get_object(self, request: Request) -> Response:
+        for _ in range(3):
+            stored = self.store.get(request.bucket, request.key)
+            headers = self._object_headers(stored, request)
+            if (refused := _precondition(stored, request.headers)) is not None:
+                return Response(refused, {"ETag": headers["ETag"]} if refused == 304 else {})
+            start, end = _byte_range(request.headers.get("range"), stored.size)
+            status = 200
+            if (start, end) != (0, stored.size):
+                status = 206
+                headers["Content-Range"] = f"bytes {start}-{end - 1}/{stored.size}"
+                for name in list(headers):
+                    if name.startswith("x-amz-checksum-"):
+                        del headers[name]  # they are of the whole object
+            headers["Content-Length"] = str(end - start)
+            if request.method == "HEAD":
+                return Response(status, headers)
+            try:
+                file = self.store.open(stored)
+            except FileNotFoundError:
+                continue  # overwritten since the look-up: serve the new one
+            if end - start <= BLOCK:
+                with file:
+                    file.seek(start)
+                    return Response(status, headers, file.read(end - start))
+            return Response(status, headers, _blocks(file, start, end))
+        raise StoreError("NoSuchKey", "The object went away while it was read", 404)
+
+    def _object_headers(self, stored: StoredObject, request: Request) -> dict[str, str]:
+        headers = {
+            "ETag": f'"{stored.etag}"',
+            "Last-Modified": formatdate(stored.modified, usegmt=True),
+            "Accept-Ranges": "bytes",
+        }
+        checksums = request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED"
+        for name, value in stored.headers.items():
+            if checksums or not name.startswith("x-amz-checksum-"):
+                headers[name.title() if not name.startswith("x-amz-") else name] = value
+        if stored.tags:
+            headers["x-amz-tagging-count"] = str(len(stored.tags))
+        for name, value in request.query.items():
+            if name.startswith("response-"):
+                headers[name.removeprefix("response-").title()] = value
+        return headers
+
+    def _delete_object(self, request: Request) -> Response:
+        self.store.delete(request.bucket, [request.key])
+        return Response(204)
+
+    def _tagging(self, request: Request) -> Response:
+        if request.method == "PUT":
+            tags = {
+                element.findtext("Key") or "": element.findtext("Value") or ""
+                for element in _parse_xml(request.read()).iter("Tag")
+            }
+            self.store.set_tags(request.bucket, request.key, tags)
+            return Response(200)
+        if request.method == "DELETE":
+            self.store.set_tags(request.bucket, request.key, {})
+            return Response(204)
+        rows = "".join(
+            f"<Tag><Key>{escape(key)}</Key><Value>{escape(value)}</Value></Tag>"
+            for key, value in self.store.get(request.bucket, request.key).tags.items()
+        )
+        return _xml(f"<Tagging {_NAMESPACE}><TagSet>{rows}</TagSet></Tagging>")
+
+    def _acl(self, request: Request) -> Response:
+        self.store.get(request.bucket, request.key)
+        if request.method == "PUT":
+            request.read()
+            return Response(200)  # one user: there is nobody to shut out
+        return _xml(
+            f"<AccessControlPolicy {_NAMESPACE}>{_OWNER}<AccessControlList><Grant>"
+            '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">'
+            "<ID>local</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant></AccessControlList>"
+            "</AccessControlPolicy>"
+        )
+
+    # -- multipart uploads -----------------------------------------------------------------------------------
+
+    def _multipart(self, request: Request) -> Response:
+        upload = request.query.get("uploadId", "")
+        if request.method == "POST" and "uploads" in request.query:
+            upload = self.store.start_upload(
+                request.bucket,
+                request.key,
+                {k: v for k, v in self._kept(request).items() if not k.startswith("x-amz-checksum-")},
+                _parse_tags(request.headers.get("x-amz-tagging")),
+            )
+            return _xml(
+                f"<InitiateMultipartUploadResult {_NAMESPACE}><Bucket>{request.bucket}</Bucket>"
+                f"<Key>{escape(request.key)}</Key><UploadId>{upload}</UploadId></InitiateMultipartUploadResult>"
+            )
+        if request.method == "PUT":
+            return self._put_part(request, upload)
+        if request.method == "DELETE":
+            self.store.parts(upload)
+            self.store.abort_upload(upload)
+            return Response(204)
+        if request.method == "GET":
+            return self._list_parts(request, upload)
+        wanted = [
+            (int(part.findtext("PartNumber") or 0), (part.findtext("ETag") or "").strip('"'))
+            for part in _parse_xml(request.read()).iter("Part")
+        ]
+        stored = self.store.complete_upload(upload, wanted)
+        return _xml(
+            f"<CompleteMultipartUploadResult {_NAMESPACE}><Location>/{escape(request.path)}</Location>"
+            f"<Bucket>{request.bucket}</Bucket><Key>{escape(request.key)}</Key>"
+            f"<ETag>&quot;{stored.etag}&quot;</ETag></CompleteMultipartUploadResult>"
+        )
+
+    def _put_part(self, request: Request, upload: str) -> Response:
+        number = int(request.query.get("partNumber", 0))
+        if not 1 <= number <= 10_000:
+            raise StoreError("InvalidArgument", "Part number must be an integer between 1 and 10000")
+        if not request.headers.get("x-amz-copy-source"):
+            blob = self._receive(request)
+            self.store.put_part(upload, number, blob)
+            return Response(200, {"ETag": f'"{blob.etag}"'})
+        source = self._copy_source(request)
+        start, end = _byte_range(request.headers.get("x-amz-copy-source-range"), source.size)
+        blob = self.store.receive(_blocks(self.store.open(source), start, end))
+        self.store.put_part(upload, number, blob)
+        return _xml(
+            f"<CopyPartResult {_NAMESPACE}><LastModified>{_iso(source.modified)}</LastModified>"
+            f"<ETag>&quot;{blob.etag}&quot;</ETag></CopyPartResult>"
+        )
+
+    def _list_parts(self, request: Request, upload: str) -> Response:
+        rows = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><LastModified>{_iso(modified)}</LastModified>"
+            f"<ETag>&quot;{etag}&quot;</ETag><Size>{size}</Size></Part>"
+            for number, _, size, etag, modified in self.store.parts(upload)
+        )
+        return _xml(
+            f"<ListPartsResult {_NAMESPACE}><Bucket>{request.bucket}</Bucket><Key>{escape(request.key)}</Key>"
+            f"<UploadId>{upload}</UploadId><IsTruncated>false</IsTruncated>{rows}</ListPartsResult>"
+        )
+
+    def _list_uploads(self, request: Request) -> Response:
+        self.store.bucket_region(request.bucket)
+        prefix = request.query.get("prefix", "")
+        rows = "".join(
+            f"<Upload><Key>{escape(key)}</Key><UploadId>{upload}</UploadId>"
+            f"<Initiated>{_iso(started)}</Initiated></Upload>"
+            for upload, key, started in self.store.uploads(request.bucket)
+            if key.startswith(prefix)
+        )
+        return _xml(
+            f"<ListMultipartUploadsResult {_NAMESPACE}><Bucket>{request.bucket}</Bucket>"
+            f"<IsTruncated>false</IsTruncated>{rows}</ListMultipartUploadsResult>"
+        )
+
+
+def _blocks(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+    with file:
+        file.seek(start)
+        remaining = end - start
+        while remaining > 0 and (block := file.read(min(BLOCK, remaining))):
+            remaining -= len(block)
+            yield block
+
+
+def _byte_range(header: str | None, size: int) -> tuple[int, int]:
+    """Start and end (exclusive) of a ``Range`` header; a header we cannot read asks for everything, as in HTTP."""
+    found = re.fullmatch(r"bytes=(\d*)-(\d*)", (header or "").strip())
+    if not found or found.group(0) == "bytes=-":
+        return 0, size
+    first, last = found.groups()
+    if not first:
+        start, end = max(size - int(last), 0), size
+        valid = int(last) > 0 and size > 0
+    else:
+        start, end = int(first), min(int(last) + 1, size) if last else size
+        valid = start < size and start < end
+    if not valid:
+        raise StoreError("InvalidRange", "The requested range is not satisfiable", 416)
+    return start, end
+
+
+def _precondition(stored: StoredObject, headers: dict[str, str]) -> int | None:
+    """Status that a conditional GET or HEAD answers instead of the object, or None."""
+
+    def matches(header: str) -> bool:
+        return header.strip() == "*" or stored.etag in [tag.strip().strip('"') for tag in header.split(",")]
+
+    def since(header: str) -> bool:
+        try:
+            return int(stored.modified) > parsedate_to_datetime(header).timestamp()
+        except ValueError:
+            return True
+
+    if (value := headers.get("if-match")) is not None:
+        if not matches(value):
+            return 412
+    elif (value := headers.get("if-unmodified-since")) is not None and since(value):
+        return 412
+    if (value := headers.get("if-none-match")) is not None:
+        return 304 if matches(value) else None
+    if (value := headers.get("if-modified-since")) is not None and not since(value):
+        return 304
+    return None
+
+
+def request_from_environ(environ: dict[str, Any], path: str) -> Request:
+    """Read a WSGI request; ``path`` is the percent-decoded path."""
+    headers = {
+        name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")
+    }
+    if environ.get("CONTENT_TYPE"):
+        headers["content-type"] = environ["CONTENT_TYPE"]
+    query = dict(urllib.parse.parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    body = environ.get("wsgi.input") or io.BytesIO()
+    return Request(
+        environ["REQUEST_METHOD"], path, query, headers, body, int(environ.get("CONTENT_LENGTH") or 0)
+    )

