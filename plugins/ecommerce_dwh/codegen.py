@@ -93,12 +93,12 @@ def history_ddl(contracts: Mapping[str, SourceContract]) -> str:
         HEADER,
         "-- History: each day's accepted rows as delivered, one slice per source and day. A run replaces its own\n"
         "-- slices; dimensions and facts are recomputed from here for the keys that changed.\n"
-        "-- Recomputing reads all deliveries of few keys: the distribution key puts them on one node and the sort\n"
-        "-- key makes them neighbours, so a scan touches few blocks. Replacing a slice finds its rows by\n"
-        "-- delivery_date, whose zone maps narrow down as rows arrive in the order of days.\n",
+        "-- Replacing a slice finds its rows by delivery_date, which the sort key makes neighbours. Recomputing\n"
+        "-- joins all deliveries of few keys with the list of touched keys: the distribution key keeps that join\n"
+        "-- on the node.\n",
     ]
     for contract in contracts.values():
-        sort = dict.fromkeys((contract.distribution_column, contract.key, "version_at"))
+        sort = dict.fromkeys(("delivery_date", contract.distribution_column))
         why = ""
         if contract.distribution_column != contract.key:
             why = (

@@ -3,12 +3,16 @@
 lock table history.pending_key;
 
 -- guard: something was merged after the last passed audit; let that run finish, or clear this run from audit
-select merge_seq, audited_seq
+select
+    merge_seq,
+    audited_seq
 from quality.warehouse_state
 where merge_seq <> audited_seq;
 
 -- guard: another run has loaded days that are not merged yet; let it finish, or clear this run from merge_dimensions
-select entity, count(*) as pending_keys
+select
+    entity,
+    count(*) as pending_keys
 from history.pending_key
 where entity in ('customer', 'product', 'sales_order', 'web_event')
 group by entity;
@@ -57,7 +61,7 @@ create temp table touched_customer distkey (customer_id) as
 select key_value as customer_id
 from history.pending_key
 where entity = 'agg_customer'
-union
+union distinct
 select customer_id
 from touched_line
 where customer_id is not null;
@@ -69,7 +73,11 @@ using touched_customer
 where agg_customer_month.customer_id = touched_customer.customer_id;
 
 insert into analytics.agg_customer_month (customer_id, month_start, total_orders, revenue)
-select orders.customer_id, orders.month_start, count(*) as total_orders, sum(orders.revenue) as revenue
+select
+    orders.customer_id,
+    orders.month_start,
+    count(*) as total_orders,
+    sum(orders.revenue) as revenue
 from analytics.agg_order as orders
 inner join touched_customer on orders.customer_id = touched_customer.customer_id
 where orders.has_revenue
@@ -97,7 +105,9 @@ with ordered as (
 ),
 
 bought as (
-    select customer.customer_id, count(distinct sales.product_id) as unique_products
+    select
+        customer.customer_id,
+        count(distinct sales.product_id) as unique_products
     from touched_customer
     inner join dimensions.dim_customer as customer on touched_customer.customer_id = customer.customer_id
     inner join facts.fact_sales as sales on customer.customer_key = sales.customer_key
@@ -146,7 +156,9 @@ group by orders.month_start;
 
 -- Products: per month, since months add up; customers by counting pairs --------------------------------------------
 create temp table touched_product_month distkey (product_id) as
-select distinct product_id, month_start
+select distinct
+    product_id,
+    month_start
 from touched_line
 where product_id is not null;
 
@@ -167,7 +179,8 @@ select
     touched.month_start,
     sum(case when sales.is_revenue then sales.quantity else 0 end) as units_sold,
     sum(case when sales.is_revenue then sales.line_total else 0 end) as total_revenue,
-    sum(case when sales.is_revenue and sales.unit_cost is not null then sales.line_total else 0 end) as costed_revenue,
+    sum(case when sales.is_revenue and sales.unit_cost is not null then sales.line_total else 0 end)
+        as costed_revenue,
     sum(case when sales.is_revenue then sales.gross_profit end) as gross_profit,
     count(distinct case when sales.is_revenue then sales.order_id end) as orders,
     sum(case when sales.is_revenue and sales.quantity > 0 then sales.quantity else 0 end) as units_gross,
@@ -180,7 +193,9 @@ inner join touched_product_month as touched
 group by sales.product_id, touched.month_start;
 
 create temp table touched_product_customer distkey (product_id) as
-select distinct product_id, customer_id
+select distinct
+    product_id,
+    customer_id
 from touched_line
 where product_id is not null and customer_id is not null;
 
@@ -193,7 +208,9 @@ where
     and agg_product_customer.customer_id = touched_product_customer.customer_id;
 
 insert into analytics.agg_product_customer (product_id, customer_id)
-select distinct sales.product_id, sales.customer_id
+select distinct
+    sales.product_id,
+    sales.customer_id
 from touched_customer
 inner join dimensions.dim_customer as customer on touched_customer.customer_id = customer.customer_id
 inner join facts.fact_sales as sales on customer.customer_key = sales.customer_key
@@ -205,7 +222,7 @@ create temp table touched_product distkey (product_id) as
 select key_value as product_id
 from history.pending_key
 where entity = 'agg_product'
-union
+union distinct
 select product_id
 from touched_product_month;
 
@@ -235,7 +252,9 @@ with sold as (
 ),
 
 buyers as (
-    select pairs.product_id, count(*) as customers
+    select
+        pairs.product_id,
+        count(*) as customers
     from analytics.agg_product_customer as pairs
     inner join touched_product on pairs.product_id = touched_product.product_id
     group by pairs.product_id
@@ -264,7 +283,9 @@ left join buyers on touched_product.product_id = buyers.product_id;
 
 -- Places -------------------------------------------------------------------------------------------------------
 create temp table touched_place_month as
-select distinct geography_key, month_start
+select distinct
+    geography_key,
+    month_start
 from touched_line;
 
 delete from analytics.agg_geography_month
@@ -274,7 +295,11 @@ where
     and agg_geography_month.month_start = touched_place_month.month_start;
 
 insert into analytics.agg_geography_month (geography_key, month_start, orders, total_revenue)
-select orders.geography_key, orders.month_start, count(*) as orders, sum(orders.revenue) as total_revenue
+select
+    orders.geography_key,
+    orders.month_start,
+    count(*) as orders,
+    sum(orders.revenue) as total_revenue
 from analytics.agg_order as orders
 inner join touched_place_month as touched
     on orders.month_start = touched.month_start and orders.geography_key = touched.geography_key
@@ -282,7 +307,9 @@ where orders.has_revenue
 group by orders.geography_key, orders.month_start;
 
 create temp table touched_place_customer as
-select distinct geography_key, customer_id
+select distinct
+    geography_key,
+    customer_id
 from touched_line
 where customer_id is not null;
 
@@ -293,7 +320,9 @@ where
     and agg_geography_customer.customer_id = touched_place_customer.customer_id;
 
 insert into analytics.agg_geography_customer (geography_key, customer_id)
-select distinct orders.geography_key, orders.customer_id
+select distinct
+    orders.geography_key,
+    orders.customer_id
 from analytics.agg_order as orders
 inner join touched_place_customer as touched
     on orders.customer_id = touched.customer_id and orders.geography_key = touched.geography_key
@@ -311,14 +340,19 @@ with touched_place as (
 ),
 
 sold as (
-    select months.geography_key, sum(months.orders) as orders, sum(months.total_revenue) as total_revenue
+    select
+        months.geography_key,
+        sum(months.orders) as orders,
+        sum(months.total_revenue) as total_revenue
     from analytics.agg_geography_month as months
     inner join touched_place on months.geography_key = touched_place.geography_key
     group by months.geography_key
 ),
 
 buyers as (
-    select pairs.geography_key, count(*) as customers
+    select
+        pairs.geography_key,
+        count(*) as customers
     from analytics.agg_geography_customer as pairs
     inner join touched_place on pairs.geography_key = touched_place.geography_key
     group by pairs.geography_key
@@ -352,18 +386,23 @@ select
     events.event_date,
     count(*) as events,
     count(distinct events.session_id) as sessions,
-    count(distinct case when events.event_type in ('page_view', 'product_view', 'view') then events.session_id end)
-    as sessions_with_view,
-    count(distinct case when events.event_type = 'add_to_cart' then events.session_id end) as sessions_with_cart,
+    count(
+        distinct case when events.event_type in ('page_view', 'product_view', 'view') then events.session_id end
+    )
+        as sessions_with_view,
+    count(distinct case when events.event_type = 'add_to_cart' then events.session_id end)
+        as sessions_with_cart,
     count(distinct case when events.event_type in ('checkout', 'begin_checkout') then events.session_id end)
-    as sessions_with_checkout,
-    count(distinct case when events.event_type = 'purchase' then events.session_id end) as sessions_with_purchase
+        as sessions_with_checkout,
+    count(distinct case when events.event_type = 'purchase' then events.session_id end)
+        as sessions_with_purchase
 from facts.fact_web_events as events
 inner join touched_event_day on events.event_date = touched_event_day.event_date
 group by events.event_date;
 
 -- The flip -----------------------------------------------------------------------------------------------------
-delete from history.pending_key where entity in ('agg_order', 'agg_customer', 'agg_product');
+delete from history.pending_key
+where entity in ('agg_order', 'agg_customer', 'agg_product');
 delete from history.pending_line;
 delete from history.pending_event_day;
 

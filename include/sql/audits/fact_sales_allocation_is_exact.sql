@@ -10,7 +10,10 @@ with headers as (
             partition by orders.order_id order by orders.version_at desc, orders.row_hash desc
         ) as version_rank
     from history.orders as orders
-    where orders.order_id in (select key_value from history.pending_key where entity = 'agg_order')
+    where orders.order_id in (
+        select key_value from history.pending_key
+        where entity = 'agg_order'
+    )
 ),
 
 allocated as (
@@ -20,7 +23,11 @@ allocated as (
         sum(sales.shipping_amount) as shipping_amount,
         sum(sales.discount_amount) as discount_amount
     from facts.fact_sales as sales
-    where sales.order_id in (select key_value from history.pending_key where entity = 'agg_order')
+    where
+        sales.order_id in (
+            select key_value from history.pending_key
+            where entity = 'agg_order'
+        )
     group by sales.order_id
 )
 

@@ -1,12 +1,17 @@
 -- audit: order_item_id is unique in fact_sales (touched orders); Redshift does not enforce the key, the planner trusts it
 -- severity: fail
-select sales.order_item_id, count(*) as copies
+select
+    sales.order_item_id,
+    count(*) as copies
 from facts.fact_sales as sales
 where
     sales.order_item_id in (
         select touched.order_item_id
         from facts.fact_sales as touched
-        where touched.order_id in (select key_value from history.pending_key where entity = 'agg_order')
+        where touched.order_id in (
+            select key_value from history.pending_key
+            where entity = 'agg_order'
+        )
     )
 group by sales.order_item_id
 having count(*) > 1

@@ -23,7 +23,10 @@ left join dimensions.dim_product as product
 left join dimensions.dim_geography as place on sales.geography_key = place.geography_key
 left join dimensions.dim_date as dates on sales.order_date_key = dates.date_key
 where
-    sales.order_id in (select key_value from history.pending_key where entity = 'agg_order')
+    sales.order_id in (
+        select key_value from history.pending_key
+        where entity = 'agg_order'
+    )
     and (
         customer.customer_key is null
         or product.product_key is null

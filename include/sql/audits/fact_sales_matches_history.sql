@@ -6,21 +6,30 @@ with touched as (
     where entity = 'agg_order'
 ),
 
+named as (
+    select distinct members.order_item_id
+    from history.order_items as members
+    inner join touched on members.order_id = touched.order_id
+),
+
 last_day as (
-    select items.order_item_id, max(items.version_at) as version_at
+    select
+        items.order_item_id,
+        max(items.version_at) as version_at
     from history.order_items as items
-    inner join (
-        select distinct items.order_item_id
-        from history.order_items as items
-        inner join touched on items.order_id = touched.order_id
-    ) as named on items.order_item_id = named.order_item_id
+    inner join named on items.order_item_id = named.order_item_id
     group by items.order_item_id
 ),
 
 last_hash as (
-    select items.order_item_id, last_day.version_at, max(items.row_hash) as row_hash
+    select
+        items.order_item_id,
+        last_day.version_at,
+        max(items.row_hash) as row_hash
     from history.order_items as items
-    inner join last_day on items.order_item_id = last_day.order_item_id and items.version_at = last_day.version_at
+    inner join
+        last_day
+        on items.order_item_id = last_day.order_item_id and items.version_at = last_day.version_at
     group by items.order_item_id, last_day.version_at
 ),
 
@@ -36,17 +45,26 @@ standing as (
             and items.version_at = last_hash.version_at
             and items.row_hash = last_hash.row_hash
     inner join touched on items.order_id = touched.order_id
-    where exists (select 1 from history.orders where orders.order_id = items.order_id)
+    where exists (
+        select 1 from history.orders
+        where orders.order_id = items.order_id
+    )
 ),
 
 expected as (
-    select order_id, count(*) as lines, sum(line_total) as amount
+    select
+        order_id,
+        count(*) as lines,
+        sum(line_total) as amount
     from standing
     group by order_id
 ),
 
 loaded as (
-    select sales.order_id, count(*) as lines, sum(sales.line_total) as amount
+    select
+        sales.order_id,
+        count(*) as lines,
+        sum(sales.line_total) as amount
     from facts.fact_sales as sales
     inner join touched on sales.order_id = touched.order_id
     group by sales.order_id

@@ -1,9 +1,9 @@
 -- generated from include/sources; run make generate
 -- History: each day's accepted rows as delivered, one slice per source and day. A run replaces its own
 -- slices; dimensions and facts are recomputed from here for the keys that changed.
--- Recomputing reads all deliveries of few keys: the distribution key puts them on one node and the sort
--- key makes them neighbours, so a scan touches few blocks. Replacing a slice finds its rows by
--- delivery_date, whose zone maps narrow down as rows arrive in the order of days.
+-- Replacing a slice finds its rows by delivery_date, which the sort key makes neighbours. Recomputing
+-- joins all deliveries of few keys with the list of touched keys: the distribution key keeps that join
+-- on the node.
 
 -- customers: one row per day, customer_id and version
 create table if not exists history.customers (
@@ -32,7 +32,7 @@ create table if not exists history.customers (
 )
 diststyle key
 distkey (customer_id)
-compound sortkey (customer_id, version_at);
+compound sortkey (delivery_date, customer_id);
 
 -- order_items: one row per day, order_item_id
 -- spread by order_id: its rows are recomputed and joined together with
@@ -54,7 +54,7 @@ create table if not exists history.order_items (
 )
 diststyle key
 distkey (order_id)
-compound sortkey (order_id, order_item_id, version_at);
+compound sortkey (delivery_date, order_id);
 
 -- orders: one row per day, order_id
 create table if not exists history.orders (
@@ -87,7 +87,7 @@ create table if not exists history.orders (
 )
 diststyle key
 distkey (order_id)
-compound sortkey (order_id, version_at);
+compound sortkey (delivery_date, order_id);
 
 -- products: one row per day, product_id and version
 create table if not exists history.products (
@@ -112,7 +112,7 @@ create table if not exists history.products (
 )
 diststyle key
 distkey (product_id)
-compound sortkey (product_id, version_at);
+compound sortkey (delivery_date, product_id);
 
 -- web_events: one row per day, event_id
 create table if not exists history.web_events (
@@ -138,4 +138,4 @@ create table if not exists history.web_events (
 )
 diststyle key
 distkey (event_id)
-compound sortkey (event_id, version_at);
+compound sortkey (delivery_date, event_id);

@@ -106,10 +106,20 @@ select
     true as is_current,
     false as is_inferred,
     '' as attribute_hash
-where not exists (select 1 from dimensions.dim_customer where customer_key = -1);
+where not exists (
+    select 1 from dimensions.dim_customer
+    where customer_key = -1
+);
 
 insert into dimensions.dim_product (
-    product_key, product_id, product_name, price_category, effective_from, effective_to, is_current, is_inferred,
+    product_key,
+    product_id,
+    product_name,
+    price_category,
+    effective_from,
+    effective_to,
+    is_current,
+    is_inferred,
     attribute_hash
 )
 select
@@ -122,4 +132,7 @@ select
     true as is_current,
     false as is_inferred,
     '' as attribute_hash
-where not exists (select 1 from dimensions.dim_product where product_key = -1);
+where not exists (
+    select 1 from dimensions.dim_product
+    where product_key = -1
+);

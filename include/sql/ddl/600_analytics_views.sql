@@ -59,7 +59,7 @@ select
     total_orders,
     lifetime_value,
     cast(case when total_orders > 0 then round(lifetime_value / total_orders, 2) end as decimal(18, 2))
-    as average_order_value,
+        as average_order_value,
     unique_products,
     recency_days,
     total_orders as frequency,
@@ -67,8 +67,10 @@ select
     recency_score,
     frequency_score,
     monetary_score,
-    cast(recency_score as varchar(1)) || cast(frequency_score as varchar(1)) || cast(monetary_score as varchar(1))
-    as rfm_score,
+    cast(recency_score as varchar(1))
+    || cast(frequency_score as varchar(1))
+    || cast(monetary_score as varchar(1))
+        as rfm_score,
     case
         when total_orders = 0 then 'never_ordered'
         when recency_days <= 30 then 'active'
@@ -89,18 +91,20 @@ select
     total_revenue,
     gross_profit,
     cast(case when costed_revenue <> 0 then round(100 * gross_profit / costed_revenue, 2) end as decimal(18, 2))
-    as gross_margin_percent,
+        as gross_margin_percent,
     orders,
     customers,
     cast(case when units_gross > 0 then round(100.0 * units_returned / units_gross, 2) end as decimal(18, 2))
-    as return_rate_percent,
+        as return_rate_percent,
     rank() over (partition by category_name order by total_revenue desc) as revenue_rank_in_category,
     rank() over (order by total_revenue desc) as overall_revenue_rank
 from analytics.agg_product;
 
 create or replace view analytics.monthly_sales_trends as
 with bounds as (
-    select min(month_start) as first_month, max(month_start) as last_month
+    select
+        min(month_start) as first_month,
+        max(month_start) as last_month
     from analytics.agg_month
 ),
 
@@ -146,10 +150,12 @@ select
     units_sold,
     total_revenue,
     cast(case when total_orders > 0 then round(total_revenue / total_orders, 2) end as decimal(18, 2))
-    as average_order_value,
+        as average_order_value,
     cast(
         case
-            when previous_revenue <> 0 then round(100 * (total_revenue - previous_revenue) / previous_revenue, 2)
+            when
+                previous_revenue <> 0
+                then round(100 * (total_revenue - previous_revenue) / previous_revenue, 2)
         end as decimal(18, 2)
     ) as revenue_growth_percent,
     cast(
@@ -169,7 +175,7 @@ select
     total_orders,
     total_revenue,
     cast(case when total_customers > 0 then round(total_revenue / total_customers, 2) end as decimal(18, 2))
-    as revenue_per_customer,
+        as revenue_per_customer,
     cast(
         case
             when sum(total_revenue) over () <> 0 then round(100 * total_revenue / sum(total_revenue) over (), 2)
@@ -200,9 +206,9 @@ select
     total_revenue,
     gross_profit,
     cast(case when costed_revenue <> 0 then round(100 * gross_profit / costed_revenue, 2) end as decimal(18, 2))
-    as gross_margin_percent,
+        as gross_margin_percent,
     cast(case when units_gross > 0 then round(100.0 * units_returned / units_gross, 2) end as decimal(18, 2))
-    as return_rate_percent,
+        as return_rate_percent,
     cast(
         case
             when sum(total_revenue) over () <> 0 then round(100 * total_revenue / sum(total_revenue) over (), 2)
@@ -214,13 +220,17 @@ from categories;
 -- Monthly retention: of the customers whose first order fell into cohort_month, how many ordered again n months later.
 create or replace view analytics.customer_cohorts as
 with firsts as (
-    select customer_id, min(month_start) as cohort_month
+    select
+        customer_id,
+        min(month_start) as cohort_month
     from analytics.agg_customer_month
     group by customer_id
 ),
 
 sizes as (
-    select cohort_month, count(*) as cohort_size
+    select
+        cohort_month,
+        count(*) as cohort_size
     from firsts
     group by cohort_month
 ),
@@ -241,7 +251,8 @@ select
     activity.months_since_first,
     sizes.cohort_size,
     activity.active_customers,
-    cast(round(100.0 * activity.active_customers / sizes.cohort_size, 2) as decimal(18, 2)) as retention_percent,
+    cast(round(100.0 * activity.active_customers / sizes.cohort_size, 2) as decimal(18, 2))
+        as retention_percent,
     activity.revenue
 from activity
 inner join sizes on activity.cohort_month = sizes.cohort_month;
@@ -249,7 +260,10 @@ inner join sizes on activity.cohort_month = sizes.cohort_month;
 -- From web sessions to orders, per day.
 create or replace view analytics.sales_funnel as
 with orders_of_day as (
-    select order_date, count(*) as orders, sum(revenue) as revenue
+    select
+        order_date,
+        count(*) as orders,
+        sum(revenue) as revenue
     from analytics.agg_order
     where has_revenue
     group by order_date
@@ -308,7 +322,9 @@ items as (
 ),
 
 loaded as (
-    select count(*) as current_rows, sum(line_total) as current_amount
+    select
+        count(*) as current_rows,
+        sum(line_total) as current_amount
     from facts.fact_sales
 )
 

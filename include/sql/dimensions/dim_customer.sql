@@ -54,8 +54,25 @@ where dim_customer.customer_id = touched_customer.customer_id;
 
 -- A version equal to the one before it is no version; the first one reaches back so that earlier facts find it.
 insert into dimensions.dim_customer (
-    customer_key, customer_id, first_name, last_name, full_name, email, email_domain, phone, date_of_birth, gender,
-    address, city, state, postal_code, country, customer_segment, registration_date, effective_from, effective_to,
+    customer_key,
+    customer_id,
+    first_name,
+    last_name,
+    full_name,
+    email,
+    email_domain,
+    phone,
+    date_of_birth,
+    gender,
+    address,
+    city,
+    state,
+    postal_code,
+    country,
+    customer_segment,
+    registration_date,
+    effective_from,
+    effective_to,
     is_current, is_inferred, attribute_hash
 )
 with compared as (
@@ -74,7 +91,8 @@ versions as (
             else version_at
         end as effective_from,
         coalesce(
-            lead(version_at) over (partition by customer_id order by version_at), cast('9999-12-31' as timestamp)
+            lead(version_at) over (partition by customer_id order by version_at),
+            cast('9999-12-31' as timestamp)
         ) as effective_to,
         lead(version_at) over (partition by customer_id order by version_at) is null as is_current
     from compared
@@ -127,12 +145,20 @@ from (
     where delivered.customer_id is null
 ) as missing
 where
-    exists (select 1 from history.orders where orders.customer_id = missing.customer_id)
-    or exists (select 1 from history.web_events where web_events.customer_id = missing.customer_id);
+    exists (
+        select 1 from history.orders
+        where orders.customer_id = missing.customer_id
+    )
+    or exists (
+        select 1 from history.web_events
+        where web_events.customer_id = missing.customer_id
+    );
 
 -- Facts that now belong to another version, or whose place comes from a version that changed.
 insert into history.pending_key (entity, key_value)
-select distinct 'sales_order' as entity, sales.order_id as key_value
+select distinct
+    'sales_order' as entity,
+    sales.order_id as key_value
 from old_version
 inner join facts.fact_sales as sales on old_version.customer_key = sales.customer_key
 left join dimensions.dim_customer as versions
@@ -148,7 +174,9 @@ where
     or coalesce(versions.city, '') <> coalesce(old_version.city, '');
 
 insert into history.pending_key (entity, key_value)
-select distinct 'web_event' as entity, events.event_id as key_value
+select distinct
+    'web_event' as entity,
+    events.event_id as key_value
 from old_version
 inner join facts.fact_web_events as events on old_version.customer_key = events.customer_key
 left join dimensions.dim_customer as versions
@@ -159,9 +187,12 @@ left join dimensions.dim_customer as versions
 where versions.customer_key is null or versions.customer_key <> old_version.customer_key;
 
 insert into history.pending_key (entity, key_value)
-select 'agg_customer' as entity, customer_id as key_value
+select
+    'agg_customer' as entity,
+    customer_id as key_value
 from touched_customer;
 
-delete from history.pending_key where entity = 'customer';
+delete from history.pending_key
+where entity = 'customer';
 
 update quality.warehouse_state set merge_seq = merge_seq + 1;

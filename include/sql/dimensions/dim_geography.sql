@@ -63,7 +63,8 @@ select
     keyed.city
 from keyed
 where not exists (
-    select 1 from dimensions.dim_geography where dim_geography.geography_key = keyed.geography_key
+    select 1 from dimensions.dim_geography
+    where dim_geography.geography_key = keyed.geography_key
 );
 
 update quality.warehouse_state set merge_seq = merge_seq + 1;

@@ -54,7 +54,16 @@ using touched_product
 where dim_product.product_id = touched_product.product_id;
 
 insert into dimensions.dim_product (
-    product_key, product_id, product_name, category_name, subcategory_name, brand, sku, price, cost, profit_margin,
+    product_key,
+    product_id,
+    product_name,
+    category_name,
+    subcategory_name,
+    brand,
+    sku,
+    price,
+    cost,
+    profit_margin,
     price_category, is_active, effective_from, effective_to, is_current, is_inferred, attribute_hash
 )
 with compared as (
@@ -92,7 +101,8 @@ select
     sku,
     price,
     cost,
-    cast(case when price > 0 then round(100 * (price - cost) / price, 4) end as decimal(18, 4)) as profit_margin,
+    cast(case when price > 0 then round(100 * (price - cost) / price, 4) end as decimal(18, 4))
+        as profit_margin,
     case
         when price is null then 'unknown'
         when price = 0 then 'free'
@@ -111,7 +121,14 @@ from versions;
 
 -- Inferred members: products that a line or event names and no product file has delivered yet.
 insert into dimensions.dim_product (
-    product_key, product_id, price_category, effective_from, effective_to, is_current, is_inferred, attribute_hash
+    product_key,
+    product_id,
+    price_category,
+    effective_from,
+    effective_to,
+    is_current,
+    is_inferred,
+    attribute_hash
 )
 select
     strtol(left(md5(missing.product_id || '|1900-01-01 00:00:00.000000'), 15), 16) as product_key,
@@ -129,12 +146,20 @@ from (
     where delivered.product_id is null
 ) as missing
 where
-    exists (select 1 from history.order_items where order_items.product_id = missing.product_id)
-    or exists (select 1 from history.web_events where web_events.product_id = missing.product_id);
+    exists (
+        select 1 from history.order_items
+        where order_items.product_id = missing.product_id
+    )
+    or exists (
+        select 1 from history.web_events
+        where web_events.product_id = missing.product_id
+    );
 
 -- Facts that now belong to another version, or whose cost changed.
 insert into history.pending_key (entity, key_value)
-select distinct 'sales_order' as entity, sales.order_id as key_value
+select distinct
+    'sales_order' as entity,
+    sales.order_id as key_value
 from old_version
 inner join facts.fact_sales as sales on old_version.product_key = sales.product_key
 left join dimensions.dim_product as versions
@@ -148,7 +173,9 @@ where
     or coalesce(versions.cost, -1) <> coalesce(old_version.cost, -1);
 
 insert into history.pending_key (entity, key_value)
-select distinct 'web_event' as entity, events.event_id as key_value
+select distinct
+    'web_event' as entity,
+    events.event_id as key_value
 from old_version
 inner join facts.fact_web_events as events on old_version.product_key = events.product_key
 left join dimensions.dim_product as versions
@@ -175,9 +202,12 @@ where versions.product_key is null or versions.product_key <> old_version.produc
 group by inventory.product_id;
 
 insert into history.pending_key (entity, key_value)
-select 'agg_product' as entity, product_id as key_value
+select
+    'agg_product' as entity,
+    product_id as key_value
 from touched_product;
 
-delete from history.pending_key where entity = 'product';
+delete from history.pending_key
+where entity = 'product';
 
 update quality.warehouse_state set merge_seq = merge_seq + 1;

@@ -4,7 +4,10 @@
 lock table history.pending_key;
 
 create temp table pending_span distkey (product_id) as
-select product_id, min(first_date) as first_date, max(last_date) as last_date
+select
+    product_id,
+    min(first_date) as first_date,
+    max(last_date) as last_date
 from history.pending_inventory
 group by product_id;
 
@@ -33,16 +36,21 @@ where numbered.version_rank = 1 and numbered.stock_quantity is not null;
 analyze touched_snapshot;
 
 create temp table sold distkey (product_id) as
-select sales.product_id, sales.order_date, sum(sales.quantity) as units
-from facts.fact_sales as sales
-inner join (
+with spans as (
     select
         product_id,
         cast(dateadd(day, -27, min(snapshot_date)) as date) as first_date,
         max(snapshot_date) as last_date
     from touched_snapshot
     group by product_id
-) as spans
+)
+
+select
+    sales.product_id,
+    sales.order_date,
+    sum(sales.quantity) as units
+from facts.fact_sales as sales
+inner join spans
     on
         sales.product_id = spans.product_id
         and sales.order_date between spans.first_date and spans.last_date

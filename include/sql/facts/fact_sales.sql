@@ -52,7 +52,8 @@ select
     numbered.product_id,
     numbered.quantity,
     numbered.unit_price,
-    cast(coalesce(numbered.line_total, numbered.quantity * numbered.unit_price) as decimal(18, 4)) as line_total,
+    cast(coalesce(numbered.line_total, numbered.quantity * numbered.unit_price) as decimal(18, 4))
+        as line_total,
     numbered.delivery_date
 from (
     select
@@ -72,15 +73,24 @@ analyze line;
 -- proportion to line_total, equal where the line totals sum to zero. All arithmetic is on whole ten-thousandths.
 create temp table allocation distkey (order_id) as
 with amounts as (
-    select order_id, 'tax' as amount_kind, cast(tax * 10000 as decimal(19, 0)) as amount
+    select
+        order_id,
+        'tax' as amount_kind,
+        cast(tax * 10000 as decimal(19, 0)) as amount
     from header
     where tax <> 0
     union all
-    select order_id, 'shipping' as amount_kind, cast(shipping_cost * 10000 as decimal(19, 0)) as amount
+    select
+        order_id,
+        'shipping' as amount_kind,
+        cast(shipping_cost * 10000 as decimal(19, 0)) as amount
     from header
     where shipping_cost <> 0
     union all
-    select order_id, 'discount' as amount_kind, cast(discount * 10000 as decimal(19, 0)) as amount
+    select
+        order_id,
+        'discount' as amount_kind,
+        cast(discount * 10000 as decimal(19, 0)) as amount
     from header
     where discount <> 0
 ),
@@ -195,11 +205,15 @@ select
     line.product_id,
     coalesce(header.shipping_country, customer.country, 'unknown') as country,
     case
-        when header.shipping_state is null and header.shipping_city is null then coalesce(customer.state, 'unknown')
+        when
+            header.shipping_state is null and header.shipping_city is null
+            then coalesce(customer.state, 'unknown')
         else coalesce(header.shipping_state, 'unknown')
     end as state,
     case
-        when header.shipping_state is null and header.shipping_city is null then coalesce(customer.city, 'unknown')
+        when
+            header.shipping_state is null and header.shipping_city is null
+            then coalesce(customer.city, 'unknown')
         else coalesce(header.shipping_city, 'unknown')
     end as city,
     header.order_status,
@@ -242,8 +256,23 @@ using touched_order
 where fact_sales.order_id = touched_order.order_id;
 
 insert into facts.fact_sales (
-    order_item_id, order_id, order_date, order_date_key, order_timestamp, customer_key, customer_id, product_key,
-    product_id, geography_key, order_status, payment_method, currency, quantity, unit_price, line_total, tax_amount,
+    order_item_id,
+    order_id,
+    order_date,
+    order_date_key,
+    order_timestamp,
+    customer_key,
+    customer_id,
+    product_key,
+    product_id,
+    geography_key,
+    order_status,
+    payment_method,
+    currency,
+    quantity,
+    unit_price,
+    line_total,
+    tax_amount,
     shipping_amount, discount_amount, unit_cost, gross_profit, is_revenue, is_return, delivery_date
 )
 select
@@ -268,26 +297,39 @@ select
     discount_amount,
     unit_cost,
     cast(line_total - quantity * unit_cost as decimal(38, 4)) as gross_profit,
-    not (coalesce(order_status, '') in ('cancelled', 'unavailable') and quantity > 0) as is_revenue,
+    not(coalesce(order_status, '') in ('cancelled', 'unavailable') and quantity > 0) as is_revenue,
     quantity < 0 as is_return,
     delivery_date
 from new_sale;
 
 insert into history.pending_line (order_date, customer_id, product_id, geography_key)
-select order_date, customer_id, product_id, geography_key
+select
+    order_date,
+    customer_id,
+    product_id,
+    geography_key
 from old_sale
-union
-select sales.order_date, sales.customer_id, sales.product_id, sales.geography_key
+union distinct
+select
+    sales.order_date,
+    sales.customer_id,
+    sales.product_id,
+    sales.geography_key
 from facts.fact_sales as sales
 inner join touched_order on sales.order_id = touched_order.order_id;
 
 insert into history.pending_key (entity, key_value)
-select 'agg_order' as entity, order_id as key_value
+select
+    'agg_order' as entity,
+    order_id as key_value
 from touched_order;
 
 -- Sales of a day count in the stock cover of that day and the 27 after it.
 insert into history.pending_inventory (product_id, first_date, last_date)
-select product_id, min(order_date) as first_date, cast(dateadd(day, 27, max(order_date)) as date) as last_date
+select
+    product_id,
+    min(order_date) as first_date,
+    cast(dateadd(day, 27, max(order_date)) as date) as last_date
 from history.pending_line
 where product_id is not null
 group by product_id;
@@ -297,9 +339,11 @@ delete from dimensions.dim_geography
 where
     geography_key in (select geography_key from old_sale)
     and not exists (
-        select 1 from facts.fact_sales where fact_sales.geography_key = dim_geography.geography_key
+        select 1 from facts.fact_sales
+        where fact_sales.geography_key = dim_geography.geography_key
     );
 
-delete from history.pending_key where entity = 'sales_order';
+delete from history.pending_key
+where entity = 'sales_order';
 
 update quality.warehouse_state set merge_seq = merge_seq + 1;

@@ -83,6 +83,7 @@ select distinct events.event_date
 from facts.fact_web_events as events
 inner join touched_event on events.event_id = touched_event.event_id;
 
-delete from history.pending_key where entity = 'web_event';
+delete from history.pending_key
+where entity = 'web_event';
 
 update quality.warehouse_state set merge_seq = merge_seq + 1;

@@ -4,24 +4,25 @@ lock table history.pending_key;
 
 -- guard: what was copied is not what processing counted; clear the load_staging tasks to copy again
 with copied as (
-    select 'customers' as source, delivery_date, count(*) as copied_rows
-    from staging.stg_customers where run_id = '{{ load.run_key }}' group by delivery_date
-    union all
-    select 'products' as source, delivery_date, count(*) as copied_rows
-    from staging.stg_products where run_id = '{{ load.run_key }}' group by delivery_date
-    union all
-    select 'orders' as source, delivery_date, count(*) as copied_rows
-    from staging.stg_orders where run_id = '{{ load.run_key }}' group by delivery_date
-    union all
-    select 'order_items' as source, delivery_date, count(*) as copied_rows
-    from staging.stg_order_items where run_id = '{{ load.run_key }}' group by delivery_date
-    union all
-    select 'web_events' as source, delivery_date, count(*) as copied_rows
-    from staging.stg_web_events where run_id = '{{ load.run_key }}' group by delivery_date
+    {% for source in load.sources %}
+        select
+            '{{ source.name }}' as source,
+            delivery_date,
+            count(*) as copied_rows
+        from staging.stg_{{ source.name }}
+        where run_id = '{{ load.run_key }}'
+        group by delivery_date
+        {% if not loop.last %}
+            union all
+        {% endif %}
+    {% endfor %}
 ),
 
 counted as (
-    select source, delivery_date, accepted_rows
+    select
+        source,
+        delivery_date,
+        accepted_rows
     from staging.stg_ledger
     where run_id = '{{ load.run_key }}'
 )
@@ -39,56 +40,82 @@ where coalesce(counted.accepted_rows, -1) <> coalesce(copied.copied_rows, 0);
 -- guard: the ledger of this run does not cover its days; clear process_data to count again
 select
     count(*) as ledger_rows,
-    5 * (cast('{{ load.end_date }}' as date) - cast('{{ load.start_date }}' as date) + 1) as expected_rows
+    {{ load.sources | length }}
+    * (cast('{{ load.end_date }}' as date) - cast('{{ load.start_date }}' as date) + 1) as expected_rows
 from staging.stg_ledger
 where
     run_id = '{{ load.run_key }}'
     and delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
-having count(*) <> 5 * (cast('{{ load.end_date }}' as date) - cast('{{ load.start_date }}' as date) + 1);
+having
+    count(*)
+    <> {{ load.sources | length }}
+    * (cast('{{ load.end_date }}' as date) - cast('{{ load.start_date }}' as date) + 1);
 
 -- The rows of the run's days before and after: a key is touched when either side has it.
 create temp table touched_order as
-select order_id, customer_id
+select
+    order_id,
+    customer_id
 from history.orders
 where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
-union
-select order_id, customer_id
+union distinct
+select
+    order_id,
+    customer_id
 from staging.stg_orders
 where run_id = '{{ load.run_key }}';
 
 create temp table touched_item as
-select order_item_id, order_id, product_id
+select
+    order_item_id,
+    order_id,
+    product_id
 from history.order_items
 where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
-union
-select order_item_id, order_id, product_id
+union distinct
+select
+    order_item_id,
+    order_id,
+    product_id
 from staging.stg_order_items
 where run_id = '{{ load.run_key }}';
 
 create temp table touched_event as
-select event_id, customer_id, product_id
+select
+    event_id,
+    customer_id,
+    product_id
 from history.web_events
 where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
-union
-select event_id, customer_id, product_id
+union distinct
+select
+    event_id,
+    customer_id,
+    product_id
 from staging.stg_web_events
 where run_id = '{{ load.run_key }}';
 
 insert into history.pending_key (entity, key_value)
-select 'customer' as entity, customer_id as key_value
+select
+    'customer' as entity,
+    customer_id as key_value
 from history.customers
 where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
-union
-select 'customer' as entity, customer_id as key_value
+union distinct
+select
+    'customer' as entity,
+    customer_id as key_value
 from staging.stg_customers
 where run_id = '{{ load.run_key }}';
 
 -- A customer or product that only a fact names becomes an inferred member, and ceases to be one when nothing names it.
 insert into history.pending_key (entity, key_value)
-select 'customer' as entity, named.customer_id as key_value
+select
+    'customer' as entity,
+    named.customer_id as key_value
 from (
     select customer_id from touched_order
-    union
+    union distinct
     select customer_id from touched_event
 ) as named
 left join dimensions.dim_customer
@@ -98,19 +125,25 @@ where
     and (dim_customer.customer_key is null or dim_customer.is_inferred);
 
 insert into history.pending_key (entity, key_value)
-select 'product' as entity, product_id as key_value
+select
+    'product' as entity,
+    product_id as key_value
 from history.products
 where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
-union
-select 'product' as entity, product_id as key_value
+union distinct
+select
+    'product' as entity,
+    product_id as key_value
 from staging.stg_products
 where run_id = '{{ load.run_key }}';
 
 insert into history.pending_key (entity, key_value)
-select 'product' as entity, named.product_id as key_value
+select
+    'product' as entity,
+    named.product_id as key_value
 from (
     select product_id from touched_item
-    union
+    union distinct
     select product_id from touched_event
 ) as named
 left join dimensions.dim_product
@@ -121,47 +154,74 @@ where
 
 -- An item that ever stood in another order touches that order as well.
 insert into history.pending_key (entity, key_value)
-select 'sales_order' as entity, order_id as key_value from touched_order
-union
-select 'sales_order' as entity, order_id as key_value from touched_item
-union
-select 'sales_order' as entity, items.order_id as key_value
+with touched as (select distinct order_item_id from touched_item)
+
+select
+    'sales_order' as entity,
+    order_id as key_value
+from touched_order
+union distinct
+select
+    'sales_order' as entity,
+    order_id as key_value
+from touched_item
+union distinct
+select
+    'sales_order' as entity,
+    items.order_id as key_value
 from history.order_items as items
-inner join (select distinct order_item_id from touched_item) as touched
+inner join touched
     on items.order_item_id = touched.order_item_id;
 
 insert into history.pending_key (entity, key_value)
-select distinct 'web_event' as entity, event_id as key_value
+select distinct
+    'web_event' as entity,
+    event_id as key_value
 from touched_event;
 
 insert into history.pending_inventory (product_id, first_date, last_date)
-select product_id, min(delivery_date) as first_date, max(delivery_date) as last_date
+select
+    product_id,
+    min(delivery_date) as first_date,
+    max(delivery_date) as last_date
 from (
-    select product_id, delivery_date
+    select
+        product_id,
+        delivery_date
     from history.products
     where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
-    union
-    select product_id, delivery_date
+    union distinct
+    select
+        product_id,
+        delivery_date
     from staging.stg_products
     where run_id = '{{ load.run_key }}'
 ) as stocked
 group by product_id;
 
 {% for source in load.sources %}
-delete from history.{{ source.name }}
-where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}';
+    delete from history.{{ source.name }}
+    where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}';
 
-insert into history.{{ source.name }} ({{ source.columns | join(', ') }})
-select {{ source.columns | join(', ') }}
-from staging.stg_{{ source.name }}
-where run_id = '{{ load.run_key }}';
+    insert into history.{{ source.name }} ({{ source.columns | join(', ') }})
+    select {{ source.columns | join(', ') }}
+    from staging.stg_{{ source.name }}
+    where run_id = '{{ load.run_key }}';
 {% endfor %}
 
 delete from quality.ledger
 where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}';
 
 insert into quality.ledger (
-    source, delivery_date, run_id, files, raw_rows, accepted_rows, superseded_rows, quarantined_rows, raw_amount,
+    source,
+    delivery_date,
+    run_id,
+    files,
+    raw_rows,
+    accepted_rows,
+    superseded_rows,
+    quarantined_rows,
+    raw_amount,
     accepted_amount, superseded_amount, quarantined_amount
 )
 select
@@ -184,7 +244,16 @@ delete from quality.check_results
 where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}';
 
 insert into quality.check_results (
-    run_id, delivery_date, source, rule, dimension, severity, rows_checked, rows_failed, failed_ratio, threshold,
+    run_id,
+    delivery_date,
+    source,
+    rule,
+    dimension,
+    severity,
+    rows_checked,
+    rows_failed,
+    failed_ratio,
+    threshold,
     passed, message
 )
 select
@@ -203,7 +272,8 @@ select
 from staging.stg_check_result
 where run_id = '{{ load.run_key }}';
 
-delete from quality.load_runs where run_id = '{{ load.run_key }}';
+delete from quality.load_runs
+where run_id = '{{ load.run_key }}';
 
 insert into quality.load_runs (run_id, start_date, end_date, loaded_at)
 select

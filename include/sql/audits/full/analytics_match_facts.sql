@@ -7,16 +7,31 @@ with facts_total as (
 ),
 
 totals as (
-    select 'agg_order' as aggregate_name, coalesce(sum(revenue), 0) as revenue from analytics.agg_order
+    select
+        'agg_order' as aggregate_name,
+        coalesce(sum(revenue), 0) as revenue
+    from analytics.agg_order
     union all
-    select 'agg_month' as aggregate_name, coalesce(sum(total_revenue), 0) as revenue from analytics.agg_month
+    select
+        'agg_month' as aggregate_name,
+        coalesce(sum(total_revenue), 0) as revenue
+    from analytics.agg_month
     union all
-    select 'agg_geography' as aggregate_name, coalesce(sum(total_revenue), 0) as revenue from analytics.agg_geography
+    select
+        'agg_geography' as aggregate_name,
+        coalesce(sum(total_revenue), 0) as revenue
+    from analytics.agg_geography
     union all
-    select 'agg_product' as aggregate_name, coalesce(sum(total_revenue), 0) as revenue from analytics.agg_product
+    select
+        'agg_product' as aggregate_name,
+        coalesce(sum(total_revenue), 0) as revenue
+    from analytics.agg_product
 )
 
-select totals.aggregate_name, totals.revenue, facts_total.revenue as fact_revenue
+select
+    totals.aggregate_name,
+    totals.revenue,
+    facts_total.revenue as fact_revenue
 from totals
 cross join facts_total
 where totals.revenue <> facts_total.revenue

@@ -1,0 +1,11 @@
+"""Example values of the variable ``load`` that SQL files are rendered with, for sqlfluff."""
+
+from types import SimpleNamespace
+
+start_date = "2026-01-01"
+end_date = "2026-01-03"
+run_id = "scheduled__2026-01-01T02:00:00+00:00"
+run_key = "scheduled__2026-01-01T02-00-00-00-00"
+processed_bucket = "ecommerce-dwh-dev-processed"
+copy_iam_role = "default"
+sources = tuple(SimpleNamespace(name=name, columns=("delivery_date", "order_id")) for name in ("orders", "order_items"))
