@@ -1,0 +1,66 @@
+"""The SMTP server and its page, in one process."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from local.smtp.mailbox import Mailbox
+from local.smtp.page import MailboxHandler
+
+
+class _Keep:
+    """aiosmtpd handler: every message is accepted and kept."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self.mailbox = mailbox
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802
+        content = envelope.content or b""
+        if isinstance(content, str):
+            content = content.encode("utf-8", "surrogateescape")
+        try:
+            message_id = self.mailbox.add(content, envelope.mail_from or "", list(envelope.rcpt_tos))
+        except OSError as error:
+            print(f"cannot keep a message: {error}", file=sys.stderr, flush=True)
+            return "452 Insufficient system storage"
+        print(f"received {message_id}", flush=True)
+        return "250 Message kept"
+
+
+class MailServer:
+    """SMTP server and mailbox page; use as a context manager.
+
+    Args:
+        host: address to listen on.
+        smtp_port: port of the SMTP server.
+        page_port: port of the page.
+        folder: where messages are kept.
+    """
+
+    def __init__(self, host: str, smtp_port: int, page_port: int, folder: Path) -> None:
+        self.mailbox = Mailbox(folder)
+        handler = type("Handler", (MailboxHandler,), {"mailbox": self.mailbox})
+        self._page = ThreadingHTTPServer((host, page_port), handler)
+        self._page.daemon_threads = True
+        self._smtp = Controller(_Keep(self.mailbox), hostname=host, port=smtp_port, enable_SMTPUTF8=True)
+        self.page_url = f"http://{host}:{self._page.server_port}"
+
+    def __enter__(self) -> Self:
+        self._smtp.start()
+        threading.Thread(target=self._page.serve_forever, name="page", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._smtp.stop()
+        self._page.shutdown()
+        self._page.server_close()
