@@ -33,6 +33,8 @@ class GlueApi:
     def handler(self, action: str) -> Callable[[Document], Document] | None:
         """The method of an action, or None when it is moto's."""
         name = snake(action)
+        if not re.match(r"(batch|create|update|delete|get|list|start|stop|reset|tag|untag)_", name):
+            return None  # not an action: a service's other methods are not for callers
         if name in ("get_tags", "tag_resource", "untag_resource"):
             return getattr(self, name)
         for service in self._services:

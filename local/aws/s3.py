@@ -529,7 +529,7 @@ def _blocks(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
 
 
 def _byte_range(header: str | None, size: int) -> tuple[int, int]:
-    """Start and end (exclusive) of a ``Range`` header; a header we cannot read asks for everything, as in HTTP."""
+    """Start and end (exclusive) of a ``Range`` header; an unreadable one asks for everything, as in HTTP."""
     found = re.fullmatch(r"bytes=(\d*)-(\d*)", (header or "").strip())
     if not found or found.group(0) == "bytes=-":
         return 0, size

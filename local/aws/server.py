@@ -6,7 +6,6 @@ import fcntl
 import io
 import json
 import logging
-import os
 import re
 import threading
 import time
@@ -15,19 +14,20 @@ from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
-os.environ.setdefault("MOTO_S3_CUSTOM_ENDPOINTS", "")
+from cheroot import wsgi
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from cheroot import wsgi  # noqa: E402
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
+from local.config import LocalConfig
 
-from local.config import LocalConfig  # noqa: E402
-
-from . import spark  # noqa: E402
-from .glue import GlueApi  # noqa: E402
-from .jobs import JobService, RunSettings  # noqa: E402
-from .s3 import Response, S3Api, request_from_environ  # noqa: E402
-from .state import Documents  # noqa: E402
-from .store import ObjectStore  # noqa: E402
+from . import spark
+from .catalog import Catalog
+from .cloudwatch import LogWriter
+from .crawlers import CrawlerService
+from .glue import GlueApi
+from .jobs import JobService, RunSettings
+from .s3 import Response, S3Api, request_from_environ
+from .state import Documents
+from .store import ObjectStore
 
 log = logging.getLogger("local.aws")
 
@@ -66,6 +66,7 @@ class Endpoint:
             raise AlreadyRunningError(f"another endpoint already uses {config.aws_dir}") from None
         self.store = ObjectStore(config.aws_dir / "s3", REGION)
         self.documents = Documents(config.aws_dir / "glue.sqlite")
+        self._logs = LogWriter(ACCOUNT, REGION)
         self.jobs = JobService(
             self.documents,
             self.store,
@@ -79,7 +80,9 @@ class Endpoint:
             ),
         )
         self.s3 = S3Api(self.store)
-        self.glue = GlueApi(self.jobs)
+        self.catalog = Catalog(self.documents, ACCOUNT, REGION)
+        self.crawlers = CrawlerService(self.documents, self.store, self.catalog, self._logs.write)
+        self.glue = GlueApi(self.jobs, self.crawlers)
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server: wsgi.Server | None = None
         self._thread: threading.Thread | None = None
@@ -90,7 +93,8 @@ class Endpoint:
         return spark.spark_environ(self.config, spark.write_conf_dir(self.config))
 
     def _job_output(self, job: str, run_id: str, stream: str, lines: list[str]) -> None:
-        pass
+        group = f"/aws-glue/jobs/{stream}"
+        self._logs.write(group, run_id, lines, where=str(self.jobs.log_path(job, run_id)))
 
     # -- WSGI ------------------------------------------------------------------------------------------------
 
@@ -111,11 +115,30 @@ class Endpoint:
         elif service == "glue":
             length = int(environ.get("CONTENT_LENGTH") or 0)
             body = environ["wsgi.input"].read(length) if length else b""
-            response = self.glue.handle(environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2], body)
+            action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+            response = self.glue.handle(action, body)
             environ["wsgi.input"] = io.BytesIO(body)
+            if response is None:
+                return self._catalog_request(action, body, environ, start_response)
         if response is None:
             return self._moto(environ, start_response)
         return _send(response, environ, start_response)
+
+    def _catalog_request(
+        self, action: str, body: bytes, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Let moto answer, then save what that changed, and only then let the answer out."""
+        status = ""
+
+        def note(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            nonlocal status
+            status = line
+            return start_response(line, headers, *rest)
+
+        answer = list(self._moto(environ, note))
+        if status.startswith("2"):
+            self.catalog.after_request(action, json.loads(body or b"{}"))
+        return answer
 
     @staticmethod
     def _service(environ: Environ, path: str) -> str:
@@ -143,7 +166,9 @@ class Endpoint:
         Raises:
             OSError: the port is taken.
         """
+        self.catalog.load()
         self.jobs.recover()
+        self.crawlers.recover()
         server = wsgi.Server(
             (self.config.host, self.config.aws_port), self, numthreads=16, max=64, request_queue_size=128,
             server_name="local-aws", timeout=65,
@@ -162,6 +187,7 @@ class Endpoint:
     def stop(self) -> None:
         """Stop runs, then the listener, then close the files."""
         began = time.monotonic()
+        self.crawlers.close()
         self.jobs.close()
         if self._server:
             self._server.stop()

@@ -6,9 +6,11 @@ or the new one.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,37 @@ class Documents:
         """Delete a document; an absent one is no error."""
         with self._lock:
             self._connection.execute("DELETE FROM documents WHERE kind = ? AND name = ?", (kind, name))
+
+    def put_many(self, kind: str, documents: Mapping[str, Document | None]) -> None:
+        """Insert or replace several documents at once; None deletes."""
+        with self._lock, self._transaction():
+            self._write_many(kind, documents)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def _write_many(self, kind: str, documents: Mapping[str, Document | None]) -> None:
+        for name, document in documents.items():
+            if document is None:
+                self._connection.execute("DELETE FROM documents WHERE kind = ? AND name = ?", (kind, name))
+            else:
+                text = json.dumps(document, separators=(",", ":"))
+                self._connection.execute("REPLACE INTO documents VALUES (?, ?, ?)", (kind, name, text))
+
+    def replace(self, kind: str, stem: str, documents: Mapping[str, Document]) -> None:
+        """Put these documents in place of all whose name starts with ``stem``."""
+        with self._lock, self._transaction():
+            self._connection.execute(
+                "DELETE FROM documents WHERE kind = ? AND substr(name, 1, ?) = ?", (kind, len(stem), stem)
+            )
+            self._write_many(kind, documents)
 
     def load(self, kind: str) -> dict[str, Document]:
         """All documents of a kind by name."""
