@@ -1,0 +1,90 @@
+# The commands of ecommerce-dwh. `make help` lists them. Nothing here needs root, Docker or a cloud account.
+
+PYTHON ?= python3
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+# Relative paths only: make takes spaces in a path for the end of a name.
+LOCAL := .venv/local/bin/python
+AIRFLOW := .venv/airflow/bin/python
+DEV := .venv/dev/bin
+BOOTSTRAP := $(PYTHON) local/stack/bootstrap.py
+
+.PHONY: help
+help: ## show this list
+	@if [ -t 1 ]; then b=$$(printf '\033[1m'); c=$$(printf '\033[36m'); n=$$(printf '\033[0m'); fi; \
+	awk -v b="$$b" -v c="$$c" -v n="$$n" 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s%s%s\n", b, substr($$0, 5), n } \
+	  /^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  %s%-12s%s %s\n", c, $$1, n, $$2 }' Makefile
+	@printf '\nPorts move with DWH_LOCAL_AIRFLOW_PORT=8081 and the like (local/config.py); PYTHON=python3.12 builds with another Python.\n'
+
+##@ The two commands
+
+.PHONY: run test
+run: python setup-run ## from nothing to three loaded days: summary of the warehouse, then a clean stop
+	@$(LOCAL) -m local run $(ARGS)
+
+test: python setup ## lint, then every test suite in its environment; ends with one verdict
+	@$(LOCAL) tests/run.py $(ARGS)
+
+##@ The local stack
+
+.PHONY: up down status logs reset env psql load-sample load
+up: python setup-run ## start everything and leave it running: web UI, warehouse, AWS endpoint, mail
+	@$(LOCAL) -m local up
+
+down: python setup-run ## stop everything; lake, warehouse and history are kept
+	@$(LOCAL) -m local down
+
+status: python setup-run ## state, address and memory of each component
+	@$(LOCAL) -m local status; code=$$?; [ $$code -eq 3 ] || exit $$code
+
+logs: python setup-run ## last lines of the logs (ARGS="-f scheduler" follows one)
+	@$(LOCAL) -m local logs $(ARGS)
+
+reset: python setup-run ## stop and delete all local state (asks; YES=1 does not)
+	@$(LOCAL) -m local reset $(if $(YES),--yes)
+
+env: python setup-run ## shell lines for the AWS CLI, psql and airflow: eval "$$(make -s env)"
+	@$(LOCAL) -m local env
+
+psql: python setup-run ## SQL prompt on the warehouse (SQL="select 1" runs one statement)
+	@$(LOCAL) -m local psql $(if $(SQL),-c "$(SQL)") $(ARGS)
+
+load-sample: python setup-run ## land a folder of source files and run its days (SAMPLE=folder)
+	@[ -n "$(SAMPLE)" ] || { echo "Say which: make load-sample SAMPLE=path/to/folder"; exit 2; }
+	@$(LOCAL) -m local load-sample "$(SAMPLE)" $(ARGS)
+
+##@ Development
+
+.PHONY: setup setup-run lint format generate bench clean
+setup: python ## build the Python environments from their hash-pinned requirements
+	@$(BOOTSTRAP) airflow spark local dev
+
+setup-run:
+	@$(BOOTSTRAP) airflow spark local
+
+lint: python setup ## ruff, mypy, sqlfluff, and that generated SQL matches the contracts
+	@$(LOCAL) tests/run.py lint
+
+format: python setup ## let ruff and sqlfluff rewrite the code
+	@$(DEV)/ruff check --fix-only --quiet .
+	@$(DEV)/ruff format .
+	@$(DEV)/sqlfluff fix --quiet include/sql
+
+generate: python setup-run ## rewrite the SQL and schemas that follow from include/sources
+	@PYTHONPATH=plugins $(AIRFLOW) -m ecommerce_dwh.codegen
+
+bench: python setup ## measure speed and memory (ARGS names benchmarks; default: all)
+	@$(LOCAL) benchmarks/run.py $(ARGS)
+
+clean: ## delete the environments (local state stays; see reset)
+	@rm -rf .venv
+
+.PHONY: python
+python:
+	@command -v "$(PYTHON)" >/dev/null 2>&1 || \
+	  { echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or say which: make PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is $$("$(PYTHON)" -V 2>&1), but 3.11 or newer is needed: make PYTHON=python3.11 …"; exit 1; }

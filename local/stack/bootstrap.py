@@ -1,0 +1,173 @@
+"""Build the Python environments: ``python local/stack/bootstrap.py airflow spark local dev``.
+
+Runs with the system's Python before anything is installed, so it uses the standard library only. uv comes by
+plain pip, pinned and hash-checked, and builds every other environment from its hash-pinned
+``requirements/<name>.txt``. What was built is remembered by the hash of its requirements: a second call does
+nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+VENVS = Path(os.environ.get("DWH_LOCAL_VENVS") or REPO / ".venv").resolve()
+ENVIRONMENTS = ("airflow", "spark", "local", "dev")
+JARS_OF = {"spark"}
+
+
+class BootstrapError(RuntimeError):
+    """An environment could not be built; the message has the installer's words."""
+
+
+def main(names: list[str]) -> int:
+    """Build environments side by side; returns the exit code."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - runs with whatever Python the machine has
+        print("Python 3.11 or newer is needed.", file=sys.stderr)
+        return 1
+    if wrong := set(names) - set(ENVIRONMENTS):
+        print(f"There is no environment {', '.join(sorted(wrong))}.", file=sys.stderr)
+        return 2
+    wanted = names or list(ENVIRONMENTS)
+    began = time.monotonic()
+    failures: list[str] = []
+    try:
+        missing = [name for name in wanted if not _is_current(name)]
+        jars = bool(JARS_OF & set(wanted)) and not _jars_current()
+        if not missing and not jars:
+            return 0
+        print(f"Setting up in {VENVS}", flush=True)
+        uv = _uv()
+        builders = {
+            name: threading.Thread(target=_guarded, args=(failures, _build, uv, name)) for name in missing
+        }
+        for builder in builders.values():
+            builder.start()
+        if jars:  # fetched with one environment for another
+            for name in {"local", "spark"} & builders.keys():
+                builders[name].join()
+            if not failures:
+                _spark_jars()
+        for builder in builders.values():
+            builder.join()
+    except BootstrapError as error:
+        failures.append(str(error))
+    if failures:
+        print("\n".join(failures), file=sys.stderr)
+        return 1
+    print(f"Set up in {time.monotonic() - began:.0f} s.", flush=True)
+    return 0
+
+
+def _guarded(failures: list[str], work: Callable[..., None], *arguments: object) -> None:
+    """Run in a thread; its failure is told when all threads are done."""
+    try:
+        work(*arguments)
+    except BootstrapError as error:
+        failures.append(str(error))
+
+
+def _uv() -> Path:
+    """The pinned uv, installed when missing."""
+    home = VENVS / "uv"
+    program = home / "bin" / "uv"
+    pins = REPO / "requirements" / "uv.txt"
+    if _stamp(home) == _fingerprint(pins) and program.exists():
+        return program
+    began = time.monotonic()
+    shutil.rmtree(home, ignore_errors=True)
+    _call([sys.executable, "-m", "venv", str(home)], "Python's venv module (Debian: package python3-venv)")
+    _call(
+        [
+            str(home / "bin" / "python"),
+            *("-m", "pip", "--disable-pip-version-check", "install", "--quiet"),
+            *("--require-hashes", "--only-binary", ":all:", "-r", str(pins)),
+        ],
+        "installing uv",
+    )
+    _write_stamp(home, _fingerprint(pins))
+    _report("uv", began)
+    return program
+
+
+def _build(uv: Path, name: str) -> None:
+    began = time.monotonic()
+    home = VENVS / name
+    pins = REPO / "requirements" / f"{name}.txt"
+    python = home / "bin" / "python"
+    if not python.exists():
+        _call([str(uv), "venv", "--quiet", "--python", sys.executable, str(home)], f"creating {home}")
+    _call(
+        [str(uv), "pip", "sync", "--quiet", "--require-hashes", "--python", str(python), str(pins)],
+        f"installing {pins.relative_to(REPO)}",
+    )
+    _write_stamp(home, _fingerprint(pins))
+    _report(f"{name} environment", began)
+
+
+def _spark_jars() -> None:
+    began = time.monotonic()
+    environ = {**os.environ, "PYTHONPATH": str(REPO), "DWH_LOCAL_VENVS": str(VENVS)}
+    _call(
+        [str(VENVS / "local" / "bin" / "python"), "-m", "local.spark_setup"],
+        "fetching Spark's S3A jars",
+        environ,
+    )
+    _write_stamp(VENVS / "spark-jars", _fingerprint(REPO / "local" / "spark_setup.py"))
+    _report("Spark's S3 connector", began)
+
+
+def _jars_current() -> bool:
+    return _stamp(VENVS / "spark-jars") == _fingerprint(REPO / "local" / "spark_setup.py")
+
+
+def _is_current(name: str) -> bool:
+    home = VENVS / name
+    return (home / "bin" / "python").exists() and _stamp(home) == _fingerprint(
+        REPO / "requirements" / f"{name}.txt"
+    )
+
+
+def _fingerprint(source: Path) -> str:
+    """What a folder was made from: its pins, and the Python that it is for."""
+    machine = f"{platform.python_implementation()} {platform.python_version()} {platform.platform()}"
+    return hashlib.sha256(source.read_bytes() + machine.encode()).hexdigest()
+
+
+def _stamp(home: Path) -> str:
+    try:
+        return (home / ".made-from").read_text()
+    except OSError:
+        return ""
+
+
+def _write_stamp(home: Path, fingerprint: str) -> None:
+    (home / ".made-from").write_text(fingerprint)
+
+
+def _call(command: list[str], what: str, environ: dict[str, str] | None = None) -> None:
+    environ = dict(os.environ if environ is None else environ)
+    for name in ("VIRTUAL_ENV", "PYTHONHOME"):
+        environ.pop(name, None)
+    done = subprocess.run(
+        command, cwd=REPO, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise BootstrapError(f"✘ {what} failed:\n{done.stdout.strip()}")
+
+
+def _report(what: str, began: float) -> None:
+    print(f"✔ {what:<24} {time.monotonic() - began:5.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
