@@ -1,6 +1,6 @@
 """What goes wrong in delivered files, how often, and what the pipeline owes each case.
 
-`KINDS` is the one table: the generator draws from it, the sidecar counts by it, and `docs/local-data.md` prints it.
+`KINDS` is the one table: the generator draws from it, the sidecar counts by it, `docs/local-data.md` prints it.
 Which row gets which dirt is a hash of (seed, source, day, row), so it can be looked up for any row later.
 """
 
@@ -35,7 +35,7 @@ class Kind:
         source: source whose rows it befalls.
         name: what is wrong.
         rate: share of rows at ``--dirt default``; ``heavy`` is ten times as much.
-        outcome: ``quarantined``, ``superseded`` (the row comes twice, one copy counts), ``warned`` or ``accepted``.
+        outcome: ``quarantined``, ``superseded`` (the row comes twice, one counts), ``warned`` or ``accepted``.
         rule: for quarantined rows, the hard rule of the design that it breaks.
         change: makes the off row out of a clean one.
         copies: the clean row is written too, before the changed one.
@@ -150,36 +150,112 @@ def _textual(source: str, column: str, rate: float) -> tuple[Kind, ...]:
 KINDS: tuple[Kind, ...] = (
     *_every("customers", "customer_id", "city"),
     *_textual("customers", "address", 0.001),
-    Kind("customers", "duplicate_key", 0.0005, "superseded", change=_set(gender=None, phone="+910000000000"), copies=True),
-    Kind("customers", "bad_email", 0.002, "warned", change=_edit("email", lambda text: text.replace("@", " at "))),
+    Kind(
+        "customers",
+        "duplicate_key",
+        0.0005,
+        "superseded",
+        change=_set(gender=None, phone="+910000000000"),
+        copies=True,
+    ),
+    Kind(
+        "customers", "bad_email", 0.002, "warned", change=_edit("email", lambda text: text.replace("@", " at "))
+    ),
     *_every("products", "product_id", "brand", scale=3.0),
     *_textual("products", "product_name", 0.003),
-    Kind("products", "duplicate_key", 0.002, "superseded", change=_edit("product_name", lambda text: f"{text} (new)"), copies=True),
-    Kind("products", "html_in_name", 0.005, "accepted", change=_edit("product_name", lambda text: f"<b>{text}</b><br/>&amp; more")),
+    Kind(
+        "products",
+        "duplicate_key",
+        0.002,
+        "superseded",
+        change=_edit("product_name", lambda text: f"{text} (new)"),
+        copies=True,
+    ),
+    Kind(
+        "products",
+        "html_in_name",
+        0.005,
+        "accepted",
+        change=_edit("product_name", lambda text: f"<b>{text}</b><br/>&amp; more"),
+    ),
     *_every("orders", "order_id", "shipping_city"),
-    Kind("orders", "bad_date", 0.0003, "quarantined", "unparseable_value", _edit("order_date", lambda text: f"{text[:4]}-13-45 {text[11:]}"), formats=_TEXT),
-    Kind("orders", "day_first_date", 0.0001, "quarantined", "unparseable_value", _edit("order_date", lambda text: f"{text[8:10]}/{text[5:7]}/{text[:4]}"), formats=_TEXT),
+    Kind(
+        "orders",
+        "bad_date",
+        0.0003,
+        "quarantined",
+        "unparseable_value",
+        _edit("order_date", lambda text: f"{text[:4]}-13-45 {text[11:]}"),
+        formats=_TEXT,
+    ),
+    Kind(
+        "orders",
+        "day_first_date",
+        0.0001,
+        "quarantined",
+        "unparseable_value",
+        _edit("order_date", lambda text: f"{text[8:10]}/{text[5:7]}/{text[:4]}"),
+        formats=_TEXT,
+    ),
     Kind("orders", "not_finite", 0.0001, "quarantined", "non_finite", _set(total_amount="NaN"), formats=_TEXT),
     Kind("orders", "duplicate_key", 0.0005, "superseded", change=_set(payment_method="unknown"), copies=True),
-    Kind("orders", "odd_status_spelling", 0.01, "accepted", change=_edit("order_status", lambda text: "Canceled" if text == "cancelled" else f" {text.upper()} ")),
+    Kind(
+        "orders",
+        "odd_status_spelling",
+        0.01,
+        "accepted",
+        change=_edit("order_status", lambda text: "Canceled" if text == "cancelled" else f" {text.upper()} "),
+    ),
     Kind("orders", "unknown_status", 0.0002, "warned", change=_set(order_status="teleported")),
     Kind("orders", "unknown_currency", 0.0002, "warned", change=_set(currency="XXX")),
     Kind("orders", "shipped_before_ordered", 0.0005, "warned", change=_shipped_early),
     Kind("orders", "zoned_timestamp", 0.005, "accepted", change=_zoned, formats=_TEXT),
     *_every("order_items", "order_item_id", "product_id"),
     Kind("order_items", "missing_product", 0.0002, "quarantined", "null_required", _set(product_id=None)),
-    Kind("order_items", "bad_quantity", 0.0003, "quarantined", "unparseable_value", _set(quantity="two"), formats=_TEXT),
-    Kind("order_items", "bad_price", 0.0003, "quarantined", "unparseable_value", _set(unit_price="N/A"), formats=_TEXT),
-    Kind("order_items", "not_finite", 0.0002, "quarantined", "non_finite", _set(unit_price="NaN"), formats=_TEXT),
+    Kind(
+        "order_items",
+        "bad_quantity",
+        0.0003,
+        "quarantined",
+        "unparseable_value",
+        _set(quantity="two"),
+        formats=_TEXT,
+    ),
+    Kind(
+        "order_items",
+        "bad_price",
+        0.0003,
+        "quarantined",
+        "unparseable_value",
+        _set(unit_price="N/A"),
+        formats=_TEXT,
+    ),
+    Kind(
+        "order_items", "not_finite", 0.0002, "quarantined", "non_finite", _set(unit_price="NaN"), formats=_TEXT
+    ),
     Kind("order_items", "negative_price", 0.0002, "quarantined", "negative_unit_price", _negative_price),
     Kind("order_items", "duplicate_key", 0.0005, "superseded", change=_one_more, copies=True),
     Kind("order_items", "line_total_off", 0.0005, "warned", change=_off_by_a_rupee),
     Kind("order_items", "no_line_total", 0.005, "accepted", change=_set(line_total=None)),
     Kind("order_items", "zero_price", 0.001, "accepted", change=_set(unit_price="0.00", line_total="0.00")),
-    Kind("order_items", "padded_key", 0.0005, "accepted", change=_edit("order_item_id", lambda text: f" {text}  ")),
+    Kind(
+        "order_items",
+        "padded_key",
+        0.0005,
+        "accepted",
+        change=_edit("order_item_id", lambda text: f" {text}  "),
+    ),
     *_every("web_events", "event_id", "page_url"),
-    Kind("web_events", "bad_date", 0.0003, "quarantined", "unparseable_value", _set(event_timestamp="yesterday"), formats=_TEXT),
-)  # fmt: skip
+    Kind(
+        "web_events",
+        "bad_date",
+        0.0003,
+        "quarantined",
+        "unparseable_value",
+        _set(event_timestamp="yesterday"),
+        formats=_TEXT,
+    ),
+)
 
 
 def row_amount(row: Row) -> Decimal:

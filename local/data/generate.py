@@ -1,14 +1,14 @@
 """Writes days of the invented marketplace into a folder or bucket, and what they hold into a sidecar.
 
-The sidecar (``truth.json``) is computed from how the rows were made, not by reading them back, so that tests can hold
-the pipeline against numbers that it had no part in.
+The sidecar (``<folder>.truth.json``) is computed from how the rows were made, not by reading them back, so that
+tests can hold the pipeline against numbers that it had no part in.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from local.data.dirt import Dirt, row_amount
-from local.data.hashed import I64, U64, salted
+from local.data.hashed import I64, salted
 from local.data.render import DirtyRow, family, open_writer
 from local.data.schema import SOURCES
 from local.data.target import Target, day_prefix, empty_key, open_target
@@ -280,6 +280,3 @@ def write_truth(generator: Generator, to: str, truth_file: Path | None) -> Path 
         truth_file.parent.mkdir(parents=True, exist_ok=True)
         truth_file.write_text(json.dumps(generator.as_json(), indent=1) + "\n", encoding="utf-8")
     return truth_file
-
-
-__all__ = ["U64", "Generator", "Iterable", "Plan", "day_range", "generate", "write_truth"]

@@ -1,8 +1,8 @@
 """Random numbers that are looked up, not drawn.
 
-A value is a hash of (seed, stream name, index, …): any row of any day can be computed on its own, in any order and by
-any process, and always comes out the same. That is what lets a later day repeat an order of an earlier day, with its
-new status, without generating the earlier day.
+A value is a hash of (seed, stream name, index, …): any row of any day can be computed on its own, in any order
+and by any process, and always comes out the same. That is what lets a later day repeat an order of an earlier
+day, with its new status, without generating the earlier day.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Columns of the five sources as the data room writes them.
 
-The product's contracts are the authority; this copy is kept apart on purpose, so that what the generator writes is
-not derived from what the pipeline expects. A test compares the two.
+The product's contracts are the authority; this copy is kept apart on purpose, so that what the generator writes
+is not derived from what the pipeline expects. A test compares the two.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ SOURCES: dict[str, Source] = {
             name="customers",
             key="customer_id",
             columns=_columns(
-                "customer_id first_name last_name email phone date_of_birth:date gender address city state postal_code "
-                "country customer_segment registration_date:date updated_at:timestamp"
+                "customer_id first_name last_name email phone date_of_birth:date gender address city state "
+                "postal_code country customer_segment registration_date:date updated_at:timestamp"
             ),
             required=frozenset({"customer_id"}),
             history=True,
@@ -58,9 +58,10 @@ SOURCES: dict[str, Source] = {
             name="orders",
             key="order_id",
             columns=_columns(
-                "order_id customer_id order_date:timestamp order_status payment_method shipping_city shipping_state "
-                "shipping_postal_code shipping_country subtotal:money tax:money shipping_cost:money discount:money "
-                "total_amount:money currency shipped_date:timestamp delivered_date:timestamp updated_at:timestamp"
+                "order_id customer_id order_date:timestamp order_status payment_method shipping_city "
+                "shipping_state shipping_postal_code shipping_country subtotal:money tax:money "
+                "shipping_cost:money discount:money total_amount:money currency shipped_date:timestamp "
+                "delivered_date:timestamp updated_at:timestamp"
             ),
             required=frozenset({"order_id", "order_date"}),
             history=False,
@@ -80,8 +81,8 @@ SOURCES: dict[str, Source] = {
             name="web_events",
             key="event_id",
             columns=_columns(
-                "event_id customer_id session_id event_type event_timestamp:timestamp product_id page_url referrer "
-                "device_type browser user_agent"
+                "event_id customer_id session_id event_type event_timestamp:timestamp product_id page_url "
+                "referrer device_type browser user_agent"
             ),
             required=frozenset({"event_id", "event_type", "event_timestamp"}),
             history=False,

@@ -130,7 +130,8 @@ class BucketTarget:
             self._client.head_bucket(Bucket=self.bucket)
         except ClientError as error:
             raise TargetError(
-                f"bucket {self.bucket} cannot be used at {self._client.meta.endpoint_url} ({error.response['Error']['Code']}); "
+                f"bucket {self.bucket} cannot be used at {self._client.meta.endpoint_url} "
+                f"({error.response['Error']['Code']}); "
                 "start the stack with `make up`, which creates it, or name another bucket"
             ) from error
         except BotoCoreError as error:

@@ -3,22 +3,44 @@
 Short lists, combined by the generator; written for this project, none of it describes a real person or firm.
 """
 
+# ruff: noqa: E501, SIM905 - tables read better unwrapped, and lists of words without quotes
+
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 FEMALE_NAMES = tuple(
-    ["Aadhya", "Aarohi", "Aishwarya", "Ananya", "Anjali", "Bhavya", "Charvi", "Deepika", "Diya", "Divya", "Farah", "Gauri", "Harini", "Isha", "Ishita", "Jaya", "Kavya", "Khushi", "Lakshmi", "Madhuri", "Meera", "Megha", "Naina", "Navya", "Neha", "Nisha", "Pooja", "Prachi", "Priya", "Radhika", "Rani", "Reema", "Riya", "Saanvi", "Sana", "Shreya", "Simran", "Sneha", "Sonal", "Sunita", "Swati", "Tanvi", "Tara", "Trisha", "Vaishnavi", "Vidya", "Yamini", "Zara"]
+    (
+        "Aadhya Aarohi Aishwarya Ananya Anjali Bhavya Charvi Deepika Diya Divya Farah Gauri Harini Isha "
+        "Ishita Jaya Kavya Khushi Lakshmi Madhuri Meera Megha Naina Navya Neha Nisha Pooja Prachi Priya "
+        "Radhika Rani Reema Riya Saanvi Sana Shreya Simran Sneha Sonal Sunita Swati Tanvi Tara Trisha "
+        "Vaishnavi Vidya Yamini Zara"
+    ).split()
 )
 MALE_NAMES = tuple(
-    ["Aarav", "Abhishek", "Aditya", "Ajay", "Akash", "Amit", "Anand", "Aniket", "Arjun", "Aryan", "Ashok", "Bharat", "Chirag", "Deepak", "Dev", "Dhruv", "Farhan", "Gaurav", "Harsh", "Imran", "Ishaan", "Jatin", "Kabir", "Karan", "Karthik", "Krishna", "Kunal", "Manish", "Mohit", "Nakul", "Naveen", "Nikhil", "Pranav", "Rahul", "Rajesh", "Ravi", "Rohan", "Sahil", "Sameer", "Sanjay", "Siddharth", "Suresh", "Tarun", "Uday", "Varun", "Vihaan", "Vikram", "Yash"]
+    (
+        "Aarav Abhishek Aditya Ajay Akash Amit Anand Aniket Arjun Aryan Ashok Bharat Chirag Deepak Dev Dhruv "
+        "Farhan Gaurav Harsh Imran Ishaan Jatin Kabir Karan Karthik Krishna Kunal Manish Mohit Nakul Naveen "
+        "Nikhil Pranav Rahul Rajesh Ravi Rohan Sahil Sameer Sanjay Siddharth Suresh Tarun Uday Varun Vihaan "
+        "Vikram Yash"
+    ).split()
 )
 LAST_NAMES = tuple(
-    ["Agarwal", "Ahmed", "Bhat", "Bose", "Chakraborty", "Chauhan", "Chopra", "Das", "Desai", "Deshpande", "D'Souza", "Dutta", "Fernandes", "Gandhi", "Ghosh", "Gill", "Gowda", "Gupta", "Iyer", "Jain", "Joshi", "Kapoor", "Kaur", "Khan", "Kulkarni", "Kumar", "Malhotra", "Mehta", "Menon", "Mishra", "Mukherjee", "Naidu", "Nair", "Pandey", "Patel", "Patil", "Pillai", "Rao", "Rathore", "Reddy", "Roy", "Saxena", "Sen", "Shah", "Sharma", "Shetty", "Singh", "Sinha", "Thakur", "Verma", "Yadav"]
+    (
+        "Agarwal Ahmed Bhat Bose Chakraborty Chauhan Chopra Das Desai Deshpande D'Souza Dutta Fernandes "
+        "Gandhi Ghosh Gill Gowda Gupta Iyer Jain Joshi Kapoor Kaur Khan Kulkarni Kumar Malhotra Mehta Menon "
+        "Mishra Mukherjee Naidu Nair Pandey Patel Patil Pillai Rao Rathore Reddy Roy Saxena Sen Shah Sharma "
+        "Shetty Singh Sinha Thakur Verma Yadav"
+    ).split()
 )
 MAIL_DOMAINS = ("example.com", "example.org", "example.net", "mail.example.in", "post.example.in")
 STREETS = tuple(
-    ["MG Road", "Station Road", "Gandhi Nagar", "Nehru Street", "Park Street", "Temple Road", "Lake View", "Ring Road", "Market Yard", "Civil Lines", "Rose Garden", "Hill Road", "Link Road", "College Road", "Church Street", "Fort Road", "Canal Road", "Model Town", "Shanti Nagar", "Green Park", "Vasant Vihar", "Anna Salai", "Residency Road", "Airport Road", "Old Town", "Sector 12", "Sector 45", "Phase 2", "5th Cross", "80 Feet Road"]
+    (
+        "MG Road|Station Road|Gandhi Nagar|Nehru Street|Park Street|Temple Road|Lake View|Ring Road|"
+        "Market Yard|Civil Lines|Rose Garden|Hill Road|Link Road|College Road|Church Street|Fort Road|"
+        "Canal Road|Model Town|Shanti Nagar|Green Park|Vasant Vihar|Anna Salai|Residency Road|Airport Road|"
+        "Old Town|Sector 12|Sector 45|Phase 2|5th Cross|80 Feet Road"
+    ).split("|")
 )
 SEGMENTS = ("Consumer", "Premium", "Corporate", "Small Business", "New")
 SEGMENT_WEIGHTS = (52, 16, 10, 12, 10)

@@ -1,8 +1,9 @@
 """The invented marketplace: who its customers are, what it sells, and what happens on a day.
 
-Everything is a pure function of (seed, size, opening day, index): an order's fate (when it ships, whether it is
-cancelled, corrected, returned or delivered to us late) is looked up, so the file of a day is made without making the
-days before. Days are counted from the opening day, which brings the full snapshot of customers and products.
+Everything is a pure function of (seed, size, opening day, index): an order's fate (when it ships, whether it
+is cancelled, corrected, returned or delivered to us late) is looked up, so the file of a day is made without
+making the days before. Days are counted from the opening day, which brings the full snapshot of customers and
+products.
 
 Money is counted in paise (integers), so that totals are exact.
 """
@@ -136,7 +137,7 @@ class Lines:
 
 
 def festivals(year: int) -> list[tuple[date, int, float]]:
-    """Sale seasons of a year: first day, days, factor. Diwali is the new moon of mid October to mid November."""
+    """Sale seasons of a year: first day, days, factor. Diwali is a new moon of October or November."""
     seasons = [(date(year, month, day), days, factor) for month, day, days, factor in words.SALES]
     new_moon, month = date(2000, 1, 6).toordinal() + 0.76, 29.530588853
     diwali = new_moon + math.ceil((date(year, 10, 16).toordinal() - new_moon) / month) * month
@@ -155,7 +156,7 @@ class World:
         self.lines_per_day = lines_per_day
         self.opened = opened
         self.first = epoch_day(opened)
-        # Grows slower than the lines: a big shop has busier customers. 10,000 lines: 8,000; 100 million: 8 million.
+        # A big shop has busier customers: 8,000 for 10,000 lines a day, 8 million for 100 million.
         self.customers = max(50, round(8 * lines_per_day**0.75))
         self.new_customers = max(2, self.customers // 1000)
         self.products = min(20_000, max(500, round(5 * lines_per_day**0.5)))
@@ -180,7 +181,7 @@ class World:
             )
         return number
 
-    # --- sizes -------------------------------------------------------------------------------------------------
+    # --- sizes ----------------------------------------------------------------------------------------------
 
     def season(self, day: int) -> float:
         """How busy a day is; 1 is an ordinary one."""
@@ -200,7 +201,7 @@ class World:
     def product_count(self, day: int) -> int:
         return self.products + self.new_products * day
 
-    # --- customers ---------------------------------------------------------------------------------------------
+    # --- customers ------------------------------------------------------------------------------------------
 
     def _customer_base(self, customer: I64) -> U64:
         return keyed(self._streams["customer"], customer)
@@ -305,7 +306,7 @@ class World:
                 if len(sent):
                     yield self._customer_rows(sent, event)
 
-    # --- products ----------------------------------------------------------------------------------------------
+    # --- products -------------------------------------------------------------------------------------------
 
     def _describe_products(self, count: int) -> dict[str, I64 | U64 | F64]:
         """What never changes about the first ``count`` products."""
@@ -418,7 +419,7 @@ class World:
             if len(chosen):
                 yield self._product_rows(chosen, day, snapshot=False)
 
-    # --- orders ------------------------------------------------------------------------------------------------
+    # --- orders ---------------------------------------------------------------------------------------------
 
     def _chunks(self, day: int) -> Iterator[I64]:
         count = self.order_count(day)
@@ -641,7 +642,7 @@ class World:
         for fates in self._returns(day):
             yield self._items(fates, self._returned_lines(fates), returned=True)
 
-    # --- web events --------------------------------------------------------------------------------------------
+    # --- web events -----------------------------------------------------------------------------------------
 
     def events_file(self, day: int) -> Iterator[Batch]:
         """Sessions that end in an order, sessions that do not, and robots."""
@@ -672,7 +673,7 @@ class World:
                     day, kind, index, base, np.minimum(ends, DAY - 1), customer, unknown, buys=False
                 )
 
-    def _events(
+    def _events(  # noqa: PLR0917 - arrays of one session table, read in order
         self,
         day: int,
         kind: int,
