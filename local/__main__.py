@@ -68,9 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="load three generated days through the whole DAG and show the result")
     run.add_argument("--keep", action="store_true", help="leave the stack running afterwards")
-    run.add_argument(
-        "--orders", type=int, default=None, help="orders a day (default: about 10,000 lines a day)"
-    )
+    run.add_argument("--lines-per-day", type=int, default=None, help="size of a generated day (default 10,000)")
     run.set_defaults(command=_run)
 
     environ = commands.add_parser("env", help='print the environment as shell lines: eval "$(… env)"')
@@ -214,7 +212,7 @@ def _reset(config: LocalConfig, options: argparse.Namespace) -> int:
 def _run(config: LocalConfig, options: argparse.Namespace) -> int:
     from local.stack.demo import run_demo  # noqa: PLC0415 - loads the database driver
 
-    return run_demo(config, keep=options.keep, orders=options.orders)
+    return run_demo(config, keep=options.keep, lines_per_day=options.lines_per_day)
 
 
 def _env(config: LocalConfig, options: argparse.Namespace) -> int:

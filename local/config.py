@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -122,7 +123,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> LocalConfig:
         text = environ.get(f"DWH_LOCAL_{name.upper()}")
         if text is None:
             continue
-        kind = type(default.default)
+        kind: Any = type(default.default)
         try:
             if kind is bool:
                 values[name] = _flag(text)

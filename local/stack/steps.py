@@ -78,6 +78,7 @@ class Plan:
 
     steps: tuple[Service | Chore, ...]
     airflow_environ: Mapping[str, str] = field(default_factory=dict)
+    local_environ: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def services(self) -> list[Service]:
@@ -186,7 +187,7 @@ def plan(config: LocalConfig) -> Plan:
         airflow_component("dag-processor", "Airflow DAG processor", "dag_processor"),
         airflow_component("triggerer", "Airflow triggerer", "triggerer", "--skip-serve-logs", grace=4),
     )
-    return Plan(steps, airflow_environ)
+    return Plan(steps, airflow_environ, local_environ)
 
 
 def _local_environ(config: LocalConfig) -> dict[str, str]:

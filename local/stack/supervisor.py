@@ -278,11 +278,15 @@ class Stack:
 
     def _waves(self) -> list[list[str]]:
         """Names in stopping order: nothing stops before what needs it."""
-        depth: dict[str, int] = {}
-        for step in self.plan.steps:
-            depth[step.name] = 1 + max((depth[need] for need in step.needs), default=-1)
+        steps = {step.name: step for step in self.plan.steps}
+
+        def depth(name: str) -> int:
+            return 1 + max((depth(need) for need in steps[name].needs), default=-1)
+
+        depths = {name: depth(name) for name in steps}
         return [
-            [n for n, d in depth.items() if d == level] for level in sorted(set(depth.values()), reverse=True)
+            [name for name in steps if depths[name] == level]
+            for level in sorted(set(depths.values()), reverse=True)
         ]
 
     def _sweep(self) -> None:

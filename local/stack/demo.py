@@ -1,0 +1,119 @@
+"""``make run``: from nothing to three loaded days of data, by the real scheduler, and a look at the result."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from datetime import date, timedelta
+
+from local.config import REPO, LocalConfig
+from local.stack import runs, summary
+from local.stack.airflow import AirflowClient, AirflowError
+from local.stack.display import StepDisplay, console, heading, human_seconds
+from local.stack.ports import PortTakenError
+from local.stack.supervisor import Stack, StackError
+
+# The shop of the generator opens on the first of these days, so that the first day brings full snapshots. Fixed
+# dates and a fixed seed make every run the same.
+FIRST_DAY = date(2026, 1, 1)
+DAYS = 3
+LINES_PER_DAY = 10_000
+SEED = 7
+
+
+def run_demo(config: LocalConfig, *, keep: bool = False, lines_per_day: int | None = None) -> int:
+    """Bring the stack up, load the days, print the result, stop; returns the exit code.
+
+    Args:
+        config: the local stack.
+        keep: leave the stack running.
+        lines_per_day: size of a generated day.
+    """
+    began = time.monotonic()
+    stack = Stack(config)
+    was_running = stack.is_running()
+    code = 1
+    try:
+        _load_days(config, stack, lines_per_day or LINES_PER_DAY)
+        code = 0
+    except (StackError, PortTakenError, runs.RunFailedError, AirflowError) as error:
+        console.print(f"\n[bold red]Failed[/] after {human_seconds(time.monotonic() - began)}.")
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
+    except KeyboardInterrupt:
+        console.print("\nInterrupted; stopping what was started.")
+        code = 130
+    finally:
+        if keep or was_running:
+            console.print("\nThe stack is left running; `make down` stops it.")
+        else:
+            _stop(stack)
+    if code == 0:
+        console.print(
+            f"\n[bold green]Done[/] in {human_seconds(time.monotonic() - began)}. "
+            "`make up` starts the same stack with its web UI; the data is kept."
+        )
+    return code
+
+
+def _load_days(config: LocalConfig, stack: Stack, lines_per_day: int) -> None:
+    days = [FIRST_DAY + timedelta(days=number) for number in range(DAYS)]
+    heading("1. Local AWS, warehouse, Airflow")
+    with StepDisplay() as display:
+        stack.up(display)
+
+    client = AirflowClient(config.airflow_url)
+    heading(f"2. Tables and roles ({runs.BOOTSTRAP}), and {DAYS} days of raw files")
+    runs.wait_for_dags(client, [runs.BOOTSTRAP, runs.DAILY])
+    client.unpause(runs.BOOTSTRAP)
+    bootstrap = client.trigger(runs.BOOTSTRAP)
+    generator = _start_generator(config, stack, days, lines_per_day)
+    try:
+        runs.watch(client, runs.BOOTSTRAP, {"bootstrap": bootstrap})
+        output, _ = generator.communicate(timeout=600)
+    finally:
+        generator.kill()
+    if generator.returncode != 0:
+        raise StackError(f"The data generator ended with exit code {generator.returncode}:\n{output}")
+    console.print(output.rstrip())
+
+    heading(f"3. {runs.DAILY}, {days[0]} … {days[-1]}")
+    client.unpause(runs.DAILY)
+    labels = runs.start_days(client, runs.DAILY, days[0], days[-1])
+    if len(labels) != DAYS:
+        raise runs.RunFailedError(f"Airflow's backfill made {len(labels)} runs for {DAYS} days: {labels}")
+    runs.watch(client, runs.DAILY, labels)
+
+    heading("4. The warehouse")
+    summary.show_warehouse(config)
+    summary.show_quality(config, [day.isoformat() for day in days])
+    summary.show_places(config)
+
+
+def _start_generator(
+    config: LocalConfig, stack: Stack, days: list[date], lines_per_day: int
+) -> subprocess.Popen[str]:
+    """Generate the raw files while Airflow makes the tables."""
+    command = [
+        str(config.local_python),
+        *("-m", "local.data", "generate"),
+        *("--days", f"{days[0]}:{days[-1]}", "--opened", str(days[0])),
+        *("--lines-per-day", str(lines_per_day), "--seed", str(SEED), "--replace"),
+        *("--truth", str(config.home / "truth.json")),
+    ]
+    return subprocess.Popen(
+        command,
+        cwd=REPO,
+        env={**stack.plan.local_environ, "COLUMNS": str(console.width), "PATH": os.environ.get("PATH", "")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def _stop(stack: Stack) -> None:
+    heading("5. Stop")
+    with StepDisplay() as display:
+        killed = stack.down(display)
+    if killed:
+        console.print(f"Had to be killed: {', '.join(killed)}", style="yellow")
