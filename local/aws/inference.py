@@ -220,14 +220,6 @@ def _json_records(text: str) -> Iterable[Any]:
 
 
 def _json_type(value: Any) -> str:
-    if value is None:
-        return UNKNOWN
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int):
-        return "bigint"
-    if isinstance(value, float):
-        return "double"
     if isinstance(value, list):
         inner = UNKNOWN
         for item in value:
@@ -236,7 +228,7 @@ def _json_type(value: Any) -> str:
     if isinstance(value, dict):
         parts = (f"{k.lower()}:{_json_type(v)}".replace(f":{UNKNOWN}", ":string") for k, v in value.items())
         return f"struct<{','.join(parts)}>"
-    return "string"
+    return {type(None): UNKNOWN, bool: "boolean", int: "bigint", float: "double"}.get(type(value), "string")
 
 
 def _parquet(file: BinaryIO) -> FileSchema:
@@ -252,7 +244,7 @@ def _parquet(file: BinaryIO) -> FileSchema:
     return FileSchema("parquet", columns, records)
 
 
-def _arrow_type(pa: Any, kind: Any) -> str:
+def _arrow_type(pa: Any, kind: Any) -> str:  # noqa: PLR0911 - one return per kind of type
     """Hive name of an Arrow type."""
     types = pa.types
     simple = {

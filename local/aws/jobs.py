@@ -1,7 +1,7 @@
 """Glue jobs and job runs, as the API shows them; each run is a real process.
 
-A run goes STARTING, RUNNING and then SUCCEEDED, FAILED, STOPPED, TIMEOUT or ERROR. What explains it later (state,
-times, message) is written down at each step.
+A run goes STARTING, RUNNING and then SUCCEEDED, FAILED, STOPPED, TIMEOUT or ERROR. What explains it later
+(state, times, message) is written down at each step.
 """
 
 from __future__ import annotations

@@ -233,7 +233,7 @@ class S3Api:
             return self._list_uploads(request)
         return self._list_objects(request)
 
-    def _list_objects(self, request: Request) -> Response:
+    def _list_objects(self, request: Request) -> Response:  # noqa: PLR0912 - three APIs in one
         query = request.query
         newer, versions = query.get("list-type") == "2", "versions" in query
         try:
@@ -293,7 +293,7 @@ class S3Api:
         root = "ListVersionsResult" if versions else "ListBucketResult"
         return _xml(f"<{root} {_NAMESPACE}>{head}{''.join(rows)}</{root}>")
 
-    def _delete_objects(self, request: Request) -> Response | None:  # type: ignore[override]
+    def _delete_objects(self, request: Request) -> Response:
         if "delete" not in request.query:
             raise StoreError("MethodNotAllowed", "The specified method is not allowed here", 405)
         root = _parse_xml(request.read())

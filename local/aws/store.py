@@ -243,6 +243,7 @@ class ObjectStore:
         blob: Blob,
         headers: dict[str, str],
         tags: dict[str, str] | None = None,
+        *,
         etag: str = "",
         only_if_absent: bool = False,
     ) -> StoredObject:
