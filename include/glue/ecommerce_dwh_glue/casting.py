@@ -1,0 +1,251 @@
+"""From text to types, without silent nulls.
+
+A value that is there but cannot be read, or breaks a hard rule, makes its row quarantined under the rule
+``<kind>:<column>``; kinds: ``not_null``, ``unparseable``, ``non_finite``, ``out_of_range``, ``too_long``,
+``below_minimum``. Rows that are broken as a whole carry their defect as the rule (``wrong_field_count``,
+``invalid_utf8``, ``nul_byte``, ``row_too_long``, ``unclosed_quote``, ``malformed_quotes``, ``malformed_json``).
+
+What is accepted: surrounding blanks are trimmed and an empty text is null. Integers are digits with an optional
+sign; ``6.0`` is 6 (spreadsheets write it), ``6.5`` is unparseable. Decimals may use an exponent; digits beyond the
+scale are rounded half up and counted. Timestamps and dates are ISO 8601, with a blank or ``T``, with or without
+seconds, fraction and zone (none means UTC), or in a format that the contract declares; nothing is guessed.
+
+Expressions are SQL built from contract names only, never from data.
+"""
+
+from __future__ import annotations
+
+from ecommerce_dwh.contracts import Column, SourceContract
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+_ISO = (
+    r"^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
+)
+_LAST_INSTANT = "timestamp'9999-12-31 23:59:59.999999'"
+_BLANKS = r" \t\r\n"
+SPARK_TYPES = {"integer": "int", "varchar": "string"}
+
+_EXPECTED = {
+    "integer": "a whole number",
+    "bigint": "a whole number",
+    "decimal": "a number",
+    "timestamp": "a timestamp (ISO 8601 or YYYY-MM-DD HH:MM:SS)",
+    "date": "a date (YYYY-MM-DD)",
+    "boolean": "a boolean (true or false)",
+}
+
+
+def spark_type(column: Column) -> str:
+    """The column's type in Spark's words."""
+    return SPARK_TYPES.get(column.base_type, column.type)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def text_sql(column: Column) -> str:
+    """Trimmed text of a column, null when empty."""
+    return f"nullif(trim(BOTH '{_BLANKS}' FROM t_{column.name}), '')"
+
+
+def value_sql(column: Column) -> str:
+    """The typed value of the trimmed text ``x_<name>``; null when it cannot be read."""
+    text, base = f"x_{column.name}", column.base_type
+    if base == "varchar":
+        result = f"lower({text})" if column.lower else text
+        if column.synonyms:
+            cases = " ".join(f"when {_literal(old)} then {_literal(new)}" for old, new in column.synonyms)
+            result = f"case {result} {cases} else {result} end"
+        return result
+    if base in ("integer", "bigint"):
+        kind = SPARK_TYPES.get(base, base)
+        whole = f"try_cast(substring_index({text}, '.', 1) as {kind})"
+        return (
+            f"coalesce(try_cast({text} as {kind}), "
+            f"case when {text} rlike '^[+-]?[0-9]+[.]0*$' then {whole} end)"
+        )
+    if base == "decimal":
+        # Java reads digits of other scripts as well; what is not ASCII is no number here.
+        return f"case when octet_length({text}) = length({text}) then try_cast({text} as {column.type}) end"
+    if base == "boolean":
+        return f"try_cast({text} as boolean)"
+    iso = (
+        f"case when {text} rlike {_literal(_ISO)} "
+        rf"then try_cast(regexp_replace({text}, '([0-9]) ([Z+-])', '$1$2') as timestamp) end"
+    )
+    tries = [iso, *(f"try_to_timestamp({text}, {_literal(pattern)})" for pattern in column.formats)]
+    stamp = f"coalesce({', '.join(tries)})"
+    bounded = f"(case when {stamp} between timestamp'0001-01-01 00:00:00' and {_LAST_INSTANT} then {stamp} end)"
+    return f"cast({bounded} as date)" if base == "date" else bounded
+
+
+def _rule_sql(column: Column) -> str | None:
+    """SQL that names the rule a column breaks, or is null; None when the column can break none."""
+    name, text, value, base = column.name, f"x_{column.name}", f"`{column.name}`", column.base_type
+    cases = []
+    if base == "varchar":
+        cases.append((f"octet_length({text}) > {column.length}", "too_long"))
+    else:
+        unreadable = f"{text} is not null and {value} is null"
+        if base == "decimal":
+            number = f"try_cast({text} as double)"
+            cases += [
+                (f"{unreadable} and lower({text}) rlike '^[+-]?(nan|inf|infinity)$'", "non_finite"),
+                (f"{unreadable} and octet_length({text}) = length({text}) and {number} is not null "
+                 f"and not {text} rlike '[dDfF]$'", "out_of_range"),
+            ]  # fmt: skip
+        elif base in ("integer", "bigint"):
+            cases += [
+                (f"{unreadable} and lower({text}) rlike '^[+-]?(nan|inf|infinity)$'", "non_finite"),
+                (f"{unreadable} and {text} rlike '^[+-]?[0-9]+([.]0*)?$'", "out_of_range"),
+            ]
+        cases.append((unreadable, "unparseable"))
+    if column.minimum is not None:
+        cases.append((f"{value} < {column.minimum}", "below_minimum"))
+    if column.required:
+        cases.append((f"{text} is null", "not_null"))
+    if not cases:
+        return None
+    return "case " + " ".join(f"when {test} then '{kind}:{name}'" for test, kind in cases) + " end"
+
+
+def _bad_sql(column: Column) -> str:
+    """A cheap test that is true for every row that `_rule_sql` names, and may be null."""
+    text, value = f"x_{column.name}", f"`{column.name}`"
+    tests = []
+    if column.base_type == "varchar":
+        tests.append(f"octet_length({text}) > {column.length}")
+    elif not column.required:
+        tests.append(f"({text} is not null and {value} is null)")
+    if column.required:
+        tests.append(f"{value} is null")
+    if column.minimum is not None:
+        tests.append(f"{value} < {column.minimum}")
+    return " or ".join(f"coalesce({test}, false)" for test in tests)
+
+
+def _message_sql(contract: SourceContract) -> str:
+    cases = []
+    for column in contract.columns:
+        text = f"left(x_{column.name}, 80)"
+        # A rejected value helps to find the error, but personal data has no place in a message.
+        shown = "'a value'" if column.pii else f"concat('\\'', {text}, '\\'')"
+        name = column.name
+        cases += [
+            f"when '{kind}:{name}' then {words}"
+            for kind, words in (
+                ("not_null", f"'{name} is empty, a value is required'"),
+                ("too_long", f"concat('{name} has ', octet_length(x_{name}), ' bytes, {column.length} are allowed')"),
+                ("unparseable", f"concat('{name}: ', {shown}, ' is not {_EXPECTED.get(column.base_type, '')}')"),
+                ("non_finite", f"concat('{name}: ', {shown}, ' is not a finite number')"),
+                ("out_of_range", f"concat('{name}: ', {shown}, ' does not fit {column.type}')"),
+                ("below_minimum", f"concat('{name}: ', {shown}, ' is below {column.minimum}')"),
+            )
+            if (kind != "too_long" or column.length)
+            and (kind != "below_minimum" or column.minimum is not None)
+            and (kind not in ("unparseable", "non_finite", "out_of_range") or column.base_type != "varchar")
+        ]
+    whole = {
+        "wrong_field_count": "the number of fields differs from the header",
+        "invalid_utf8": "the row is not UTF-8 text",
+        "nul_byte": "the row holds a NUL byte",
+        "row_too_long": "the row is longer than 1 MiB; its beginning is kept",
+        "unclosed_quote": "a quoted field does not end",
+        "malformed_quotes": "text follows a closing quote",
+        "malformed_json": "the line is not one JSON object with unique members",
+    }
+    cases += [f"when '{name}' then '{words}'" for name, words in whole.items()]
+    return f"case rule {' '.join(cases)} end"
+
+
+def amount_sql(contract: SourceContract) -> str:
+    """The amount for which the ledger accounts, 0 where it cannot be read."""
+    if not contract.amount:
+        return "cast(0 as decimal(38,4))"
+    total, *factors = contract.amount
+    parts = [f"cast(`{total}` as decimal(38,4))"]
+    if factors:
+        parts.append(f"cast(`{factors[0]}` * `{factors[1]}` as decimal(38,4))")
+    return f"coalesce({', '.join(parts)}, cast(0 as decimal(38,4)))"
+
+
+def _rounded_sql(contract: SourceContract) -> str:
+    tests = []
+    for column in contract.columns:
+        if column.base_type != "decimal":
+            continue
+        scale = int(column.type.rstrip(")").split(",")[1])
+        text = f"x_{column.name}"
+        tests.append(
+            f"coalesce(instr({text}, '.') > 0 and length({text}) - instr({text}, '.') > {scale} "
+            f"and try_cast({text} as decimal(38,18)) <> `{column.name}`, false)"
+        )
+    return " or ".join(tests) or "false"
+
+
+def cast_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
+    """Type the rows that `reading.read_source` gave.
+
+    Args:
+        rows: rows of text.
+        contract: the source's contract.
+
+    Returns:
+        ``delivery_date``, the contract's columns typed, raw-text derived columns, ``version_at``, ``source_file``,
+        ``source_line``, ``rule`` and ``message`` (null for good rows), ``raw_text`` (null for good rows),
+        ``amount``, ``rounded`` (a value lost digits). Values of quarantined rows are null where unreadable.
+    """
+    trimmed = rows.select(
+        "source_file",
+        "source_line",
+        "raw_text",
+        "defect",
+        *(F.expr(text_sql(column)).alias(f"x_{column.name}") for column in contract.columns),
+    )
+    typed = trimmed.select(
+        "*",
+        F.expr(f"cast(substring(source_file, {len(contract.name) + 5}, 10) as date)").alias("delivery_date"),
+        *(F.expr(value_sql(column)).alias(column.name) for column in contract.columns),
+    )
+    rules = ", ".join(rule for column in contract.columns if (rule := _rule_sql(column)))
+    bad = " or ".join(test for column in contract.columns if (test := _bad_sql(column)))
+    judged = typed.withColumn(
+        "rule", F.expr(f"case when defect is not null then defect when {bad} then coalesce({rules}) end")
+    )
+    version = "cast(delivery_date as timestamp)"
+    if contract.version_column:
+        version = f"coalesce(`{contract.version_column}`, {version})"
+    derived = []
+    for column in contract.derived_columns:
+        if column.derivation.startswith("raw:"):
+            # Long spellings are quarantined by the column itself, so the delivered text always fits.
+            derived.append(F.expr(f"nullif(x_{column.derivation[4:]}, '')").alias(column.name))
+    return judged.select(
+        "delivery_date",
+        *(F.col(column.name) for column in contract.columns),
+        *derived,
+        F.expr(version).alias("version_at"),
+        "source_file",
+        "source_line",
+        "rule",
+        F.expr(f"case when rule is not null then {_message_sql(contract)} end").alias("message"),
+        F.expr("case when rule is not null then left(raw_text, 65536) end").alias("raw_text"),
+        F.expr(amount_sql(contract)).alias("amount"),
+        F.expr(_rounded_sql(contract)).alias("rounded"),
+    )
+
+
+def row_hash_sql(contract: SourceContract) -> str:
+    """md5 over the content: canonical texts of all columns but the key and the version, NUL between them.
+
+    No text holds a NUL and no present text is empty, so two contents are equal exactly when these texts are.
+    """
+    texts = ", ".join(
+        f"coalesce(cast(`{column.name}` as string), '')"
+        for column in contract.columns
+        if column.name not in (contract.key, contract.version_column)
+    )
+    return f"md5(cast(concat_ws('\\0', {texts}) as binary))"

@@ -1,0 +1,158 @@
+"""What both jobs share: arguments, contracts, the Spark session, and how a failure is told."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import pkgutil
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ecommerce_dwh.contracts import SourceContract, contracts_from_json
+from pyspark.sql import SparkSession
+
+ARGUMENTS = ("env", "region", "raw_bucket", "processed_bucket", "start_date", "end_date", "run_id")
+LATEST = "latest"
+
+
+class JobError(RuntimeError):
+    """The job cannot do its work; the message is one line that a person can act on."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Arguments of a run.
+
+    Attributes:
+        env: deployment name.
+        region: AWS region.
+        raw_bucket: where the source files are.
+        processed_bucket: where results go.
+        start_date: first day of the window, ``YYYY-MM-DD`` or ``latest``.
+        end_date: last day of the window, included.
+        run_id: the run key.
+    """
+
+    env: str
+    region: str
+    raw_bucket: str
+    processed_bucket: str
+    start_date: str
+    end_date: str
+    run_id: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,250}", self.run_id):
+            raise JobError(f"--run_id {self.run_id!r}: a run key has 1 to 250 characters of A-Z a-z 0-9 . _ -")
+        for name in ("start_date", "end_date"):
+            text = getattr(self, name)
+            if text == LATEST:
+                continue
+            try:
+                if dt.date.fromisoformat(text).isoformat() != text:
+                    raise ValueError(text)
+            except ValueError:
+                raise JobError(f"--{name} is {text!r}; give a day as YYYY-MM-DD, or 'latest'") from None
+        if LATEST not in (self.start_date, self.end_date) and self.start_date > self.end_date:
+            raise JobError(f"--start_date {self.start_date} is after --end_date {self.end_date}")
+
+
+def days_between(start: str, end: str) -> list[str]:
+    """All days from ``start`` to ``end``, both included, as ``YYYY-MM-DD``."""
+    first, last = dt.date.fromisoformat(start), dt.date.fromisoformat(end)
+    return [(first + dt.timedelta(days=offset)).isoformat() for offset in range((last - first).days + 1)]
+
+
+def read_options(argv: Sequence[str]) -> Options:
+    """Arguments as Glue gives them: named options are required, unknown ones are ignored.
+
+    Args:
+        argv: the command line, program name first.
+
+    Raises:
+        JobError: an argument is missing or cannot be used.
+    """
+    try:
+        from awsglue.utils import getResolvedOptions  # noqa: PLC0415 - only Glue has it
+    except ImportError:
+        getResolvedOptions = _resolved_options  # noqa: N806
+    try:
+        values = getResolvedOptions(list(argv), list(ARGUMENTS))
+    except (SystemExit, argparse.ArgumentError, KeyError) as error:
+        names = " ".join(f"--{name}" for name in ARGUMENTS)
+        raise JobError(f"the job needs the arguments {names} ({error})") from None
+    return Options(**{name: str(values[name]) for name in ARGUMENTS})
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise KeyError(message)
+
+
+def _resolved_options(argv: list[str], names: list[str]) -> dict[str, str]:
+    """`awsglue.utils.getResolvedOptions` for plain spark-submit: no abbreviations, unknown arguments ignored."""
+    parser = _Parser(allow_abbrev=False, add_help=False)
+    for name in names:
+        parser.add_argument(f"--{name}", required=True)
+    known, _ = parser.parse_known_args(argv[1:])
+    return vars(known)
+
+
+def bundled_contracts() -> dict[str, SourceContract]:
+    """The contracts that were packed into the library zip (`ecommerce_dwh.codegen` packs them).
+
+    Raises:
+        JobError: the zip was packed without them.
+    """
+    try:
+        text = pkgutil.get_data("ecommerce_dwh_glue", "contracts.json")
+    except OSError:
+        text = None
+    if text is None:
+        raise JobError("ecommerce_dwh_glue.zip has no contracts.json; pack it with python -m ecommerce_dwh.codegen")
+    return contracts_from_json(text.decode())
+
+
+# Answers must not depend on the machine: UTC, strict dates, exact casts. ANSI is on because Glue 6.0 (Spark 4)
+# has it on; a cast that could fail is a try_cast here.
+SQL_SETTINGS: Mapping[str, str] = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.parquet.writeLegacyFormat": "false",
+    "spark.sql.parquet.compression.codec": "snappy",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+    # Small files are packed: opening one costs little, a task for each would cost much.
+    "spark.sql.files.maxPartitionBytes": str(64 << 20),
+    "spark.sql.files.openCostInBytes": str(256 << 10),
+    # Dates partition the output; inferring types of paths would only cost time.
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+    "spark.sql.maxPlanStringLength": "4096",
+}
+
+
+def tune(spark: SparkSession) -> SparkSession:
+    """Apply the settings on which the jobs' answers depend to a session, and return it."""
+    for name, value in SQL_SETTINGS.items():
+        spark.conf.set(name, value)
+    return spark
+
+
+def spark_session(name: str) -> SparkSession:
+    """The Spark session of a job, on Glue or under spark-submit."""
+    builder = (
+        SparkSession.builder.appName(name)
+        .config("spark.scheduler.mode", "FAIR")
+        .config("spark.ui.showConsoleProgress", "false")
+        # Run-scoped folders and manifests make a rename of the whole job's output pointless.
+        .config("spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version", "2")
+        .config("spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
+        .config("spark.hadoop.parquet.summary.metadata.level", "NONE")
+    )
+    return tune(builder.getOrCreate())

@@ -1,0 +1,37 @@
+"""What a run wrote, named in files of one PUT each: Redshift COPY manifests and their readers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from ecommerce_dwh_glue.storage import Storage, StoredObject
+
+
+def copy_key(run_key: str, name: str) -> str:
+    """Key of the COPY manifest of a source, ``ledger`` or ``check_result``."""
+    return f"runs/{run_key}/copy/{name}.manifest"
+
+
+def processing_key(run_key: str) -> str:
+    """Key of the file whose presence means that processing is complete."""
+    return f"runs/{run_key}/processing.json"
+
+
+def write_copy_manifest(
+    storage: Storage, bucket: str, run_key: str, name: str, objects: Iterable[StoredObject]
+) -> None:
+    """Write the manifest by which Redshift loads ``name``; Parquet needs each file's length."""
+    entries = [
+        {"url": f"s3://{bucket}/{item.key}", "mandatory": True, "meta": {"content_length": item.size}}
+        for item in sorted(objects, key=lambda item: item.key)
+    ]
+    content = json.dumps({"entries": entries}, indent=1).encode()
+    storage.write(bucket, copy_key(run_key, name), content, "application/json")
+
+
+def read_copy_manifest(storage: Storage, bucket: str, run_key: str, name: str) -> list[str]:
+    """Keys that a COPY manifest names."""
+    content = json.loads(storage.read(bucket, copy_key(run_key, name)))
+    prefix = f"s3://{bucket}/"
+    return [entry["url"].removeprefix(prefix) for entry in content["entries"]]

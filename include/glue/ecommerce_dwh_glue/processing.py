@@ -1,0 +1,513 @@
+"""The processing job: raw files in, accepted and quarantined Parquet, ledger and manifests out.
+
+Order matters for crash safety: data files first (under names that no other attempt uses), then the ledger check,
+then manifests, and ``processing.json`` last. Whatever a killed attempt leaves behind is named by no manifest.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import reduce
+from typing import Any
+
+from ecommerce_dwh.contracts import SourceContract
+from py4j.protocol import Py4JJavaError
+from pyspark import StorageLevel, inheritable_thread_target
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from ecommerce_dwh_glue import dedup, ledger, manifest
+from ecommerce_dwh_glue.casting import cast_rows, row_hash_sql, spark_type
+from ecommerce_dwh_glue.job import LATEST, JobError, Options, days_between
+from ecommerce_dwh_glue.reading import read_source
+from ecommerce_dwh_glue.sessions import derive_sessions
+from ecommerce_dwh_glue.storage import Storage, StoredObject
+from ecommerce_dwh_glue.survey import (
+    SMALL_FILE,
+    FileError,
+    SourceFile,
+    latest_day,
+    list_window,
+    problems_text,
+    survey_file,
+    text_chunks,
+)
+
+# Above this many rivals a shuffle is cheaper than sending them to every executor.
+_BROADCAST_ROWS = 1_000_000
+_ROWS_PER_FILE = 2_000_000
+_LEDGER_SCHEMA = (
+    "source string, delivery_date date, run_id string, files int, raw_rows bigint, accepted_rows bigint, "
+    "superseded_rows bigint, quarantined_rows bigint, raw_amount decimal(38,4), accepted_amount decimal(38,4), "
+    "superseded_amount decimal(38,4), quarantined_amount decimal(38,4)"
+)
+
+
+@dataclass
+class Outcome:
+    """What a processing run did.
+
+    Attributes:
+        ledger: entries by source and day.
+        drift: unknown or missing optional columns: source, column, kind, files.
+        rounded: rows whose decimals lost digits, by source.
+    """
+
+    ledger: dict[tuple[str, str], ledger.Entry]
+    drift: list[dict[str, Any]] = field(default_factory=list)
+    rounded: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class _Source:
+    """One source on its way through the job."""
+
+    contract: SourceContract
+    files: list[SourceFile]
+    rows: DataFrame | None = None
+    losers: DataFrame | None = None
+    rivals: int = 0
+    accepted: list[StoredObject] = field(default_factory=list)
+
+
+class Processing:
+    """One run of the processing job.
+
+    Args:
+        spark: session, tuned by `job.tune`.
+        storage: object store of both buckets.
+        contracts: contracts by source name.
+        options: arguments of the run.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        storage: Storage,
+        contracts: Mapping[str, SourceContract],
+        options: Options,
+    ) -> None:
+        self.spark = spark
+        self.storage = storage
+        self.contracts = contracts
+        self.options = options
+        # A second attempt of the same run must never meet the first one's files.
+        self.attempt = uuid.uuid4().hex[:12]
+        self.cores = spark.sparkContext.defaultParallelism
+
+    def run(self) -> Outcome:
+        """Process the window.
+
+        Returns:
+            The ledger and what else was noticed.
+
+        Raises:
+            JobError: files cannot be read, or the ledger does not add up; nothing is visible to later steps then.
+        """
+        start, end = self._window()
+        days = days_between(start, end)
+        files = self._survey(start, end, days)
+        outcome = Outcome(ledger.new_ledger(self.contracts, days))
+        for file in files:
+            outcome.ledger[(file.source, file.day)].files += 1
+        outcome.drift = self._drift(files)
+        sources = [
+            _Source(contract, [file for file in files if file.source == name])
+            for name, contract in self.contracts.items()
+        ]
+        self._set_parallelism(files)
+        try:
+            self._read(sources)
+            quarantined = self._count_raw(sources, outcome)
+            self._check_rows(files, outcome)
+            self._in_threads([self._deduplicate_and_write(source, days) for source in sources])
+            quarantine_files = self._write_quarantine(sources, quarantined)
+            self._count_results(sources, outcome)
+        except (Py4JJavaError, PySparkException) as error:
+            raise self._explain(error, files) from error
+        finally:
+            for source in sources:
+                if source.rows is not None:
+                    source.rows.unpersist()
+                if source.losers is not None:
+                    source.losers.unpersist()
+        ledger.check(outcome.ledger)
+        self._publish(sources, files, outcome, quarantine_files, start, end)
+        return outcome
+
+    # --- what to read ---
+
+    def _window(self) -> tuple[str, str]:
+        start, end = self.options.start_date, self.options.end_date
+        if LATEST in (start, end):
+            newest = latest_day(self.storage, self.options.raw_bucket, self.contracts)
+            if newest is None:
+                raise JobError(f"the raw bucket s3://{self.options.raw_bucket} holds no day (<source>/dt=YYYY-MM-DD/)")
+            end = newest if end == LATEST else end
+            start = newest if start == LATEST else start
+        if start > end:
+            raise JobError(f"start_date {start} is after end_date {end}")
+        return start, end
+
+    def _survey(self, start: str, end: str, days: Sequence[str]) -> list[SourceFile]:
+        bucket, storage = self.options.raw_bucket, self.storage
+        listed: list[SourceFile] = []
+        problems: list[tuple[str, str]] = []
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            listings = list(
+                pool.map(lambda name: (name, list_window(storage, bucket, name, start, end)), self.contracts)
+            )
+            for name, listing in listings:
+                listed += listing.files
+                if self.contracts[name].delivery == "required":
+                    seen = {file.day for file in listing.files} | {day for _, day in listing.empty_days}
+                    problems += [
+                        (
+                            f"{name}/dt={day}/",
+                            "has no file; deliver it, or declare a day without activity by an object named _EMPTY",
+                        )
+                        for day in days
+                        if day not in seen
+                    ]
+            small = [file for file in listed if file.size <= SMALL_FILE or file.problem]
+            large = [file for file in listed if not (file.size <= SMALL_FILE or file.problem)]
+            surveyed = list(
+                pool.map(lambda file: survey_file(storage, bucket, file, self.contracts[file.source]), small)
+            )
+        if large:
+            contracts = self.contracts
+
+            def survey(file: SourceFile) -> SourceFile:
+                return survey_file(storage, bucket, file, contracts[file.source])
+
+            surveyed += self.spark.sparkContext.parallelize(large, len(large)).map(survey).collect()
+        problems += [(file.key, file.problem) for file in surveyed if file.problem]
+        surveyed = [self._with_parquet_header(file, problems) for file in surveyed if not file.problem]
+        if problems:
+            raise JobError(problems_text(bucket, sorted(problems)))
+        return sorted(surveyed, key=lambda file: file.key)
+
+    def _with_parquet_header(self, file: SourceFile, problems: list[tuple[str, str]]) -> SourceFile:
+        if file.format != "parquet":
+            return file
+        try:
+            names = self.spark.read.parquet(self.storage.url(self.options.raw_bucket, file.key)).columns
+        except (Py4JJavaError, PySparkException):
+            problems.append((file.key, "is not a readable Parquet file; send it again"))
+            return file
+        header = tuple(name.strip().lower() for name in names)
+        missing = [name for name in self.contracts[file.source].required_columns if name not in header]
+        if missing:
+            problems.append((file.key, f"lacks required column(s) {', '.join(missing)}"))
+        if len(set(header)) < len(header):
+            problems.append((file.key, "has columns whose names differ only in case or blanks"))
+        return replace(file, header=header)
+
+    def _drift(self, files: Sequence[SourceFile]) -> list[dict[str, Any]]:
+        found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+        for file in files:
+            if not file.header:
+                continue
+            known = {column.name for column in self.contracts[file.source].columns}
+            for name in sorted(set(file.header) - known):
+                found[(file.source, name, "unknown column, ignored")].append(file.key)
+            for name in sorted(known - set(file.header)):
+                found[(file.source, name, "optional column missing, null")].append(file.key)
+        return [
+            {"source": source, "column": name, "kind": kind, "files": keys[:20], "file_count": len(keys)}
+            for (source, name, kind), keys in sorted(found.items())
+        ]
+
+    def _set_parallelism(self, files: Sequence[SourceFile]) -> None:
+        volume = sum(max(file.text_bytes, file.size) for file in files)
+        partitions = max(self.cores, min(200, volume // (32 << 20)))
+        if volume < (64 << 20):
+            partitions = 1 if volume < (8 << 20) else self.cores
+        self.spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
+
+    # --- rows ---
+
+    def _read(self, sources: Sequence[_Source]) -> None:
+        for source in sources:
+            with_rows = [file for file in source.files if file.rows or file.format != "csv" or file.odd_quotes]
+            text = read_source(self.spark, self.storage, self.options.raw_bucket, with_rows, source.contract)
+            if text is not None:
+                typed = dedup.with_key_hash(cast_rows(text, source.contract), source.contract)
+                # Kept in columns, compressed: the scan and the parsing happen once.
+                source.rows = typed.persist(StorageLevel.MEMORY_AND_DISK)
+
+    def _count_raw(self, sources: Sequence[_Source], outcome: Outcome) -> int:
+        """Fill the raw and quarantined sides of the ledger in one job; returns the number of quarantined rows."""
+        parts = [
+            source.rows.select(
+                F.lit(source.contract.name).alias("source"), "delivery_date", "key_hash", "amount", "rounded"
+            )
+            for source in sources
+            if source.rows is not None
+        ]
+        if not parts:
+            return 0
+        per_key = (
+            reduce(DataFrame.unionAll, parts)
+            .groupBy("source", "delivery_date", "key_hash")
+            .agg(
+                F.count("*").alias("n"),
+                F.sum("amount").alias("amount"),
+                F.sum(F.col("rounded").cast("int")).alias("rounded"),
+            )
+        )
+        good = F.col("key_hash").isNotNull()
+        figures = per_key.groupBy("source", "delivery_date").agg(
+            F.sum("n").alias("raw"),
+            F.sum("amount").alias("raw_amount"),
+            F.sum(F.when(~good, F.col("n"))).alias("quarantined"),
+            F.sum(F.when(~good, F.col("amount"))).alias("quarantined_amount"),
+            F.sum("rounded").alias("rounded"),
+            F.count_if(good & (F.col("n") > 1)).alias("rivals"),
+        )
+        by_name = {source.contract.name: source for source in sources}
+        total = 0
+        for row in figures.collect():
+            entry = outcome.ledger[(row["source"], row["delivery_date"].isoformat())]
+            entry.raw_rows, entry.raw_amount = row["raw"], row["raw_amount"]
+            entry.quarantined_rows = row["quarantined"] or 0
+            entry.quarantined_amount = row["quarantined_amount"] or ledger.ZERO
+            total += entry.quarantined_rows
+            if row["rounded"]:
+                outcome.rounded[row["source"]] = outcome.rounded.get(row["source"], 0) + row["rounded"]
+            by_name[row["source"]].rivals += row["rivals"]
+        return total
+
+    def _check_rows(self, files: Sequence[SourceFile], outcome: Outcome) -> None:
+        """Hold Spark's count against the survey's, where every file was cut at line ends."""
+        expected: dict[tuple[str, str], int | None] = defaultdict(int)
+        for file in files:
+            place, known = (file.source, file.day), expected[(file.source, file.day)]
+            exact = file.reader in ("whole", "lines") or (file.format == "json")
+            expected[place] = known + file.rows if exact and known is not None else None
+        for place, rows in expected.items():
+            if rows is not None and rows != outcome.ledger[place].raw_rows:
+                raise JobError(
+                    f"{place[0]} {place[1]}: the files hold {rows} rows, Spark read {outcome.ledger[place].raw_rows}; "
+                    "were files changed while the job ran? Run it again"
+                )
+
+    def _deduplicate_and_write(self, source: _Source, days: Sequence[str]) -> Callable[[], None]:
+        def work() -> None:
+            contract = source.contract
+            if source.rows is None:
+                self._write_empty(source)
+                return
+            rows = source.rows.where("rule is null")
+            if source.rivals:
+                counted = rows.groupBy("key_hash").count().where("count > 1").select("key_hash")
+                few = source.rivals <= _BROADCAST_ROWS
+                rivals = F.broadcast(counted) if few else counted
+                source.losers = dedup.superseded(rows, rivals, contract).persist(StorageLevel.MEMORY_AND_DISK)
+                source.losers.count()
+                losers = F.broadcast(source.losers) if few else source.losers
+                rows = dedup.without(rows, losers)
+            self._write_accepted(source, rows, days)
+
+        return work
+
+    def _accepted_columns(self, rows: DataFrame, contract: SourceContract) -> DataFrame:
+        hashed = rows.withColumn("row_hash", F.expr(row_hash_sql(contract))).withColumn(
+            "run_id", F.lit(self.options.run_id)
+        )
+        complete = derive_sessions(hashed, contract)
+        return complete.select(
+            *(F.col(column.name).cast(spark_type(column)) for column in contract.accepted_columns)
+        )
+
+    def _write_accepted(self, source: _Source, rows: DataFrame, days: Sequence[str]) -> None:
+        contract, bucket = source.contract, self.options.processed_bucket
+        folder = f"accepted/{contract.name}/run={self.options.run_id}/try={self.attempt}/"
+        frame = self._accepted_columns(rows, contract)
+        touched = sorted({file.day for file in source.files})
+        expected = sum(file.rows for file in source.files)
+        small = expected < _ROWS_PER_FILE // 20
+        if len(touched) == 1:
+            if small:
+                frame = frame.coalesce(1)
+            writer, target = frame.write, f"{folder}dt={touched[0]}/"
+        else:
+            frame = frame.withColumn("dt", F.col("delivery_date").cast("string"))
+            if contract.sessions is not None or (source.rivals and len(touched) > 7):
+                # What was shuffled is spread over tasks again; without this every task would write every day.
+                frame = frame.repartition(max(self.cores, expected // _ROWS_PER_FILE), "dt")
+            writer, target = frame.write.partitionBy("dt"), folder
+        writer.option("maxRecordsPerFile", _ROWS_PER_FILE).mode("append").parquet(self.storage.url(bucket, target))
+        source.accepted = [item for item in self.storage.list(bucket, folder) if item.key.endswith(".parquet")]
+        if not source.accepted:
+            self._write_empty(source)
+
+    def _write_empty(self, source: _Source) -> None:
+        """A file without rows, because COPY of an empty manifest is an error."""
+        bucket, contract = self.options.processed_bucket, source.contract
+        folder = f"accepted/{contract.name}/run={self.options.run_id}/try={self.attempt}/empty/"
+        schema = ", ".join(f"`{column.name}` {spark_type(column)}" for column in contract.accepted_columns)
+        empty = self.spark.createDataFrame([], schema).coalesce(1)
+        empty.write.mode("append").parquet(self.storage.url(bucket, folder))
+        source.accepted = [item for item in self.storage.list(bucket, folder) if item.key.endswith(".parquet")]
+
+    def _write_quarantine(self, sources: Sequence[_Source], rows: int) -> list[StoredObject]:
+        if not rows:
+            return []
+        bucket, run_key = self.options.processed_bucket, self.options.run_id
+        before = {}
+        parts = []
+        for source in sources:
+            if source.rows is None:
+                continue
+            prefix = f"quarantine/source={source.contract.name}/run={run_key}/"
+            before[prefix] = {item.key for item in self.storage.list(bucket, prefix)}
+            parts.append(
+                source.rows.where("rule is not null").select(
+                    "delivery_date",
+                    F.lit(run_key).alias("run_id"),
+                    "source_file",
+                    "source_line",
+                    "rule",
+                    "message",
+                    "raw_text",
+                    F.lit(source.contract.name).alias("source"),
+                    F.lit(run_key).alias("run"),
+                    F.col("delivery_date").cast("string").alias("dt"),
+                )
+            )
+        # One file per source and day, unless there is too much of it for one task.
+        (
+            reduce(DataFrame.unionAll, parts)
+            .repartition(1 if rows < 200_000 else self.cores, "source", "dt")
+            .write.partitionBy("source", "run", "dt")
+            .mode("append")
+            .parquet(self.storage.url(bucket, "quarantine/"))
+        )
+        return [
+            item
+            for prefix, known in before.items()
+            for item in self.storage.list(bucket, prefix)
+            if item.key not in known and item.key.endswith(".parquet")
+        ]
+
+    def _count_results(self, sources: Sequence[_Source], outcome: Outcome) -> None:
+        """Fill the accepted and superseded sides from what was written, so that the ledger proves the files."""
+        bucket = self.options.processed_bucket
+        parts = []
+        for source in sources:
+            contract = source.contract
+            name = F.lit(contract.name).alias("source")
+            written = [self.storage.url(bucket, item.key) for item in source.accepted if "/empty/" not in item.key]
+            if written:
+                amount = F.lit(Decimal(0)).cast("decimal(38,4)")
+                if contract.amount:
+                    total, *factors = (F.col(column) for column in contract.amount)
+                    product = factors[0] * factors[1] if factors else F.lit(None)
+                    amount = F.coalesce(total.cast("decimal(38,4)"), product.cast("decimal(38,4)"))
+                schema = ", ".join(f"`{c.name}` {spark_type(c)}" for c in contract.accepted_columns)
+                frame = self.spark.read.schema(schema).parquet(*written)
+                parts.append(
+                    frame.select(name, "delivery_date", F.lit("accepted").alias("side"), amount.alias("amount"))
+                )
+            if source.losers is not None:
+                parts.append(
+                    source.losers.select(name, "delivery_date", F.lit("superseded").alias("side"), "amount")
+                )
+        if not parts:
+            return
+        figures = (
+            reduce(DataFrame.unionAll, parts)
+            .groupBy("source", "delivery_date", "side")
+            .agg(F.count("*").alias("n"), F.sum("amount").alias("amount"))
+        )
+        for row in figures.collect():
+            entry = outcome.ledger[(row["source"], row["delivery_date"].isoformat())]
+            setattr(entry, f"{row['side']}_rows", row["n"])
+            setattr(entry, f"{row['side']}_amount", row["amount"])
+
+    def _in_threads(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """Run Spark work of several sources side by side: on small days, planning takes longer than running."""
+        with ThreadPoolExecutor(max_workers=len(tasks) or 1) as pool:
+            for future in [pool.submit(inheritable_thread_target(task)) for task in tasks]:
+                future.result()
+
+    # --- results ---
+
+    def _publish(
+        self,
+        sources: Sequence[_Source],
+        files: Sequence[SourceFile],
+        outcome: Outcome,
+        quarantine_files: Sequence[StoredObject],
+        start: str,
+        end: str,
+    ) -> None:
+        bucket, run_key = self.options.processed_bucket, self.options.run_id
+        folder = f"ledger/run={run_key}/try={self.attempt}/"
+        rows = [
+            (
+                entry.source, dt.date.fromisoformat(entry.delivery_date), run_key, entry.files,
+                entry.raw_rows, entry.accepted_rows, entry.superseded_rows, entry.quarantined_rows,
+                entry.raw_amount, entry.accepted_amount, entry.superseded_amount, entry.quarantined_amount,
+            )
+            for entry in outcome.ledger.values()
+        ]  # fmt: skip
+        frame = self.spark.createDataFrame(rows, _LEDGER_SCHEMA).coalesce(1)
+        frame.write.mode("append").parquet(self.storage.url(bucket, folder))
+        written = [item for item in self.storage.list(bucket, folder) if item.key.endswith(".parquet")]
+        manifest.write_copy_manifest(self.storage, bucket, run_key, "ledger", written)
+        for source in sources:
+            manifest.write_copy_manifest(self.storage, bucket, run_key, source.contract.name, source.accepted)
+        by_day: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for file in files:
+            by_day[(file.source, file.day)].append(file.key)
+        report = {
+            "schema_version": 1,
+            "run_id": run_key,
+            "start_date": start,
+            "end_date": end,
+            "attempt": self.attempt,
+            "generated_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "ledger": [
+                {
+                    **{name: value for name, value in vars(entry).items() if not isinstance(value, Decimal)},
+                    **{name: str(value) for name, value in vars(entry).items() if isinstance(value, Decimal)},
+                    "source_files": by_day[(entry.source, entry.delivery_date)],
+                }
+                for entry in outcome.ledger.values()
+            ],
+            "drift": outcome.drift,
+            "rounded_rows": outcome.rounded,
+            "accepted_files": {
+                source.contract.name: [item.key for item in source.accepted] for source in sources
+            },
+            "quarantine_files": [item.key for item in quarantine_files],
+        }
+        content = json.dumps(report, indent=1).encode()
+        self.storage.write(bucket, manifest.processing_key(run_key), content, "application/json")
+
+    def _explain(self, error: Exception, files: Sequence[SourceFile]) -> JobError:
+        """What to tell a person when Spark failed: look again for a damaged file, else the first line of the error."""
+        problems = []
+        for file in files:
+            if not file.gzipped or file.size <= SMALL_FILE:
+                continue
+            try:
+                for _ in text_chunks(self.storage.open(self.options.raw_bucket, file.key), True):
+                    pass
+            except FileError as found:
+                problems.append((file.key, str(found)))
+        if problems:
+            return JobError(problems_text(self.options.raw_bucket, problems))
+        java = getattr(error, "java_exception", None)
+        text = java.toString() if java is not None else str(error)
+        return JobError(f"Spark failed: {' '.join(text.split())[:500]}; the full trace is in the job's log")

@@ -1,0 +1,231 @@
+"""Reads surveyed files into rows of text: one DataFrame per source, one scan of each file.
+
+Four readers give the same columns: ``source_file``, ``source_line``, ``raw_text``, ``defect`` (what is wrong with
+the row as a whole, else null) and ``t_<column>`` (the field's text) for each contract column.
+
+* ``whole``: small CSV files, one row per file cut into lines inside the JVM; many files share a task.
+* ``lines``: large CSV files, cut into lines by Hadoop; a task per file or slice of `survey.SLICE` bytes, so that
+  a line's number follows from its position within the task. No sort, no second scan.
+* ``python``: files that need `records`.
+* ``parquet``: native columns, as text.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import reduce
+
+from ecommerce_dwh.contracts import SourceContract
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from ecommerce_dwh_glue.records import csv_records, json_records
+from ecommerce_dwh_glue.storage import Storage
+from ecommerce_dwh_glue.survey import MAX_ROW_BYTES, SLICE, SourceFile, text_chunks
+
+_CSV_OPTIONS = {
+    "mode": "PERMISSIVE",
+    "columnNameOfCorruptRecord": "_bad",
+    "quote": '"',
+    "escape": '"',
+    "maxCharsPerColumn": "-1",
+    "enforceSchema": "true",
+}
+
+
+def text_columns(contract: SourceContract) -> list[str]:
+    """Names of the text columns that reading gives and casting takes."""
+    return [f"t_{column.name}" for column in contract.columns]
+
+
+def read_source(
+    spark: SparkSession, storage: Storage, bucket: str, files: Sequence[SourceFile], contract: SourceContract
+) -> DataFrame | None:
+    """All rows of a source's files as text.
+
+    Args:
+        spark: session, tuned by `job.tune`.
+        storage: where the files are.
+        bucket: raw bucket.
+        files: surveyed files of one source.
+        contract: the source's contract.
+
+    Returns:
+        Rows of text as described in the module; None without files.
+    """
+    groups: dict[tuple[object, ...], list[SourceFile]] = defaultdict(list)
+    for file in files:
+        groups[(file.reader, file.header if file.reader in ("whole", "lines") else (), file.odd_bytes)].append(file)
+    frames: list[DataFrame] = []
+    for (reader, header, odd_bytes), members in sorted(groups.items(), key=str):
+        if reader == "parquet":
+            frames += [_parquet(spark, storage, bucket, file, contract) for file in members]
+        elif reader == "python":
+            frames.append(_python(spark, storage, bucket, members, contract))
+        elif reader == "whole":
+            lines = _whole_lines(spark, storage, bucket, members)
+            frames.append(_parse_csv(lines, header, contract, checks=bool(odd_bytes)))  # type: ignore[arg-type]
+        else:
+            lines = _cut_lines(spark, storage, bucket, members)
+            frames.append(_parse_csv(lines, header, contract, checks=bool(odd_bytes)))  # type: ignore[arg-type]
+    return reduce(DataFrame.unionByName, frames) if frames else None
+
+
+def _key(storage: Storage, bucket: str) -> Column:
+    """Key of the file within the bucket: what follows the bucket in its path."""
+    marker = storage.url(bucket, "").split("://", 1)[-1].rstrip("/") + "/"
+    literal = marker.replace("\\", "\\\\").replace("'", "\\'")
+    path = "_metadata.file_path"
+    return F.expr(f"substring({path}, instr({path}, '{literal}') + {len(marker)})")
+
+
+def _whole_lines(spark: SparkSession, storage: Storage, bucket: str, files: Sequence[SourceFile]) -> DataFrame:
+    paths = [storage.url(bucket, file.key) for file in files]
+    content = spark.read.text(paths, wholetext=True).select(_key(storage, bucket).alias("source_file"), "value")
+    return content.select("source_file", F.posexplode(F.split("value", "\n")).alias("position", "value")).select(
+        "source_file",
+        (F.col("position") + 1).cast("bigint").alias("source_line"),
+        _without_cr(F.col("value")).alias("value"),
+    )
+
+
+def _without_cr(text: Column) -> Column:
+    return F.when(F.substring(text, -1, 1) == "\r", F.expr("left(value, length(value) - 1)")).otherwise(text)
+
+
+def _cut_lines(spark: SparkSession, storage: Storage, bucket: str, files: Sequence[SourceFile]) -> DataFrame:
+    # In a session of its own: how files are packed into tasks is a setting of the session, and here every task
+    # gets exactly one file or slice.
+    session = spark.newSession()
+    for name, value in (
+        ("spark.sql.session.timeZone", "UTC"),
+        ("spark.sql.files.maxPartitionBytes", str(SLICE)),
+        ("spark.sql.files.openCostInBytes", str(SLICE)),
+        ("spark.sql.files.minPartitionNum", "1"),
+    ):
+        session.conf.set(name, value)
+    paths = [storage.url(bucket, file.key) for file in files]
+    scan = session.read.text(paths, lineSep="\n").select(
+        _key(storage, bucket).alias("source_file"),
+        F.col("_metadata.file_block_start").alias("block"),
+        # The lower 33 bits count the rows of the task from 0.
+        F.monotonically_increasing_id().bitwiseAND((1 << 33) - 1).alias("position"),
+        _without_cr(F.col("value")).alias("value"),
+    )
+    sliced = {file.key: file.bases for file in files if len(file.bases) > 1}
+    base = F.lit(0).cast("bigint")
+    for key, bases in sliced.items():
+        for index, lines in enumerate(bases[1:], start=1):
+            base = F.when(
+                (F.col("block") == index * SLICE) & (F.col("source_file") == key), F.lit(lines).cast("bigint")
+            ).otherwise(base)
+    rows = scan.select("source_file", (F.col("position") + base + 1).alias("source_line"), "value")
+    cores = spark.sparkContext.defaultParallelism
+    tasks = sum(len(file.bases) for file in files)
+    # A gzip file is read by one task; parsing is most of the work and is shared out.
+    return rows.repartition(2 * cores) if tasks < cores else rows
+
+
+def _parse_csv(lines: DataFrame, header: Sequence[str], contract: SourceContract, checks: bool) -> DataFrame:
+    """Parse lines that each are a record.
+
+    Args:
+        lines: ``source_file``, ``source_line``, ``value``.
+        header: the files' column names.
+        contract: the source's contract.
+        checks: whether the survey saw damaged bytes or over-long lines.
+    """
+    schema = ", ".join([*(f"c{index} string" for index in range(len(header))), "_bad string"])
+    value = F.col("value")
+    defect = F.lit(None).cast("string")
+    parsable = value
+    if checks:
+        as_bytes = value.cast("binary")
+        defect = (
+            F.when(F.octet_length(value) > MAX_ROW_BYTES, F.lit("row_too_long"))
+            .when(F.instr(value, "\0") > 0, F.lit("nul_byte"))
+            .when(
+                (F.octet_length(value) != F.length(value))
+                & (F.encode(F.decode(as_bytes, "UTF-8"), "UTF-8") != as_bytes),
+                F.lit("invalid_utf8"),
+            )
+        )
+        parsable = F.when(defect.isNull(), value)
+    parsed = (
+        lines.where((F.col("source_line") > 1) & (F.expr(r"trim(BOTH ' \t\r' FROM value)") != ""))
+        .withColumn("early_defect", defect)
+        .withColumn("f", F.from_csv(parsable, schema, _CSV_OPTIONS))
+    )
+    bad = F.col("f._bad").isNotNull()
+    position = {name: index for index, name in enumerate(header)}
+    fields = [
+        (F.col(f"f.c{position[column.name]}") if column.name in position else F.lit(None).cast("string")).alias(
+            f"t_{column.name}"
+        )
+        for column in contract.columns
+    ]
+    raw = F.decode(value.cast("binary"), "UTF-8") if checks else value
+    return parsed.select(
+        "source_file",
+        "source_line",
+        (F.substring(raw, 1, 1 << 16) if checks else raw).alias("raw_text"),
+        F.coalesce("early_defect", F.when(bad, F.lit("wrong_field_count"))).alias("defect"),
+        *fields,
+    )
+
+
+def _python(
+    spark: SparkSession, storage: Storage, bucket: str, files: Sequence[SourceFile], contract: SourceContract
+) -> DataFrame:
+    names = [column.name for column in contract.columns]
+
+    def rows(file: SourceFile) -> Iterator[tuple[object, ...]]:
+        chunks = text_chunks(storage.open(bucket, file.key), file.gzipped)
+        if file.format == "json":
+            records, places = json_records(chunks, names), list(range(len(names)))
+        else:
+            records = csv_records(chunks, len(file.header))
+            places = [file.header.index(name) if name in file.header else -1 for name in names]
+        for record in records:
+            values = record.fields
+            yield (
+                file.key,
+                record.line,
+                record.raw,
+                record.defect,
+                *(None if values is None or place < 0 else values[place] for place in places),
+            )
+
+    schema = T.StructType(
+        [
+            T.StructField("source_file", T.StringType()),
+            T.StructField("source_line", T.LongType()),
+            T.StructField("raw_text", T.StringType()),
+            T.StructField("defect", T.StringType()),
+            *(T.StructField(name, T.StringType()) for name in text_columns(contract)),
+        ]
+    )
+    cores = spark.sparkContext.defaultParallelism
+    spread = spark.sparkContext.parallelize(list(files), min(len(files), 4 * cores)).flatMap(rows)
+    return spark.createDataFrame(spread, schema, verifySchema=False)
+
+
+def _parquet(
+    spark: SparkSession, storage: Storage, bucket: str, file: SourceFile, contract: SourceContract
+) -> DataFrame:
+    frame = spark.read.parquet(storage.url(bucket, file.key))
+    fields = {name.strip().lower(): name for name in frame.columns}
+    texts = []
+    for column in contract.columns:
+        found = F.col(f"`{fields[column.name]}`") if column.name in fields else F.lit(None)
+        texts.append(found.cast("string").alias(f"t_{column.name}"))
+    row = F.to_json(F.struct(*(F.col(f"`{name}`") for name in frame.columns)), {"ignoreNullFields": "false"})
+    return frame.select(
+        F.lit(file.key).alias("source_file"),
+        (F.col("_metadata.row_index") + 1).alias("source_line"),
+        F.substring(row, 1, 1 << 16).alias("raw_text"),
+        F.lit(None).cast("string").alias("defect"),
+        *texts,
+    )

@@ -1,0 +1,88 @@
+"""S3 at the edge of the jobs: listing, reading ranges and streams, one-PUT writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Protocol
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object of a listing."""
+
+    key: str
+    size: int
+
+
+class Storage(Protocol):
+    """What the jobs need of an object store. Instances travel to executors, so they must pickle."""
+
+    def list(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
+        """Objects below a prefix in the order of their keys."""
+
+    def folders(self, bucket: str, prefix: str) -> list[str]:
+        """Names of the folders directly below a prefix (which ends with ``/``), without the slash."""
+
+    def read(self, bucket: str, key: str, start: int = 0, length: int | None = None) -> bytes:
+        """Bytes of an object from ``start``; a negative start counts from the end."""
+
+    def open(self, bucket: str, key: str) -> BinaryIO:
+        """The object's bytes as a stream."""
+
+    def write(self, bucket: str, key: str, content: bytes, content_type: str) -> None:
+        """Create or replace an object in one step."""
+
+    def url(self, bucket: str, key: str) -> str:
+        """Address of an object or prefix for Spark and for Redshift COPY."""
+
+
+@dataclass
+class S3Storage:
+    """Amazon S3 by boto3; endpoint and credentials come from the environment."""
+
+    region: str
+    _client: Any = field(default=None, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"region": self.region, "_client": None}
+
+    @property
+    def client(self) -> Any:
+        if self._client is None:
+            import boto3  # noqa: PLC0415 - executors import it only when they read
+            from botocore.config import Config  # noqa: PLC0415
+
+            config = Config(max_pool_connections=32, retries={"max_attempts": 8, "mode": "standard"})
+            self._client = boto3.client("s3", region_name=self.region, config=config)
+        return self._client
+
+    def list(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=prefix, StartAfter=start_after
+        )
+        for page in pages:
+            for item in page.get("Contents", ()):
+                yield StoredObject(item["Key"], item["Size"])
+
+    def folders(self, bucket: str, prefix: str) -> list[str]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        return [
+            item["Prefix"][len(prefix) :].rstrip("/") for page in pages for item in page.get("CommonPrefixes", ())
+        ]
+
+    def read(self, bucket: str, key: str, start: int = 0, length: int | None = None) -> bytes:
+        if start < 0:
+            span = f"bytes={start}"
+        else:
+            span = f"bytes={start}-{'' if length is None else start + length - 1}"
+        return self.client.get_object(Bucket=bucket, Key=key, Range=span)["Body"].read()
+
+    def open(self, bucket: str, key: str) -> BinaryIO:
+        return self.client.get_object(Bucket=bucket, Key=key)["Body"]
+
+    def write(self, bucket: str, key: str, content: bytes, content_type: str) -> None:
+        self.client.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type)
+
+    def url(self, bucket: str, key: str) -> str:
+        return f"s3://{bucket}/{key}"

@@ -1,0 +1,45 @@
+"""An object store in a folder, so that job tests need no server: buckets are folders, keys are paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from ecommerce_dwh_glue.storage import StoredObject
+
+
+@dataclass
+class FolderStorage:
+    """`ecommerce_dwh_glue.storage.Storage` on a folder."""
+
+    root: Path
+
+    def list(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
+        base = self.root / bucket
+        start = base / prefix.rpartition("/")[0]
+        keys = sorted(path.relative_to(base).as_posix() for path in start.rglob("*") if path.is_file())
+        for key in keys:
+            # Hadoop's local file system leaves checksums beside its files.
+            if key.startswith(prefix) and key > start_after and not key.endswith(".crc"):
+                yield StoredObject(key, (base / key).stat().st_size)
+
+    def folders(self, bucket: str, prefix: str) -> list[str]:
+        folder = self.root / bucket / prefix
+        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+    def read(self, bucket: str, key: str, start: int = 0, length: int | None = None) -> bytes:
+        content = (self.root / bucket / key).read_bytes()
+        return content[start:] if start < 0 or length is None else content[start : start + length]
+
+    def open(self, bucket: str, key: str) -> BinaryIO:
+        return (self.root / bucket / key).open("rb")
+
+    def write(self, bucket: str, key: str, content: bytes, content_type: str) -> None:
+        path = self.root / bucket / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    def url(self, bucket: str, key: str) -> str:
+        return f"{self.root / bucket}/{key}"
