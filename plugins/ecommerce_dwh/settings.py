@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 PROJECT = "ecommerce-dwh"
 SOURCES = ("customers", "products", "orders", "order_items", "web_events")
@@ -36,10 +37,16 @@ class Settings:
         alert_email: where failure, gate and deadline mails go.
         copy_iam_role: IAM role ARN of Redshift COPY, or ``default`` for the cluster's default role.
         poll_seconds: seconds between two looks at a Glue run, crawler, raw folder or quality report.
+        defer_after_seconds: how long a task waits on its worker before it hands the waiting to the triggerer. A
+            hand-over costs a few seconds, a waiting worker costs its slot; negative never hands over.
+        retry_delay_seconds: pause before a failed task is tried again, doubled for each further try.
         raw_timeout_minutes: how long the daily run waits for the required raw files.
-        deadline_minutes: minutes after the scheduled start at which an unfinished run raises the deadline alert.
+        deadline_minutes: minutes after the scheduled start at which an unfinished run raises the deadline
+            alert.
         sns_topic_arn: optional SNS topic that gets every alert as well.
         runbook_url: base URL of the runbooks; alerts append ``#<alert>``.
+        object_url: how a person opens an object of S3 in a browser: a URL with ``{bucket}``, ``{key}``,
+            ``{region}``.
         include_dir: folder that holds ``sql/``, ``glue/`` and ``sources/``.
     """
 
@@ -49,10 +56,13 @@ class Settings:
     alert_email: str = "data-eng@company.com"
     copy_iam_role: str = "default"
     poll_seconds: int = 30
+    defer_after_seconds: int = 20
+    retry_delay_seconds: int = 60
     raw_timeout_minutes: int = 60
     deadline_minutes: int = 120
     sns_topic_arn: str = ""
     runbook_url: str = "https://company.example/ecommerce-dwh/runbooks"
+    object_url: str = "https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={key}"
     include_dir: Path = Path("include")
 
     def __post_init__(self) -> None:
@@ -114,6 +124,10 @@ class Settings:
         """Redshift database name."""
         return f"{PROJECT}-{self.env}".replace("-", "_")
 
+    def url_of(self, bucket: str, key: str) -> str:
+        """Where a person reads an object of S3."""
+        return self.object_url.format(bucket=bucket, key=quote(key), region=self.region)
+
     @property
     def sql_dir(self) -> Path:
         return self.include_dir / "sql"
@@ -124,7 +138,7 @@ class Settings:
 
 
 def _default_include_dir() -> Path:
-    """``include/`` beside ``plugins/`` in a checkout, or inside the DAGs folder where only that one is synced."""
+    """``include/`` beside ``plugins/`` in a checkout, or in the DAGs folder where only that one is synced."""
     here = Path(__file__).resolve()
     candidates = [here.parents[2] / "include", here.parents[2] / "dags" / "include", here.parent / "include"]
     return next((path for path in candidates if (path / "sql").is_dir()), candidates[0])
@@ -154,10 +168,13 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         alert_email=option("alert_email", Settings.alert_email),
         copy_iam_role=option("copy_iam_role", Settings.copy_iam_role),
         poll_seconds=number("poll_seconds"),
+        defer_after_seconds=number("defer_after_seconds"),
+        retry_delay_seconds=number("retry_delay_seconds"),
         raw_timeout_minutes=number("raw_timeout_minutes"),
         deadline_minutes=number("deadline_minutes"),
         sns_topic_arn=option("sns_topic_arn", Settings.sns_topic_arn),
         runbook_url=option("runbook_url", Settings.runbook_url),
+        object_url=option("object_url", Settings.object_url),
         include_dir=Path(option("include_dir", str(_default_include_dir()))),
     )
 

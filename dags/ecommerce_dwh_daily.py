@@ -1,0 +1,139 @@
+"""### Daily load of the e-commerce warehouse
+
+Loads the day that ended (or a range of days, see the Params) from the raw bucket into Redshift and publishes
+it.
+
+1. **wait_for_raw**: every required source has brought a file, or declared an empty day
+2. **crawl_raw**: the Glue crawler enters the day's files and their columns into the catalogue
+3. **check_schema_drift**: the columns are held against the source contracts; a missing required one stops the
+   run
+4. **process_data**: the Glue job casts, quarantines and deduplicates, and counts every row in a ledger
+5. **assess_quality**: the Glue job evaluates all quality rules and writes the report
+6. **quality_gate**: goes on only if no rule of severity *error* failed
+7. **load_staging**: one COPY per source, then the run's slices of history are replaced
+8. **merge_dimensions**: customers and products (SCD type 2), then geography
+9. **merge_facts**: sales and web events, then inventory
+10. **audit**: SQL checks and reconciliation; nothing is published before they pass
+11. **refresh_views**: analytics of the touched keys, and the published day, in one transaction
+12. **publish**: assets, metrics, and a summary in the log
+
+Every step can be repeated: run, clear and backfill in any order, the result is the same. Readers see the last
+published day until step 11 commits. Failures and missed deadlines are mailed; what to do is in
+`docs/runbooks.md`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup
+
+from ecommerce_dwh.alerts import daily_deadline
+from ecommerce_dwh.dag_defaults import dag_arguments
+from ecommerce_dwh.operators.audit import WarehouseAuditOperator
+from ecommerce_dwh.operators.drift import SchemaDriftOperator
+from ecommerce_dwh.operators.glue import GlueCrawlerOperator, GlueJobOperator, job_arguments
+from ecommerce_dwh.operators.publish import PublishOperator
+from ecommerce_dwh.operators.redshift import RedshiftSQLOperator
+from ecommerce_dwh.sensors.quality import DataQualitySensor
+from ecommerce_dwh.sensors.raw_files import RawFilesSensor
+from ecommerce_dwh.settings import SOURCES, get_settings
+from ecommerce_dwh.window import window_params
+
+settings = get_settings()
+
+with DAG(
+    dag_id="ecommerce_dwh_daily",
+    dag_display_name="E-commerce warehouse: daily load",
+    description="Loads a day, or a range of days, from raw files to published analytics",
+    doc_md=__doc__,
+    # A bare cron string gives an empty data interval; this timetable makes {{ ds }} the day that ended.
+    schedule=CronDataIntervalTimetable("0 2 * * *", timezone="UTC"),
+    # As far back as the calendar reaches, so that all history can be backfilled.
+    start_date=datetime(2009, 1, 1, tzinfo=UTC),
+    params=window_params(),
+    deadline=daily_deadline(),
+    tags=["ecommerce-dwh", "daily", "tier-1"],
+    **dag_arguments(),
+) as dag:
+    wait_for_raw = RawFilesSensor(
+        task_id="wait_for_raw",
+        execution_timeout=timedelta(minutes=settings.raw_timeout_minutes + 10),
+        doc_md="Which sources a day needs is in `include/sources`; `_EMPTY` declares an idle day.",
+    )
+
+    crawl_raw = GlueCrawlerOperator(
+        task_id="crawl_raw",
+        crawler_name=settings.crawler,
+    )
+
+    check_schema_drift = SchemaDriftOperator(
+        task_id="check_schema_drift",
+        execution_timeout=timedelta(minutes=10),
+    )
+
+    process_data = GlueJobOperator(
+        task_id="process_data",
+        job_name=settings.processing_job,
+        script_args=job_arguments(),
+        execution_timeout=timedelta(hours=6),  # a range may hold years
+    )
+
+    assess_quality = GlueJobOperator(
+        task_id="assess_quality",
+        job_name=settings.quality_job,
+        script_args=job_arguments(),
+        execution_timeout=timedelta(hours=3),
+    )
+
+    quality_gate = DataQualitySensor(
+        task_id="quality_gate",
+        execution_timeout=timedelta(minutes=20),
+        doc_md="The link *Quality report* opens the report that was judged.",
+    )
+
+    with TaskGroup(
+        "load_staging", tooltip="COPY from the processed bucket, then replace the run's days"
+    ) as load_staging:
+        copies = [
+            RedshiftSQLOperator(task_id=f"copy_{name}", sql=f"staging/load_{name}.sql")
+            for name in (*SOURCES, "ledger", "check_result")
+        ]
+        # All sources at once: history never holds half a day.
+        copies >> RedshiftSQLOperator(task_id="replace_slices", sql="staging/replace_slices.sql")
+
+    with TaskGroup(
+        "merge_dimensions", tooltip="Versions of customers and products; places"
+    ) as merge_dimensions:
+        dim_geography = RedshiftSQLOperator(task_id="dim_geography", sql="dimensions/dim_geography.sql")
+        # Places fall back to the customer's, so customers come first.
+        [
+            RedshiftSQLOperator(task_id="dim_customer", sql="dimensions/dim_customer.sql"),
+            RedshiftSQLOperator(task_id="dim_product", sql="dimensions/dim_product.sql"),
+        ] >> dim_geography
+
+    with TaskGroup("merge_facts", tooltip="Sales, web events and stock of the touched keys") as merge_facts:
+        fact_inventory = RedshiftSQLOperator(task_id="fact_inventory", sql="facts/fact_inventory.sql")
+        # Days of supply are computed from sales, so sales come first.
+        [
+            RedshiftSQLOperator(task_id="fact_sales", sql="facts/fact_sales.sql"),
+            RedshiftSQLOperator(task_id="fact_web_events", sql="facts/fact_web_events.sql"),
+        ] >> fact_inventory
+
+    audit = WarehouseAuditOperator(task_id="audit")
+
+    refresh_views = RedshiftSQLOperator(task_id="refresh_views", sql="analytics/refresh.sql")
+
+    publish = PublishOperator(
+        task_id="publish",
+        rows_from={
+            **{
+                table: f"merge_dimensions.{table}" for table in ("dim_customer", "dim_product", "dim_geography")
+            },
+            **{table: f"merge_facts.{table}" for table in ("fact_sales", "fact_web_events", "fact_inventory")},
+        },
+        execution_timeout=timedelta(minutes=10),
+    )
+
+    wait_for_raw >> crawl_raw >> check_schema_drift >> process_data >> assess_quality >> quality_gate
+    quality_gate >> load_staging >> merge_dimensions >> merge_facts >> audit >> refresh_views >> publish

@@ -1,0 +1,3 @@
+-- Notes the outcome of one audit; the operator binds the values.
+insert into quality.audit_results (run_id, audit, severity, violations, sample, checked_at)
+values (%s, %s, %s, %s, %s, getdate()); -- noqa: PRS

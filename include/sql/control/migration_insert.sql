@@ -1,0 +1,3 @@
+-- Notes that a file was applied.
+insert into quality.schema_migrations (version, checksum, applied_at)
+values (%s, %s, getdate()); -- noqa: PRS

@@ -1,0 +1,36 @@
+"""What all DAGs of the package share: owner, retries, limits, alerts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from ecommerce_dwh.alerts import mail_run_failure, note_failure
+from ecommerce_dwh.settings import get_settings
+
+OWNER = "data-eng"
+
+
+def default_args() -> dict[str, Any]:
+    """Arguments of every task; a task states what differs."""
+    return {
+        "owner": OWNER,
+        "retries": 2,
+        "retry_delay": timedelta(seconds=get_settings().retry_delay_seconds),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=10),
+        "execution_timeout": timedelta(minutes=60),
+        "on_failure_callback": note_failure,
+    }
+
+
+def dag_arguments() -> dict[str, Any]:
+    """Arguments of every DAG."""
+    return {
+        "catchup": False,
+        "max_active_runs": 1,
+        "default_args": default_args(),
+        "on_failure_callback": mail_run_failure,
+        "template_searchpath": [str(get_settings().sql_dir)],
+        "render_template_as_native_obj": False,
+    }

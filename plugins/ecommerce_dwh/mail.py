@@ -1,0 +1,191 @@
+"""Builds and sends the alerts' mails: HTML with a plain-text twin, through the connection ``smtp_default``.
+
+Building is pure. Sending tries a few times and then only logs: a mail server that is down must not fail a run.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from typing import TYPE_CHECKING, Any
+
+from ecommerce_dwh.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from airflow.providers.smtp.hooks.smtp import SmtpHook
+
+log = logging.getLogger(__name__)
+
+_PAUSES = (1.0, 3.0)  # seconds between the attempts; callbacks of the DAG processor have to be brief
+_COLOURS = {"error": "#b3261e", "warning": "#9a6700", "info": "#1a6b3c"}
+_MAX_ERROR = 3000
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link in a mail."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Alert:
+    """What an alert says.
+
+    Attributes:
+        kind: ``error``, ``warning`` or ``info``; sets the colour.
+        title: subject and headline.
+        summary: one or two sentences: what happened and what it means for readers of the data.
+        facts: label and value pairs.
+        error: message of the failure, shown as it is.
+        items: list of findings, for example failing rules.
+        links: where to look next.
+    """
+
+    kind: str
+    title: str
+    summary: str
+    facts: Sequence[tuple[str, str]] = ()
+    error: str = ""
+    items: Sequence[str] = ()
+    links: Sequence[Link] = field(default=())
+
+
+def plain_text(alert: Alert) -> str:
+    """The alert as plain text."""
+    lines = [alert.title, "=" * min(len(alert.title), 78), "", alert.summary, ""]
+    width = max((len(label) for label, _ in alert.facts), default=0) + 1
+    lines += [f"{label + ':':{width}} {value}" for label, value in alert.facts]
+    if alert.items:
+        lines += ["", *(f"- {item}" for item in alert.items)]
+    if alert.error:
+        lines += ["", "Error", "-----", _cut(alert.error)]
+    if alert.links:
+        lines += ["", *(f"{link.text}: {link.url}" for link in alert.links)]
+    return "\n".join(lines) + "\n"
+
+
+def html_page(alert: Alert) -> str:
+    """The alert as HTML: tables and inline styles, as mail programs want it, readable in dark mode as well."""
+    colour = _COLOURS.get(alert.kind, _COLOURS["info"])
+    cell = "padding:4px 12px 4px 0;vertical-align:top;font-size:14px;line-height:20px"
+    rows = "".join(
+        f'<tr><td style="{cell};color:#6b7280;white-space:nowrap">{_esc(label)}</td>'
+        f'<td style="{cell};word-break:break-word">{_esc(value)}</td></tr>'
+        for label, value in alert.facts
+    )
+    items = "".join(f'<li style="margin:0 0 6px 0">{_esc(item)}</li>' for item in alert.items)
+    error = (
+        '<pre style="margin:16px 0 0 0;padding:12px;border:1px solid #9ca3af;border-radius:4px;font-size:12px;'
+        'line-height:18px;font-family:Consolas,Menlo,monospace;white-space:pre-wrap;word-break:break-word">'
+        f"{html.escape(_cut(alert.error))}</pre>"
+        if alert.error
+        else ""
+    )
+    links = " &nbsp;·&nbsp; ".join(
+        f'<a href="{html.escape(link.url, quote=True)}" style="color:{colour};font-weight:bold">'
+        f"{_esc(link.text)}</a>"
+        for link in alert.links
+    )
+    return (
+        "<!doctype html>\n"
+        '<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="color-scheme" content="light dark">'
+        '<meta name="supported-color-schemes" content="light dark">'
+        f"<title>{_esc(alert.title)}</title></head>"
+        '<body style="margin:0;padding:0">'
+        '<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0">'
+        '<tr><td align="center" style="padding:16px">'
+        '<table role="presentation" width="640" cellpadding="0" cellspacing="0" border="0" style="width:100%;'
+        'max-width:640px;border:1px solid #9ca3af;border-radius:6px;font-family:Helvetica,Arial,sans-serif">'
+        f'<tr><td style="background-color:{colour};color:#ffffff;padding:14px 20px;font-size:18px;'
+        f'line-height:24px;font-weight:bold;border-radius:5px 5px 0 0">{_esc(alert.title)}</td></tr>'
+        '<tr><td style="padding:20px">'
+        f'<p style="margin:0 0 16px 0;font-size:15px;line-height:22px">{_esc(alert.summary)}</p>'
+        f'<table role="presentation" cellpadding="0" cellspacing="0" border="0">{rows}</table>'
+        + (
+            f'<ul style="margin:16px 0 0 0;padding-left:20px;font-size:14px;line-height:20px">{items}</ul>'
+            if items
+            else ""
+        )
+        + error
+        + (f'<p style="margin:20px 0 0 0;font-size:14px;line-height:22px">{links}</p>' if links else "")
+        + "</td></tr></table></td></tr></table></body></html>\n"
+    )
+
+
+def message(alert: Alert, *, sender: str, recipients: Sequence[str]) -> EmailMessage:
+    """The mail of an alert."""
+    mail = EmailMessage()
+    mail["Subject"] = " ".join(alert.title.split())
+    mail["From"] = sender
+    mail["To"] = ", ".join(recipients)
+    mail["Date"] = formatdate(localtime=False)
+    mail["Message-ID"] = make_msgid(domain="ecommerce-dwh")
+    mail["Auto-Submitted"] = "auto-generated"  # keeps absence replies away
+    mail.set_content(plain_text(alert))
+    mail.add_alternative(html_page(alert), subtype="html")
+    return mail
+
+
+def send(alert: Alert, *, pauses: Sequence[float] = _PAUSES, settings: Settings | None = None) -> bool:
+    """Send an alert by mail, and to SNS when a topic is set. Never raises; returns whether anyone was told."""
+    settings = settings or get_settings()
+    told = [_attempt("mail", lambda: _send_mail(alert, settings), pauses)]
+    if settings.sns_topic_arn:
+        told.append(_attempt("SNS", lambda: _send_sns(alert, settings), pauses))
+    return any(told)
+
+
+def _attempt(channel: str, action: Any, pauses: Sequence[float]) -> bool:
+    for number, pause in enumerate([*pauses, None], 1):
+        try:
+            action()
+            return True
+        except Exception as error:
+            if pause is None:
+                log.exception("The alert could not be sent by %s after %d attempts", channel, number)
+                return False
+            log.warning("Sending by %s failed (%s); again in %.0f s", channel, error, pause)
+            time.sleep(pause)
+    return False
+
+
+def _send_mail(alert: Alert, settings: Settings) -> None:
+    recipients = [
+        address.strip() for address in settings.alert_email.replace(";", ",").split(",") if address.strip()
+    ]
+    with _smtp_hook() as hook:
+        sender = hook.from_email or hook.smtp_user or recipients[0]
+        # The hook's own send method knows HTML only; its client carries the mail with both parts.
+        mail = message(alert, sender=sender, recipients=recipients)
+        hook._smtp_client.send_message(mail)  # type: ignore[union-attr]
+
+
+def _smtp_hook() -> SmtpHook:
+    from airflow.providers.smtp.hooks.smtp import SmtpHook  # noqa: PLC0415 - only to send
+
+    return SmtpHook(smtp_conn_id="smtp_default")
+
+
+def _send_sns(alert: Alert, settings: Settings) -> None:
+    from airflow.providers.amazon.aws.hooks.sns import SnsHook  # noqa: PLC0415 - only to send
+
+    subject = alert.title.encode("ascii", "replace").decode()[:100]  # SNS takes 100 ASCII characters
+    SnsHook(aws_conn_id="aws_default").publish_to_target(
+        target_arn=settings.sns_topic_arn, message=plain_text(alert), subject=subject
+    )
+
+
+def _esc(text: str) -> str:
+    return html.escape(text).replace("\n", "<br>") if text else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_ERROR else f"{text[:_MAX_ERROR]}\n… (cut; the log has it all)"

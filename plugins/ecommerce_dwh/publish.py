@@ -1,0 +1,89 @@
+"""What a published day means to others: the tables as Airflow assets, and the run's figures as metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from airflow.sdk import Asset
+
+from ecommerce_dwh.settings import Settings, get_settings
+
+METRIC_NAMESPACE = "EcommerceDWH"
+# Every table and view that other DAGs may wait for.
+PUBLISHED_TABLES = {
+    "dimensions": ("dim_customer", "dim_product", "dim_geography", "dim_date"),
+    "facts": ("fact_sales", "fact_web_events", "fact_inventory"),
+    "analytics": (
+        "customer_360", "product_performance", "monthly_sales_trends", "geographic_sales",
+        "category_performance", "customer_cohorts", "sales_funnel",
+    ),
+}  # fmt: skip
+
+
+def table_asset(schema: str, table: str, settings: Settings | None = None) -> Asset:
+    """The asset of a warehouse table, for example ``facts.fact_sales``; users' DAGs schedule on it."""
+    settings = settings or get_settings()
+    return Asset(
+        name=f"{schema}.{table}",
+        uri=f"redshift://{settings.cluster}:5439/{settings.database}/{schema}/{table}",
+        group="ecommerce_dwh",
+    )
+
+
+def published_assets() -> list[Asset]:
+    """The assets that a daily run updates. The calendar is the bootstrap's."""
+    return [
+        table_asset(schema, table)
+        for schema, tables in PUBLISHED_TABLES.items()
+        for table in tables
+        if table != "dim_date"
+    ]
+
+
+def lag_hours(published_day: date | None, now: datetime) -> float | None:
+    """Hours since the end of the published day: how old the newest data of the analytics is."""
+    if published_day is None:
+        return None
+    end = datetime.combine(published_day + timedelta(days=1), time.min, tzinfo=UTC)
+    return max((now - end).total_seconds() / 3600, 0.0)
+
+
+def metric_data(
+    *,
+    env: str,
+    now: datetime,
+    run_seconds: float | None,
+    published_day: date | None,
+    ledger: Mapping[str, Mapping[str, int]],
+) -> list[dict[str, Any]]:
+    """CloudWatch data points of a published run."""
+
+    def point(name: str, value: float, unit: str, **dimensions: str) -> dict[str, Any]:
+        pairs = {"Environment": env, **dimensions}
+        return {
+            "MetricName": name,
+            "Value": value,
+            "Unit": unit,
+            "Timestamp": now,
+            "Dimensions": [{"Name": key, "Value": text} for key, text in pairs.items()],
+        }
+
+    points = [
+        point(metric, float(counts.get(column, 0)), "Count", Source=source)
+        for source, counts in ledger.items()
+        for metric, column in (
+            ("RowsDelivered", "raw_rows"),
+            ("RowsLoaded", "accepted_rows"),
+            ("RowsSuperseded", "superseded_rows"),
+            ("RowsQuarantined", "quarantined_rows"),
+        )
+    ]
+    points.append(point("RowsLoaded", float(sum(c.get("accepted_rows", 0) for c in ledger.values())), "Count"))
+    if run_seconds is not None:
+        points.append(point("RunDurationSeconds", run_seconds, "Seconds"))
+    lag = lag_hours(published_day, now)
+    if lag is not None:
+        points.append(point("PublishedLagHours", lag, "None"))
+    return points

@@ -1,0 +1,147 @@
+"""Reads a quality report and judges whether the gate opens. Pure: no Airflow, no AWS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+class ReportNotReady(Exception):  # noqa: N818 - a state, not an error, until the time is up
+    """There is no report to judge yet; the message says why."""
+
+
+@dataclass(frozen=True)
+class FailedRule:
+    """A rule that failed, in the words that a mail or log shows."""
+
+    source: str
+    rule: str
+    dimension: str
+    severity: str
+    rows_checked: int
+    rows_failed: int
+    failed_ratio: float
+    threshold: float
+    message: str = ""
+    samples: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.source}.{self.rule} ({self.dimension}, {self.severity}): {self.rows_failed:,} of "
+            f"{self.rows_checked:,} rows failed ({self.failed_ratio:.2%}, allowed {self.threshold:.2%})"
+        )
+        return f"{text}: {self.message}" if self.message else text
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the gate opens, and why not."""
+
+    is_open: bool
+    status: str
+    failures: tuple[FailedRule, ...] = ()
+    warnings: tuple[FailedRule, ...] = ()
+    reasons: tuple[str, ...] = field(default=())
+
+    def text(self, limit: int = 20) -> str:
+        """The reasons as lines for a person."""
+        lines = [*self.reasons, *(str(rule) for rule in self.failures)]
+        shown = [f"  - {line}" for line in lines[:limit]]
+        if len(lines) > limit:
+            shown.append(f"  … and {len(lines) - limit} more")
+        return "\n".join(shown)
+
+
+def read_report(body: bytes | str, expected_run_id: str | None) -> dict[str, Any]:
+    """Parse a report and make sure that it is whole and of the expected run.
+
+    Raises:
+        ReportNotReady: it is empty, truncated, of another schema, or of another run.
+    """
+    try:
+        report = json.loads(body)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ReportNotReady(f"the report is not complete JSON ({error})") from None
+    if not isinstance(report, dict):
+        raise ReportNotReady("the report is not a JSON object")
+    if report.get("schema_version") != SCHEMA_VERSION:
+        raise ReportNotReady(
+            f"the report has schema version {report.get('schema_version')!r}, not {SCHEMA_VERSION}"
+        )
+    for key, kind in (("run_id", str), ("status", str), ("tables", list)):
+        if not isinstance(report.get(key), kind):
+            raise ReportNotReady(f"the report lacks {key!r}")
+    if report["status"] not in ("passed", "warned", "failed"):
+        raise ReportNotReady(f"the report's status is {report['status']!r}, not passed, warned or failed")
+    if expected_run_id and report["run_id"] != expected_run_id:
+        raise ReportNotReady(f"the report belongs to run {report['run_id']}, not to {expected_run_id}")
+    return report
+
+
+def judge(
+    report: Mapping[str, Any],
+    *,
+    accept_warnings: bool = True,
+    min_rows: Mapping[str, int] | None = None,
+    max_failed_ratio: Mapping[str, float] | None = None,
+) -> Verdict:
+    """Decide on a report.
+
+    Args:
+        report: as `read_report` returns it.
+        accept_warnings: whether failed rules of severity ``warning`` leave the gate open.
+        min_rows: least rows per source; fewer close the gate.
+        max_failed_ratio: per ``source.rule``, the greatest share of failing rows with which it passes; replaces
+            the report's own judgement of that rule.
+    """
+    ratios, least = dict(max_failed_ratio or {}), dict(min_rows or {})
+    failures: list[FailedRule] = []
+    warnings: list[FailedRule] = []
+    reasons: list[str] = []
+    seen: set[str] = set()
+    for table in report["tables"]:
+        source, rows = str(table.get("source", "?")), int(table.get("rows") or 0)
+        seen.add(source)
+        if rows < least.get(source, 0):
+            reasons.append(f"{source} has {rows:,} rows; at least {least[source]:,} are asked for")
+        for rule in table.get("rules", ()):
+            failed = _failed_rule(source, rule)
+            allowed = ratios.pop(f"{source}.{failed.rule}", None)
+            passed = bool(rule.get("passed")) if allowed is None else failed.failed_ratio <= allowed
+            if not passed:
+                (warnings if failed.severity == "warning" else failures).append(failed)
+    reasons += [f"the report says nothing of {source}" for source in sorted(set(least) - seen)]
+    reasons += [f"the report says nothing of rule {rule}" for rule in sorted(ratios)]
+    if report["status"] == "failed" and not failures and not max_failed_ratio:
+        reasons.append("the report's status is 'failed'")  # never more lenient than the job that wrote it
+    if warnings and not accept_warnings:
+        failures += warnings
+        warnings = []
+    return Verdict(
+        is_open=not failures and not reasons,
+        status=str(report["status"]),
+        failures=tuple(failures),
+        warnings=tuple(warnings),
+        reasons=tuple(reasons),
+    )
+
+
+def _failed_rule(source: str, rule: Mapping[str, Any]) -> FailedRule:
+    checked, failed = int(rule.get("rows_checked") or 0), int(rule.get("rows_failed") or 0)
+    ratio = rule.get("failed_ratio")
+    return FailedRule(
+        source=source,
+        rule=str(rule.get("rule", "?")),
+        dimension=str(rule.get("dimension", "")),
+        severity=str(rule.get("severity", "error")),
+        rows_checked=checked,
+        rows_failed=failed,
+        failed_ratio=float(ratio if ratio is not None else failed / checked if checked else 0.0),
+        threshold=float(rule.get("threshold") or 0.0),
+        message=str(rule.get("message") or ""),
+        samples=tuple(str(sample) for sample in (rule.get("samples") or ())[:5]),
+    )

@@ -1,0 +1,178 @@
+"""The window of days that a run loads, and how SQL and Glue arguments see it.
+
+A scheduled run loads the day that ended. A person may give a range with the Params ``start_date`` and
+``end_date``; the run then loads all of its days with the same tasks and the same code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import lazy_object_proxy
+from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowFailException
+
+from ecommerce_dwh.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    import jinja2
+    from airflow.sdk import Context
+
+MAX_DAYS = 4000
+_UNSAFE_IN_KEY = re.compile(r"[^A-Za-z0-9._-]")
+
+
+class WindowError(AirflowFailException):
+    """The days asked for cannot be loaded; trying again would not help, so the task fails at once."""
+
+
+@dataclass(frozen=True)
+class LoadWindow:
+    """What a run loads and where it finds and leaves its files.
+
+    Templates see it as ``load``: ``{{ load.start_date }}``, ``{{ load.run_key }}``, …
+
+    Attributes:
+        start_date: first day, ``YYYY-MM-DD``.
+        end_date: last day, included.
+        run_id: Airflow's run id.
+        run_key: the run id in the characters that S3 keys and file names bear everywhere.
+        raw_bucket: bucket of the delivered files.
+        processed_bucket: bucket of the Glue jobs' output.
+        copy_iam_role: what stands behind ``IAM_ROLE`` in a COPY: ``default`` or a quoted ARN.
+    """
+
+    start_date: str
+    end_date: str
+    run_id: str
+    run_key: str
+    raw_bucket: str
+    processed_bucket: str
+    copy_iam_role: str
+
+    @property
+    def days(self) -> tuple[str, ...]:
+        """Every day of the window in order."""
+        first, last = date.fromisoformat(self.start_date), date.fromisoformat(self.end_date)
+        return tuple((first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1))
+
+    def __str__(self) -> str:
+        if self.start_date == self.end_date:
+            return self.start_date
+        return f"{self.start_date} … {self.end_date} ({len(self.days)} days)"
+
+
+def run_key(run_id: str) -> str:
+    """The run id with every character outside ``[A-Za-z0-9._-]`` replaced by ``-``."""
+    return _UNSAFE_IN_KEY.sub("-", run_id)
+
+
+def window_params() -> dict[str, Param]:
+    """The Params of a DAG that loads days, typed for the trigger form and the API."""
+    return {
+        "start_date": Param(
+            default=None,
+            type=["null", "string"],
+            format="date",
+            title="First day",
+            description="First day to load (YYYY-MM-DD). Empty: the day that ended before this run.",
+        ),
+        "end_date": Param(
+            default=None,
+            type=["null", "string"],
+            format="date",
+            title="Last day",
+            description="Last day to load, included. Empty: the same as the first day.",
+        ),
+    }
+
+
+def resolve_window(
+    *,
+    run_id: str,
+    run_after: datetime,
+    data_interval_start: datetime | None = None,
+    params: Mapping[str, Any] | None = None,
+    settings: Settings | None = None,
+) -> LoadWindow:
+    """Decide which days a run loads.
+
+    Args:
+        run_id: Airflow's run id.
+        run_after: when the run was due; nothing after this day can be loaded.
+        data_interval_start: start of the run's data interval; its date is the day that ended.
+        params: the run's Params; ``start_date`` and ``end_date`` override the interval.
+        settings: deployment settings, the process's own when not given.
+
+    Raises:
+        WindowError: a date cannot be read, the range is reversed, too long, or lies in the future.
+    """
+    settings = settings or get_settings()
+    given = {name: (params or {}).get(name) or None for name in ("start_date", "end_date")}
+    if any(given.values()):
+        first = _read_date("start_date", given["start_date"] or given["end_date"])
+        last = _read_date("end_date", given["end_date"] or given["start_date"])
+    elif data_interval_start is not None:
+        first = last = data_interval_start.astimezone(UTC).date()
+    else:  # a run without a logical date: the last day that was over when it was due
+        first = last = run_after.astimezone(UTC).date() - timedelta(days=1)
+
+    if last < first:
+        raise WindowError(f"end_date {last} lies before start_date {first}; swap them")
+    newest = run_after.astimezone(UTC).date()
+    if last > newest:
+        raise WindowError(
+            f"end_date {last} lies in the future of this run (due {newest}); end at {newest} or earlier"
+        )
+    if (last - first).days >= MAX_DAYS:
+        raise WindowError(
+            f"{first} … {last} is {(last - first).days + 1} days; "
+            f"one run loads at most {MAX_DAYS}, so split the range"
+        )
+    role = settings.copy_iam_role
+    return LoadWindow(
+        start_date=first.isoformat(),
+        end_date=last.isoformat(),
+        run_id=run_id,
+        run_key=run_key(run_id),
+        raw_bucket=settings.raw_bucket,
+        processed_bucket=settings.processed_bucket,
+        copy_iam_role=role if role == "default" else f"'{role}'",
+    )
+
+
+def _read_date(name: str, value: Any) -> date:
+    try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", str(value)):
+            raise ValueError(value)
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise WindowError(f"{name} is {value!r}; give a day as YYYY-MM-DD") from None
+
+
+def load_window(context: Context) -> LoadWindow:
+    """The window of the run that ``context`` belongs to."""
+    dag_run = context["dag_run"]
+    return resolve_window(
+        run_id=dag_run.run_id,
+        run_after=dag_run.run_after,
+        data_interval_start=dag_run.data_interval_start,
+        params=context.get("params"),
+    )
+
+
+class LoadTemplates:
+    """Mixin for operators and sensors: their templates see the run's window as ``load``.
+
+    The window is worked out when a template first asks for it, so tasks of DAGs without a window (bootstrap)
+    use the same operators.
+    """
+
+    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+        load = lazy_object_proxy.Proxy(lambda: load_window(context))
+        context["load"] = load  # type: ignore[typeddict-unknown-key]
+        super().render_template_fields(context, jinja_env)  # type: ignore[misc]
