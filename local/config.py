@@ -36,6 +36,8 @@ class LocalConfig:
     redshift_password: str = "local-dwh-admin"  # noqa: S105 - loopback only
     aws_access_key: str = "local"
     aws_secret_key: str = "local"  # noqa: S105 - loopback only
+    # C1 only: the jobs of a day are over before the optimising compiler pays off; clear it for heavy loads.
+    spark_java_options: str = "-XX:TieredStopAtLevel=1"
     schedule: bool = False  # whether Airflow starts scheduled runs by itself
 
     @property

@@ -145,6 +145,7 @@ class Crawl:
         store: ObjectStore,
         catalog: Catalog,
         documents: Documents,
+        *,
         report: Callable[[str], None],
         stop: threading.Event,
     ) -> None:

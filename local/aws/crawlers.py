@@ -217,7 +217,7 @@ class CrawlerService:
                 log.warning("crawler %s: %s", name, line)
 
         report(f"BENCHMARK : Running Start Crawl for Crawler {name}")
-        run = Crawl(plan_of(crawler), self._store, self._catalog, self._documents, report, stop)
+        run = Crawl(plan_of(crawler), self._store, self._catalog, self._documents, report=report, stop=stop)
         status, message = "SUCCEEDED", ""
         try:
             run.run()

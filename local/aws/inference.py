@@ -172,7 +172,7 @@ def text_type(value: str) -> str:
 
 def merge_types(left: str, right: str) -> str:
     """The narrowest type that holds the values of both."""
-    if left == right or right == UNKNOWN:
+    if right in (left, UNKNOWN):
         return left
     if left == UNKNOWN:
         return right

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from local.config import LocalConfig
 
+# Two cores and jobs of seconds: a second garbage collector thread pool costs more than it brings.
+JAVA_OPTIONS = "-XX:+UseSerialGC -Djava.net.preferIPv4Stack=true"
+
 
 class SparkMissingError(RuntimeError):
     """Part of the Spark runtime is not installed; the message says how to get it."""
@@ -60,14 +63,22 @@ def archive_path(config: LocalConfig) -> Path:
     return config.spark_jars / "spark-classes.jsa"
 
 
+def class_path(config: LocalConfig) -> str:
+    """The S3A jars, then Spark's own.
+
+    Spark adds its jars behind its configuration folder anyway. They are named here again, before that folder,
+    because a class-data archive fits only a class path that begins as it did when the archive was made, and
+    Java makes none with folders on the path.
+    """
+    return os.pathsep.join([*map(str, s3a_jars(config)), str(spark_home(config) / "jars" / "*")])
+
+
 def spark_defaults(config: LocalConfig) -> dict[str, str]:
     """Spark properties of the local runtime."""
-    classpath = os.pathsep.join(str(jar) for jar in s3a_jars(config))
-    java_options = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true"]
+    java_options = f"{JAVA_OPTIONS} {config.spark_java_options}".strip()
     if archive_path(config).is_file():
-        java_options.append(
-            f"-XX:SharedArchiveFile={archive_path(config)} -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off"
-        )
+        # Without the log setting, Java would tell standard output when the archive does not fit.
+        java_options += f' -XX:SharedArchiveFile="{archive_path(config)}" -Xshare:auto -Xlog:cds=off'
     connector = {
         # s3:// is EMRFS or S3A on Glue; here both names are S3A against the endpoint.
         "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
@@ -99,8 +110,8 @@ def spark_defaults(config: LocalConfig) -> dict[str, str]:
         "spark.driver.memory": config.spark_driver_memory,
         "spark.driver.host": config.host,
         "spark.driver.bindAddress": config.host,
-        "spark.driver.extraClassPath": classpath,
-        "spark.driver.extraJavaOptions": " ".join(java_options),
+        "spark.driver.extraClassPath": class_path(config),
+        "spark.driver.extraJavaOptions": java_options,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
