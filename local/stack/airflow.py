@@ -84,6 +84,7 @@ def airflow_environ(config: LocalConfig, metadata_url: str, database: str) -> di
     """
     home = config.airflow_home
     keys = _secret_keys(home)
+    _write_login(home)
     options = {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPO / "dags"),
@@ -125,12 +126,11 @@ def airflow_environ(config: LocalConfig, metadata_url: str, database: str) -> di
     }
 
 
-def write_login(config: LocalConfig) -> None:
+def _write_login(home: Path) -> None:
     """Give the web UI a login that can be printed, instead of a generated one that must be looked up."""
-    config.airflow_home.mkdir(parents=True, exist_ok=True)
-    path = config.airflow_home / "passwords.json"
+    path = home / "passwords.json"
+    path.touch(mode=0o600)
     path.write_text(json.dumps({LOGIN: PASSWORD}))
-    path.chmod(0o600)
 
 
 def _secret_keys(home: Path) -> dict[str, str]:

@@ -5,6 +5,7 @@ On a terminal: one line per step with a spinner, then its time. Anywhere else: o
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -16,7 +17,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-console = Console(highlight=False)
+# Without a terminal nothing wraps: a log file has no width.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 
 class Reporter(Protocol):

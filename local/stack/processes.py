@@ -137,7 +137,6 @@ class ProcessBook:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.send_signal(signal.SIGTERM)
         begun = time.monotonic()
-        nudged: set[str] = set()
         killed: list[str] = []
         waiting = set(names)
         while waiting:
@@ -154,11 +153,6 @@ class ProcessBook:
                     _kill(_alive([*families[name], *self._family(name)]))
                     killed.append(name)
                 else:
-                    # Airflow's triggerer sits out ten seconds on the first signal and leaves at the second.
-                    if elapsed > grace / 2 and name not in nudged:
-                        nudged.add(name)
-                        with contextlib.suppress(psutil.NoSuchProcess):
-                            leader.send_signal(signal.SIGTERM)
                     continue
                 waiting.discard(name)
                 self.forget(name)

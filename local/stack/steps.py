@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from local.config import REPO, LocalConfig
 from local.stack import airflow, ports
@@ -39,6 +40,7 @@ class Service:
         ready: whether it does its work; given the moment its process started, in epoch seconds.
         start_seconds: how long it may take to become ready.
         grace_seconds: how long it may take to stop.
+        killable: whether ending it the hard way after that is a matter of course.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Service:
     address: str = ""
     start_seconds: float = 90
     grace_seconds: float = 10
+    killable: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def plan(config: LocalConfig) -> Plan:
     client = airflow.AirflowClient(config.airflow_url)
 
     def airflow_component(
-        name: str, title: str, key: str, *arguments: str, grace: float = 10, ports: tuple[Port, ...] = ()
+        name: str, title: str, key: str, *arguments: str, ports: tuple[Port, ...] = (), **options: Any
     ) -> Service:
         return Service(
             name,
@@ -113,7 +116,7 @@ def plan(config: LocalConfig) -> Plan:
             ports=ports,
             address=config.airflow_url if ports else "",
             start_seconds=180,
-            grace_seconds=grace,
+            **options,
         )
 
     steps: tuple[Service | Chore, ...] = (
@@ -185,7 +188,10 @@ def plan(config: LocalConfig) -> Plan:
         # Logs are on this machine's disk, where the web UI reads them itself: two log servers less.
         airflow_component("scheduler", "Airflow scheduler", "scheduler", "--skip-serve-logs"),
         airflow_component("dag-processor", "Airflow DAG processor", "dag_processor"),
-        airflow_component("triggerer", "Airflow triggerer", "triggerer", "--skip-serve-logs", grace=4),
+        # When it has ended its triggers it sits out a fixed ten seconds before it leaves.
+        airflow_component(
+            "triggerer", "Airflow triggerer", "triggerer", "--skip-serve-logs", grace_seconds=3, killable=True
+        ),
     )
     return Plan(steps, airflow_environ, local_environ)
 

@@ -268,11 +268,12 @@ class Stack:
             present = [name for name in wave if name in names]
             for name in present:
                 report.begin(name, f"Stop {known[name].title}")
-            killed += self.book.stop(present, graces)
+            killed += [
+                name for name in self.book.stop(present, graces) if not getattr(known[name], "killable", False)
+            ]
             for name in present:
                 report.done(name, "killed" if name in killed else "")
-        unknown = sorted(names - known.keys())
-        killed += self.book.stop(unknown, {})
+        killed += self.book.stop(sorted(names - known.keys()), {})
         self._sweep()
         return killed
 
