@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -15,9 +16,11 @@ from rich.table import Table
 
 from local.data.dirt import MODES
 from local.data.generate import Generator, Plan, day_range, write_truth
+from local.data.load import LoadedRange, load_folder
 from local.data.render import FORMATS
 from local.data.schema import SOURCES
 from local.data.target import TargetError, open_target
+from local.data.truth import count_raw
 from local.data.world import DEFAULT_OPENED, World
 
 
@@ -77,6 +80,34 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--truth", type=Path, metavar="FILE", help="what the files hold, as JSON")
     generate.add_argument("--replace", action="store_true", help="delete other files of these days")
     generate.set_defaults(run=_generate)
+
+    load = commands.add_parser("load", help="land real data sets in the raw bucket")
+    load.add_argument(
+        "folder", type=Path, help="holds daily/dt=…/<source>.csv.gz, full/<source>.csv.gz, or both"
+    )
+    load.add_argument("--days", type=_days, metavar="A:B", help="only these days; default: all in the data")
+    load.add_argument("--as-one-day", type=_day, metavar="DAY", help="land the full/ files whole on this day")
+    load.add_argument(
+        "--order-date-format",
+        metavar="PATTERN",
+        help="how order_date is written, e.g. %%m/%%d/%%Y; default ISO 8601",
+    )
+    load.add_argument(
+        "--by-updated-at",
+        action="store_true",
+        help="land customers and products on the day of their updated_at; default: all on the first day",
+    )
+    load.add_argument(
+        "--undated-day", type=_day, metavar="DAY", help="where rows without a date land; default: first"
+    )
+    load.add_argument("--to", metavar="TARGET", help="folder or s3://bucket; default the raw bucket")
+    load.add_argument("--replace", action="store_true", help="delete other files of these days")
+    load.set_defaults(run=_load)
+
+    truth = commands.add_parser("truth", help="count a raw folder or bucket in plain Python")
+    truth.add_argument("place", metavar="PLACE", help="folder or s3://bucket")
+    truth.add_argument("--days", type=_days, metavar="A:B", help="default: all")
+    truth.set_defaults(run=_truth)
     return parser
 
 
@@ -170,6 +201,93 @@ def _expected(world: World, plan: Plan) -> int:
         total += sum(orders * per_order.get(source, 0) for source in plan.sources)
         total += world.customers if number == 0 and "customers" in plan.sources else 0
     return round(total)
+
+
+class _LoadProgress:
+    """Shows what `load_folder` reports: a bar on a terminal, a line per step elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._step = ""
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console, transient=True
+        )
+        self._task = self._bar.add_task("", total=None)
+
+    def __enter__(self) -> _LoadProgress:
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if self._console.is_terminal:
+            self._bar.update(self._task, description=what, completed=done, total=total or None)
+        elif what != self._step:
+            self._console.print(f"{what} …")
+        self._step = what
+
+
+def _load(arguments: argparse.Namespace, console: Console) -> int:
+    to = arguments.to or default_bucket()
+    started = time.monotonic()
+    with _LoadProgress(console) as progress:
+        loaded = load_folder(
+            arguments.folder,
+            to,
+            days=arguments.days,
+            as_one_day=arguments.as_one_day,
+            order_date_format=arguments.order_date_format,
+            by_updated_at=arguments.by_updated_at,
+            undated_day=arguments.undated_day,
+            replace=arguments.replace,
+            progress=progress,
+        )
+    show_loaded(loaded, console, replaced=arguments.replace)
+    console.print(f"{loaded.rows.total():,} rows in {time.monotonic() - started:.1f} s")
+    console.print(
+        f"Next: run ecommerce_dwh_daily with start_date={loaded.start} and end_date={loaded.end} "
+        "(`make load-sample SAMPLE=<folder>` lands and runs in one go)."
+    )
+    return 0
+
+
+def show_loaded(loaded: LoadedRange, console: Console, *, replaced: bool = False) -> None:
+    """Print what a load landed."""
+    table = Table(title=f"{loaded.start} … {loaded.end} ({len(loaded.days):,} days) in {loaded.to}")
+    for heading in ("source", "rows", "days with files", "days declared empty", "undated", "outside"):
+        table.add_column(heading, justify="left" if heading == "source" else "right")
+    for source in SOURCES:
+        if loaded.days_with_files[source] or loaded.declared_empty[source]:
+            counts = (
+                loaded.rows,
+                loaded.days_with_files,
+                loaded.declared_empty,
+                loaded.undated,
+                loaded.outside,
+            )
+            table.add_row(source, *(f"{count[source]:,}" if count[source] else "" for count in counts))
+    console.print(table)
+    if loaded.undated:
+        console.print(
+            f"{loaded.undated.total():,} rows have no readable date and landed on one day nevertheless."
+        )
+    if loaded.outside:
+        console.print(f"{loaded.outside.total():,} rows lie outside these days and were not landed.")
+    if loaded.foreign:
+        what = "were deleted" if replaced else "would be loaded too; --replace deletes them"
+        console.print(
+            f"[yellow]{len(loaded.foreign)} other files of these days {what}, e.g. {loaded.foreign[0]}."
+        )
+
+
+def _truth(arguments: argparse.Namespace, console: Console) -> int:
+    days = arguments.days
+    found = count_raw(arguments.place, (days[0], days[-1]) if days else None)
+    console.print_json(json.dumps(found.as_json()))
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -36,7 +36,7 @@ class Kind:
         name: what is wrong.
         rate: share of rows at ``--dirt default``; ``heavy`` is ten times as much.
         outcome: ``quarantined``, ``superseded`` (the row comes twice, one counts), ``warned`` or ``accepted``.
-        rule: for quarantined rows, the hard rule of the design that it breaks.
+        rule: for quarantined rows, the rule under which, without the column.
         change: makes the off row out of a clean one.
         copies: the clean row is written too, before the changed one.
         breakage: how the text of the row is broken after it is written: ``short`` or ``long``.
@@ -52,6 +52,11 @@ class Kind:
     copies: bool = False
     breakage: str = ""
     formats: frozenset[str] = _ALL
+
+    @property
+    def readable(self) -> bool:
+        """Whether single values can be read; a row that is broken as a whole counts with amount 0."""
+        return not self.breakage and self.rule != "invalid_utf8"
 
 
 def _set(**values: str | None) -> Callable[[Row], Row]:
@@ -92,13 +97,13 @@ def _zoned(row: Row) -> Row:
 def _every(source: str, key: str, victim: str, scale: float = 1.0) -> tuple[Kind, ...]:
     """What can befall any source: ``victim`` is a text column that is not the key."""
     return (
-        Kind(source, "missing_key", 0.0003 * scale, "quarantined", "null_required", _set(**{key: None})),
+        Kind(source, "missing_key", 0.0003 * scale, "quarantined", "not_null", _set(**{key: None})),
         Kind(
             source,
             "long_key",
             0.0001 * scale,
             "quarantined",
-            "text_too_long",
+            "too_long",
             _edit(key, lambda text: text + "X" * 80),
         ),
         Kind(
@@ -115,7 +120,7 @@ def _every(source: str, key: str, victim: str, scale: float = 1.0) -> tuple[Kind
             "short_row",
             0.0002 * scale,
             "quarantined",
-            "unparseable_row",
+            "wrong_field_count",
             breakage="short",
             formats=_TEXT,
         ),
@@ -124,7 +129,7 @@ def _every(source: str, key: str, victim: str, scale: float = 1.0) -> tuple[Kind
             "long_row",
             0.0001 * scale,
             "quarantined",
-            "unparseable_row",
+            "wrong_field_count",
             breakage="long",
             formats=_CSV,
         ),
@@ -184,7 +189,7 @@ KINDS: tuple[Kind, ...] = (
         "bad_date",
         0.0003,
         "quarantined",
-        "unparseable_value",
+        "unparseable",
         _edit("order_date", lambda text: f"{text[:4]}-13-45 {text[11:]}"),
         formats=_TEXT,
     ),
@@ -193,7 +198,7 @@ KINDS: tuple[Kind, ...] = (
         "day_first_date",
         0.0001,
         "quarantined",
-        "unparseable_value",
+        "unparseable",
         _edit("order_date", lambda text: f"{text[8:10]}/{text[5:7]}/{text[:4]}"),
         formats=_TEXT,
     ),
@@ -211,13 +216,13 @@ KINDS: tuple[Kind, ...] = (
     Kind("orders", "shipped_before_ordered", 0.0005, "warned", change=_shipped_early),
     Kind("orders", "zoned_timestamp", 0.005, "accepted", change=_zoned, formats=_TEXT),
     *_every("order_items", "order_item_id", "product_id"),
-    Kind("order_items", "missing_product", 0.0002, "quarantined", "null_required", _set(product_id=None)),
+    Kind("order_items", "missing_product", 0.0002, "quarantined", "not_null", _set(product_id=None)),
     Kind(
         "order_items",
         "bad_quantity",
         0.0003,
         "quarantined",
-        "unparseable_value",
+        "unparseable",
         _set(quantity="two"),
         formats=_TEXT,
     ),
@@ -226,14 +231,14 @@ KINDS: tuple[Kind, ...] = (
         "bad_price",
         0.0003,
         "quarantined",
-        "unparseable_value",
+        "unparseable",
         _set(unit_price="N/A"),
         formats=_TEXT,
     ),
     Kind(
         "order_items", "not_finite", 0.0002, "quarantined", "non_finite", _set(unit_price="NaN"), formats=_TEXT
     ),
-    Kind("order_items", "negative_price", 0.0002, "quarantined", "negative_unit_price", _negative_price),
+    Kind("order_items", "negative_price", 0.0002, "quarantined", "below_minimum", _negative_price),
     Kind("order_items", "duplicate_key", 0.0005, "superseded", change=_one_more, copies=True),
     Kind("order_items", "line_total_off", 0.0005, "warned", change=_off_by_a_rupee),
     Kind("order_items", "no_line_total", 0.005, "accepted", change=_set(line_total=None)),
@@ -251,7 +256,7 @@ KINDS: tuple[Kind, ...] = (
         "bad_date",
         0.0003,
         "quarantined",
-        "unparseable_value",
+        "unparseable",
         _set(event_timestamp="yesterday"),
         formats=_TEXT,
     ),
@@ -272,6 +277,11 @@ def row_amount(row: Row) -> Decimal:
     if total is not None:
         return total
     return Decimal(0) if quantity is None or price is None else quantity * price
+
+
+def rule_in(kind: Kind, family: str) -> str:
+    """The rule that catches a kind in files of a family of formats."""
+    return "malformed_json" if kind.breakage and family == "json" else kind.rule
 
 
 class Dirt:

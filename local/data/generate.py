@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from local.data.dirt import Dirt, row_amount
+from local.data.dirt import Dirt, row_amount, rule_in
 from local.data.hashed import I64, salted
 from local.data.render import DirtyRow, family, open_writer
 from local.data.schema import SOURCES
@@ -52,7 +52,7 @@ class DayTruth:
     quarantined_rows: int = 0
     quarantined_amount: Decimal = Decimal(0)
     superseded_rows: int = 0
-    quarantined: Counter[str] = field(default_factory=Counter)  # by hard rule
+    quarantined: Counter[str] = field(default_factory=Counter)  # by rule, without the column
     dirt: Counter[str] = field(default_factory=Counter)  # by kind
 
     def as_json(self) -> dict[str, object]:
@@ -147,7 +147,7 @@ def _dirty_rows(batch: Batch, kinds: I64, dirt: Dirt, source: str) -> list[Dirty
     ]
 
 
-def _count(truth: DayTruth, source: str, batch: Batch, dirty: list[DirtyRow]) -> None:
+def _count(truth: DayTruth, source: str, batch: Batch, dirty: list[DirtyRow], file_family: str) -> None:
     truth.raw_rows += len(batch)
     paise = int(batch.amount.sum()) if batch.amount is not None else 0
     truth.raw_amount += Decimal(paise) / 100
@@ -158,13 +158,12 @@ def _count(truth: DayTruth, source: str, batch: Batch, dirty: list[DirtyRow]) ->
             truth.superseded_rows += 1
         amount = Decimal(0)
         if source == "order_items":
-            # A broken row has no readable amount.
-            amount = Decimal(0) if off.kind.breakage else row_amount(off.row)
+            amount = row_amount(off.row) if off.kind.readable else Decimal(0)
             truth.raw_amount += amount - (Decimal(0) if off.kind.copies else row_amount(off.clean))
         if off.kind.outcome == "quarantined":
             truth.quarantined_rows += 1
             truth.quarantined_amount += amount
-            truth.quarantined[off.kind.rule] += 1
+            truth.quarantined[rule_in(off.kind, file_family)] += 1
 
 
 class Generator:
@@ -197,7 +196,7 @@ class Generator:
                 kinds = self.dirt.choose(source, number, batch.identity)
                 dirty = _dirty_rows(batch, kinds, self.dirt, source)
                 writer.write(batch.columns, dirty)
-                _count(truth, source, batch, dirty)
+                _count(truth, source, batch, dirty, family(self.plan.file_format))
                 if held and batch.order_key is not None and batch.line is not None:
                     good = ~self.dirt.rejected(source, number, batch.identity)
                     held.add(number, batch.order_key[good], batch.line[good])

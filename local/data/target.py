@@ -84,12 +84,8 @@ class FolderTarget:
             shutil.copyfile(path, partial)
 
     def names(self, prefix: str) -> list[str]:
-        folder = self.root / prefix
-        if not folder.is_dir():
-            return []
-        return sorted(
-            f"{prefix}{path.name}" for path in folder.iterdir() if path.is_file() and path.name[0] != "."
-        )
+        files = (path for path in (self.root / prefix).rglob("*") if path.is_file() and path.name[0] != ".")
+        return sorted(path.relative_to(self.root).as_posix() for path in files)
 
     def delete(self, key: str) -> None:
         (self.root / key).unlink(missing_ok=True)
