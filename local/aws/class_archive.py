@@ -2,7 +2,7 @@
 
 Most of a small job's time goes into loading and verifying some 17,000 classes. Java can keep them ready in a
 file that it maps (class data sharing). The list of classes comes from a real run of ``warmup_job`` against an
-endpoint of its own. An archive that does not fit (another Java, other jars) is ignored by the JVM, never harmful.
+endpoint of its own. An archive that does not fit (another Java, other jars) does no harm: the JVM ignores it.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from .cloudwatch import LogWriter
 from .crawlers import CrawlerService
 from .glue import GlueApi
 from .jobs import JobService, RunSettings
+from .moto_state import MotoState, mend_redshift
 from .s3 import Response, S3Api, request_from_environ
 from .state import Documents
 from .store import ObjectStore
@@ -84,6 +85,7 @@ class Endpoint:
         self.crawlers = CrawlerService(self.documents, self.store, self.catalog, self._logs.write)
         self.glue = GlueApi(self.jobs, self.crawlers)
         self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto_state = MotoState(config.aws_dir, ACCOUNT, REGION)
         self._server: wsgi.Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -121,8 +123,23 @@ class Endpoint:
             if response is None:
                 return self._catalog_request(action, body, environ, start_response)
         if response is None:
-            return self._moto(environ, start_response)
+            if service == "s3":
+                self._mirror_bucket(path)
+            answer = self._moto(environ, start_response)
+            if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+                self._moto_state.touched(service)
+            return answer
         return _send(response, environ, start_response)
+
+    def _mirror_bucket(self, path: str) -> None:
+        """Let moto know a bucket whose settings it is asked about."""
+        name = path.lstrip("/").partition("/")[0]
+        backend = self._moto_state.backend("s3")
+        held = {bucket: region for bucket, _, region in self.store.buckets()}
+        if name in held and name not in backend.buckets:
+            backend.create_bucket(name, held[name])
+        elif name not in held and name in backend.buckets:
+            backend.buckets.pop(name)
 
     def _catalog_request(
         self, action: str, body: bytes, environ: Environ, start_response: StartResponse
@@ -166,6 +183,8 @@ class Endpoint:
         Raises:
             OSError: the port is taken.
         """
+        mend_redshift()
+        self._moto_state.load()
         self.catalog.load()
         self.jobs.recover()
         self.crawlers.recover()
@@ -193,6 +212,7 @@ class Endpoint:
             self._server.stop()
         if self._thread:
             self._thread.join(timeout=10)
+        self._moto_state.close()
         self.documents.close()
         self.store.close()
         self._lock_file.close()

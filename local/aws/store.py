@@ -38,10 +38,6 @@ CREATE TABLE IF NOT EXISTS parts (
     etag TEXT NOT NULL, modified REAL NOT NULL,
     PRIMARY KEY (upload, number)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS bucket_config (
-    bucket TEXT NOT NULL, name TEXT NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (bucket, name)
-);
 """
 
 
@@ -184,23 +180,7 @@ class ObjectStore:
             self.bucket_region(name)
             if self._writer.execute("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (name,)).fetchone():
                 raise StoreError("BucketNotEmpty", f"The bucket you tried to delete is not empty: {name}", 409)
-            self._writer.execute("DELETE FROM bucket_config WHERE bucket = ?", (name,))
             self._writer.execute("DELETE FROM buckets WHERE name = ?", (name,))
-
-    def save_bucket_config(self, bucket: str, name: str, headers: dict[str, str], body: bytes | None) -> None:
-        """Remember a bucket's sub-resource (policy, encryption, …) as it was put; None forgets it."""
-        with self._write_lock:
-            if body is None:
-                self._writer.execute("DELETE FROM bucket_config WHERE bucket = ? AND name = ?", (bucket, name))
-            else:
-                self._writer.execute(
-                    "REPLACE INTO bucket_config VALUES (?, ?, ?, ?)", (bucket, name, json.dumps(headers), body)
-                )
-
-    def bucket_configs(self) -> Iterator[tuple[str, str, dict[str, str], bytes]]:
-        """Every remembered sub-resource."""
-        rows = self._reader.execute("SELECT bucket, name, headers, body FROM bucket_config").fetchall()
-        return ((bucket, name, json.loads(headers), body) for bucket, name, headers, body in rows)
 
     # -- bytes -----------------------------------------------------------------------------------------------
 
