@@ -12,7 +12,7 @@ import io
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -190,20 +190,42 @@ class Rules:
     date_patterns: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
 
-def _column_fault(name: str, kind: str, text: str | None, source: Source, rules: Rules) -> str:
-    """The rule that one value breaks; empty when it is fine."""
-    if text is None:
-        return "not_null" if name in source.required else ""
-    if kind == "text":
-        default = KEY_LENGTH if name.endswith("_id") and name != "session_id" else 1 << 30
-        limit = rules.lengths.get(source.name, {}).get(name, default)
-        return "too_long" if len(text.encode()) > limit else ""
-    if kind in ("integer", "money"):
-        return _number_fault(name, kind, text)
-    if kind == "boolean":
-        return "" if text.lower() in _BOOLEANS else "unparseable"
-    patterns = rules.date_patterns.get(source.name, {}).get(name, ())
-    return "" if _moment(text, patterns) else "unparseable"
+Check = Callable[[str], str]
+
+
+def _checks(source: Source, rules: Rules) -> list[tuple[str, bool, Check]]:
+    """Per column: whether it is required, and what names the rule that a value breaks (empty when it is fine)."""
+
+    def text_check(limit: int) -> Check:
+        # A character has at most four bytes.
+        return lambda text: "too_long" if 4 * len(text) > limit and len(text.encode()) > limit else ""
+
+    def moment_check(patterns: Sequence[str]) -> Check:
+        return lambda text: "" if _moment(text, patterns) else "unparseable"
+
+    def check(name: str, kind: str) -> Check:
+        if kind == "text":
+            default = KEY_LENGTH if name.endswith("_id") and name != "session_id" else 1 << 30
+            return text_check(rules.lengths.get(source.name, {}).get(name, default))
+        if kind in ("integer", "money"):
+            return lambda text: _number_fault(name, kind, text)
+        if kind == "boolean":
+            return lambda text: "" if text.lower() in _BOOLEANS else "unparseable"
+        return moment_check(rules.date_patterns.get(source.name, {}).get(name, ()))
+
+    return [(name, name in source.required, check(name, kind)) for name, kind in source.columns.items()]
+
+
+def _rule_broken(values: Values, checks: list[tuple[str, bool, Check]]) -> str:
+    """The first rule that a row breaks; empty when it is fine."""
+    for name, required, check in checks:
+        text = values[name]
+        if text is None:
+            if required:
+                return "not_null"
+        elif rule := check(text):
+            return rule
+    return ""
 
 
 def _number_fault(name: str, kind: str, text: str) -> str:
@@ -247,6 +269,7 @@ def _rows(name: str, data: bytes, source: Source) -> Iterator[tuple[Values | Non
         return
     records = split_records(lines)
     names = header_names(next(records)[1])
+    places = [(column, names.index(column) if column in names else -1) for column in source.columns]
     for record, fields in records:
         if not record.strip():
             continue
@@ -255,8 +278,8 @@ def _rows(name: str, data: bytes, source: Source) -> Iterator[tuple[Values | Non
         elif len(fields) != len(names):
             yield None, "wrong_field_count"
         else:
-            texts = dict(zip(names, (value.decode() for value in fields), strict=True))
-            yield {column: _clean(texts.get(column)) for column in source.columns}, ""
+            texts = [value.decode() for value in fields]
+            yield {column: _clean(texts[at]) if at >= 0 else None for column, at in places}, ""
 
 
 def _json_row(line: bytes, source: Source) -> tuple[Values | None, str]:
@@ -276,6 +299,8 @@ def _json_row(line: bytes, source: Source) -> tuple[Values | None, str]:
 
 
 def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -338,17 +363,12 @@ class _Counter:
     def add_file(self, source: Source, day: str, name: str, data: bytes) -> None:
         tally = self.truth.days[source.name, day]
         tally.files += 1
+        checks = _checks(source, self._rules)
         for values, defect in _rows(name, data, source):
             amount = _amount(values) if values and source.name == "order_items" else Decimal(0)
             tally.raw_rows += 1
             tally.raw_amount += amount
-            rule = defect
-            if values:
-                faults = (
-                    _column_fault(column, kind, values[column], source, self._rules)
-                    for column, kind in source.columns.items()
-                )
-                rule = next(filter(None, faults), "")
+            rule = _rule_broken(values, checks) if values else defect
             if rule or values is None:
                 tally.quarantined_rows += 1
                 tally.quarantined_amount += amount

@@ -320,7 +320,7 @@ class World:
         launch = np.where(product < self.products, 0, 1 + (product - self.products) // self.new_products)
         # Two new products in five reach the products file one or two days after they are first sold.
         late = np.where(launch > 0, np.array([0, 0, 0, 1, 2])[below(salted(base, 3), 5)], 0)
-        ends = np.where(uniform(salted(base, 4)) < 0.05, launch + 5 + below(salted(base, 5), 700), 10**6)
+        ends = np.where(uniform(salted(base, 4)) < 0.15, launch + 2 + below(salted(base, 5), 365), 10**6)
         rank = 1 + below(salted(base, 6), self.products)
         return {
             "base": base,
