@@ -112,10 +112,13 @@ def resolve_window(
         WindowError: a date cannot be read, the range is reversed, too long, or lies in the future.
     """
     settings = settings or get_settings()
-    given = {name: (params or {}).get(name) or None for name in ("start_date", "end_date")}
-    if any(given.values()):
-        first = _read_date("start_date", given["start_date"] or given["end_date"])
-        last = _read_date("end_date", given["end_date"] or given["start_date"])
+    given = [
+        _read_date(name, value)
+        for name in ("start_date", "end_date")
+        if (value := (params or {}).get(name)) not in (None, "")
+    ]
+    if given:
+        first, last = given[0], given[-1]
     elif data_interval_start is not None:
         first = last = data_interval_start.astimezone(UTC).date()
     else:  # a run without a logical date: the last day that was over when it was due

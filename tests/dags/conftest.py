@@ -1,0 +1,100 @@
+"""Tests of DAGs, operators and sensors: Airflow in a home of its own, against real servers on free ports.
+
+Servers (the local AWS endpoint, SMTP, Redshift) are started once per session, as separate processes of their
+own environment, the way the local stack starts them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+
+_HOME = tempfile.mkdtemp(prefix="dwh-airflow-home-")
+os.environ["AIRFLOW_HOME"] = _HOME
+os.environ.update(
+    {
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": os.path.join(_HOME, "plugins"),  # noqa: PTH118 - before any import
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_HOME}/airflow.db",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "AIRFLOW__ECOMMERCE_DWH__POLL_SECONDS": "1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_DEFAULT_REGION": "ap-south-1",
+    }
+)
+
+import json  # noqa: E402 - Airflow reads the environment when it is first imported
+from pathlib import Path  # noqa: E402
+
+import pytest  # noqa: E402
+from servers import REPO, LocalAws, Mailbox, ScriptedGlue, start_local_aws, start_mail  # noqa: E402
+
+sys.path.insert(0, str(REPO))
+
+
+@pytest.fixture(autouse=True)
+def _fresh_settings():
+    """Settings are cached per process; a test that changes the environment gets its own."""
+    from ecommerce_dwh.settings import get_settings
+
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def airflow_db() -> str:
+    """An initialised metadata database (SQLite), for tests that run whole DAGs."""
+    subprocess.run(
+        [sys.executable, "-m", "airflow", "db", "migrate"],
+        check=True,
+        capture_output=True,
+        cwd=REPO,
+        timeout=120,
+    )
+    return os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory) -> LocalAws:
+    """The local AWS endpoint with the deployment's buckets, crawler and jobs."""
+    with start_local_aws(tmp_path_factory.mktemp("aws")) as aws:
+        yield aws
+
+
+@pytest.fixture
+def aws(local_aws, monkeypatch) -> LocalAws:
+    """The endpoint as Airflow's connection ``aws_default``, its raw and processed buckets empty."""
+    local_aws.clear()
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(local_aws.connection))
+    return local_aws
+
+
+@pytest.fixture
+def glue(monkeypatch) -> ScriptedGlue:
+    """A Glue endpoint that answers as the test tells it, as Airflow's connection ``aws_default``."""
+    with ScriptedGlue() as server:
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(server.connection))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mail_server(tmp_path_factory) -> Mailbox:
+    with start_mail(tmp_path_factory.mktemp("mail")) as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+def mailbox(mail_server, monkeypatch) -> Mailbox:
+    """The SMTP server as Airflow's connection ``smtp_default``; its mailbox is empty."""
+    mail_server.clear()
+    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(mail_server.connection))
+    return mail_server
+
+
+@pytest.fixture(scope="session")
+def dags_folder() -> Path:
+    return REPO / "dags"

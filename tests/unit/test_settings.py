@@ -1,0 +1,71 @@
+"""Settings: names follow the deployment, values come from Airflow's configuration, bad ones are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ecommerce_dwh.settings import Settings, SettingsError, load_settings
+
+
+def test_names_of_the_development_deployment_are_the_documented_ones():
+    settings = load_settings({})
+
+    assert settings.crawler == "ecommerce-dwh-dev-raw-data-crawler"
+    assert settings.processing_job == "ecommerce-dwh-dev-data-processing"
+    assert settings.quality_job == "ecommerce-dwh-dev-data-quality"
+    assert settings.cluster == "ecommerce-dwh-dev-cluster"
+    assert settings.database == "ecommerce_dwh_dev"
+    assert settings.catalog_database == "ecommerce_dwh_dev_raw"
+    assert [settings.bucket(p) for p in ("raw", "processed", "scripts", "logs")] == [
+        "ecommerce-dwh-dev-raw",
+        "ecommerce-dwh-dev-processed",
+        "ecommerce-dwh-dev-scripts",
+        "ecommerce-dwh-dev-logs",
+    ]
+
+
+def test_options_come_from_the_section_of_airflows_configuration():
+    settings = load_settings(
+        {
+            "AIRFLOW__ECOMMERCE_DWH__ENV": "prod",
+            "AIRFLOW__ECOMMERCE_DWH__ACCOUNT_SUFFIX": "-123456789012",
+            "AIRFLOW__ECOMMERCE_DWH__POLL_SECONDS": " 5 ",
+            "AIRFLOW__ECOMMERCE_DWH__DEFER_AFTER_SECONDS": "-1",
+            "AIRFLOW__ECOMMERCE_DWH__INCLUDE_DIR": "/somewhere/include",
+        }
+    )
+
+    assert settings.raw_bucket == "ecommerce-dwh-prod-raw-123456789012"
+    assert settings.poll_seconds == 5
+    assert settings.defer_after_seconds == -1
+    assert settings.sql_dir == Path("/somewhere/include/sql")
+    assert settings.sources_dir == Path("/somewhere/include/sources")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("POLL_SECONDS", "soon", "poll_seconds is 'soon'"),
+        ("POLL_SECONDS", "0", "1 or more"),
+        ("ENV", "Prod!", "env is 'Prod!'"),
+        ("RAW_TIMEOUT_MINUTES", "", "raw_timeout_minutes is ''"),
+    ],
+)
+def test_a_bad_value_is_refused_with_the_option_named(option, value, words):
+    with pytest.raises(SettingsError, match=words):
+        load_settings({f"AIRFLOW__ECOMMERCE_DWH__{option}": value})
+
+
+def test_the_include_folder_of_a_checkout_is_found_without_configuration():
+    assert (load_settings({}).sql_dir / "ddl").is_dir()
+
+
+def test_links_to_objects_are_those_of_the_console_unless_configured():
+    assert Settings().url_of("b", "quality/dt=2026-01-01/r/report.html") == (
+        "https://ap-south-1.console.aws.amazon.com/s3/object/b?region=ap-south-1"
+        "&prefix=quality/dt%3D2026-01-01/r/report.html"
+    )
+    local = Settings(object_url="http://127.0.0.1:4566/{bucket}/{key}")
+    assert local.url_of("b", "a b.html") == "http://127.0.0.1:4566/b/a%20b.html"
