@@ -133,6 +133,8 @@ SQL_SETTINGS: Mapping[str, str] = {
     "spark.sql.files.openCostInBytes": str(256 << 10),
     # Dates partition the output; inferring types of paths would only cost time.
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+    # Files are named one by one; looking them up takes few tasks, not one each.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     "spark.sql.maxPlanStringLength": "4096",
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -102,6 +103,11 @@ class Processing:
         # A second attempt of the same run must never meet the first one's files.
         self.attempt = uuid.uuid4().hex[:12]
         self.cores = spark.sparkContext.defaultParallelism
+        self._started = time.monotonic()
+
+    def _note(self, text: str) -> None:
+        """Progress for whoever reads the job's log."""
+        print(f"[{time.monotonic() - self._started:6.1f} s] {text}", flush=True)
 
     def run(self) -> Outcome:
         """Process the window.
@@ -115,6 +121,8 @@ class Processing:
         start, end = self._window()
         days = days_between(start, end)
         files = self._survey(start, end, days)
+        volume = sum(file.size for file in files)
+        self._note(f"{start} … {end}: {len(files)} files, {volume / 1e6:,.1f} MB, can be read")
         outcome = Outcome(ledger.new_ledger(self.contracts, days))
         for file in files:
             outcome.ledger[(file.source, file.day)].files += 1
@@ -128,9 +136,13 @@ class Processing:
             self._read(sources)
             quarantined = self._count_raw(sources, outcome)
             self._check_rows(files, outcome)
+            raw = sum(entry.raw_rows for entry in outcome.ledger.values())
+            self._note(f"{raw:,} rows read and typed, {quarantined:,} quarantined")
             self._in_threads([self._deduplicate_and_write(source, days) for source in sources])
+            self._note(f"{sum(len(source.accepted) for source in sources)} Parquet files written")
             quarantine_files = self._write_quarantine(sources, quarantined)
             self._count_results(sources, outcome)
+            self._note("written files counted")
         except (Py4JJavaError, PySparkException) as error:
             raise self._explain(error, files) from error
         finally:
@@ -141,6 +153,7 @@ class Processing:
                     source.losers.unpersist()
         ledger.check(outcome.ledger)
         self._publish(sources, files, outcome, quarantine_files, start, end)
+        self._note("manifests written; processing is complete")
         return outcome
 
     # --- what to read ---
@@ -169,14 +182,16 @@ class Processing:
                 listed += listing.files
                 if self.contracts[name].delivery == "required":
                     seen = {file.day for file in listing.files} | {day for _, day in listing.empty_days}
-                    problems += [
-                        (
-                            f"{name}/dt={day}/",
-                            "has no file; deliver it, or declare a day without activity by an object named _EMPTY",
+                    missing = [day for day in days if day not in seen]
+                    if missing:
+                        more = f" nor for {len(missing) - 1} other day(s) of the window" if len(missing) > 1 else ""
+                        problems.append(
+                            (
+                                f"{name}/dt={missing[0]}/",
+                                f"has no file{more}; deliver it, or declare a day without activity by an object "
+                                "named _EMPTY",
+                            )
                         )
-                        for day in days
-                        if day not in seen
-                    ]
             small = [file for file in listed if file.size <= SMALL_FILE or file.problem]
             large = [file for file in listed if not (file.size <= SMALL_FILE or file.problem)]
             surveyed = list(

@@ -362,4 +362,4 @@ def problems_text(bucket: str, problems: Sequence[tuple[str, str]]) -> str:
     """
     shown = "; ".join(f"s3://{bucket}/{key} {what}" for key, what in problems[:10])
     more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
-    return f"{len(problems)} raw file(s) cannot be read, nothing was loaded: {shown}{more}".replace("\n", " ")
+    return f"{len(problems)} problem(s) with the raw files, nothing was loaded: {shown}{more}".replace("\n", " ")
