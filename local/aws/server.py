@@ -13,6 +13,7 @@ import urllib.parse
 from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
+from xml.sax.saxutils import escape
 
 from cheroot import wsgi
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -125,7 +126,10 @@ class Endpoint:
         if response is None:
             if service == "s3":
                 self._mirror_bucket(path)
-            answer = self._moto(environ, start_response)
+            try:
+                answer = self._moto(environ, start_response)
+            except NotImplementedError as error:
+                return _send(_not_served(str(error), environ), environ, start_response)
             if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
                 self._moto_state.touched(service)
             return answer
@@ -152,7 +156,10 @@ class Endpoint:
             status = line
             return start_response(line, headers, *rest)
 
-        answer = list(self._moto(environ, note))
+        try:
+            answer = list(self._moto(environ, note))
+        except NotImplementedError as error:
+            return _send(_not_served(f"{action}: {error}", environ), environ, start_response)
         if status.startswith("2"):
             self.catalog.after_request(action, json.loads(body or b"{}"))
         return answer
@@ -217,6 +224,16 @@ class Endpoint:
         self.store.close()
         self._lock_file.close()
         log.info("stopped in %.1f s", time.monotonic() - began)
+
+
+def _not_served(what: str, environ: Environ) -> Response:
+    """An API that nobody here implements. Not a 500, which every SDK would retry for seconds."""
+    text = f"The local endpoint does not serve this: {what}"
+    if "json" in environ.get("CONTENT_TYPE", ""):
+        document = {"__type": "UnsupportedOperationException", "message": text, "Message": text}
+        return Response(501, {"Content-Type": environ["CONTENT_TYPE"]}, json.dumps(document).encode())
+    body = f"<ErrorResponse><Error><Code>NotImplemented</Code><Message>{escape(text)}</Message></Error></ErrorResponse>"
+    return Response(501, {"Content-Type": "text/xml"}, body.encode())
 
 
 def _send(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
