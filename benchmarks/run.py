@@ -5,8 +5,8 @@
 import      median seconds to import each DAG file, in a fresh process that has Airflow loaded already
             (three processes per file; what the DAG processor pays per parse)
 stack       one stack with its own home and ports: seconds of ``up`` from nothing, memory when idle (shared
-            pages counted once), seconds of the bootstrap run, seconds of one generated day (``--lines``) through
-            the daily DAG by the real scheduler, rows per second of COPY into staging.stg_order_items
+            pages counted once), seconds of the bootstrap run, seconds of one generated day (``--lines``) by
+            the daily DAG and the real scheduler, rows per second of COPY into staging.stg_order_items
             (``--copy-rows``)
 make-run    seconds of ``make run`` in a fresh clone of HEAD, installs included (the package cache of this
             machine is used as it is)
