@@ -1,0 +1,238 @@
+"""The quality report as one HTML page: no scripts, no links to elsewhere, light and dark, every value escaped."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+from ecommerce_dwh.contracts import SourceContract
+
+_STYLE = """
+:root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#1a1f29;--soft:#5d6676;--line:#e2e6ec;--track:#e9edf2;
+--good:#157f3d;--goodbg:#e3f5e9;--warn:#8f5a00;--warnbg:#fdf0d5;--bad:#b3261e;--badbg:#fde7e5;--accent:#2f5fd0}
+@media (prefers-color-scheme:dark){:root{--bg:#12151b;--card:#1b2029;--ink:#e8ebf1;--soft:#9aa4b5;--line:#2d3440;
+--track:#2a313d;--good:#63d28b;--goodbg:#173524;--warn:#f0bd60;--warnbg:#3a2d12;--bad:#ff8f86;--badbg:#431d1a;
+--accent:#8fb0ff}}
+*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,-apple-system,
+"Segoe UI",Roboto,sans-serif}main{max-width:1120px;margin:0 auto;padding:28px 20px 60px}
+h1{font-size:22px;margin:0}h2{font-size:17px;margin:36px 0 10px}h2 small{font-weight:400;color:var(--soft)}
+.banner{border-radius:12px;padding:20px 24px;border:1px solid var(--line);border-left:8px solid currentColor}
+.banner p{margin:4px 0 0;color:var(--ink)}.banner h1{color:inherit}
+.passed{color:var(--good);background:var(--goodbg)}.warned{color:var(--warn);background:var(--warnbg)}
+.failed{color:var(--bad);background:var(--badbg)}
+.meta{color:var(--soft);margin:10px 2px 0;font-size:13px;overflow-wrap:anywhere}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin-top:18px}
+.card{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:12px 16px}
+.card b{display:block;font-size:22px;font-variant-numeric:tabular-nums}.card span{color:var(--soft);font-size:13px}
+.scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:12px}
+table{border-collapse:collapse;width:100%;font-size:14px}th,td{padding:8px 12px;text-align:left;vertical-align:top;
+border-top:1px solid var(--line)}thead th{border-top:0;color:var(--soft);font-weight:600;font-size:12.5px;
+white-space:nowrap}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.pill{display:inline-block;border-radius:99px;padding:1px 10px;font-size:12.5px;font-weight:600;white-space:nowrap}
+.rule b{display:block;font-weight:600}.rule span,.soft{color:var(--soft)}.msg{color:var(--bad)}.msg.w{color:var(--warn)}
+.bar{position:relative;height:6px;border-radius:3px;background:var(--track);margin-top:5px;min-width:90px}
+.bar i{position:absolute;inset:0 auto 0 0;border-radius:3px;background:currentColor}
+.bar u{position:absolute;top:-2px;bottom:-2px;width:2px;background:var(--soft)}
+details{margin-top:6px}summary{cursor:pointer;color:var(--accent)}code{font:12.5px ui-monospace,Menlo,Consolas,monospace;
+overflow-wrap:anywhere}svg{display:block;width:100%;height:46px}svg .a{fill:var(--accent)}svg .q{fill:var(--bad)}
+.empty{padding:14px 16px;color:var(--soft)}
+"""
+
+_TITLES = {
+    "passed": "Quality passed",
+    "warned": "Quality passed with warnings",
+    "failed": "Quality failed: the gate is closed",
+}
+
+
+def _number(value: float) -> str:
+    return f"{value:,}"
+
+
+def _cell(content: str, numeric: bool = False) -> str:
+    return f"<td class=n>{content}</td>" if numeric else f"<td>{content}</td>"
+
+
+def _table(head: Iterable[tuple[str, bool]], rows: Iterable[str]) -> str:
+    cells = "".join(f"<th scope=col{' class=n' if numeric else ''}>{escape(text)}</th>" for text, numeric in head)
+    return f"<div class=scroll><table><thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+
+
+def _state(rule: Mapping[str, Any]) -> str:
+    if rule["passed"]:
+        return "passed"
+    return "failed" if rule["severity"] == "error" else "warned"
+
+
+def _bar(rule: Mapping[str, Any]) -> str:
+    """Failing share against the threshold; the scale ends at twice the larger of both."""
+    ratio, threshold = rule["failed_ratio"], rule["threshold"]
+    if not ratio:
+        return ""
+    scale = max(ratio, threshold) * (2 if threshold > ratio else 1.25)
+    mark = f"<u style='left:{100 * threshold / scale:.1f}%'></u>" if threshold else ""
+    return f"<div class='bar {_state(rule)}'><i style='width:{100 * ratio / scale:.1f}%'></i>{mark}</div>"
+
+
+def _rule_row(rule: Mapping[str, Any]) -> str:
+    state = _state(rule)
+    word = {"passed": "passed", "warned": "warning", "failed": "failed"}[state]
+    message = f"<div class='msg{' w' if state == 'warned' else ''}'>{escape(rule['message'])}</div>"
+    samples = ""
+    if rule["samples"]:
+        keys = ", ".join(f"<code>{escape(str(key)[:80])}</code>" for key in rule["samples"])
+        samples = f"<details><summary>{len(rule['samples'])} sample key(s)</summary>{keys}</details>"
+    threshold = f"{rule['threshold']:.2%}" if rule["threshold"] else "0"
+    return "<tr>" + "".join(
+        (
+            _cell(f"<span class='pill {state}'>{word}</span>"),
+            f"<td class=rule><b>{escape(rule['rule'])}</b><span>{escape(rule['description'])}</span>"
+            f"{'' if rule['passed'] else message}{samples}</td>",
+            _cell(escape(rule["dimension"])),
+            _cell(escape(rule["severity"])),
+            _cell(_number(rule["rows_checked"]), True),
+            _cell(_number(rule["rows_failed"]), True),
+            f"<td class=n>{rule['failed_ratio']:.2%}{_bar(rule)}</td>",
+            _cell(threshold, True),
+        )
+    ) + "</tr>"  # fmt: skip
+
+
+def _rules(table: Mapping[str, Any]) -> str:
+    order = {"failed": 0, "warned": 1, "passed": 2}
+    rules = sorted(table["rules"], key=lambda rule: order[_state(rule)])
+    broken = sum(not rule["passed"] for rule in rules)
+    words = f"{_number(table['rows'])} rows, {len(rules)} rules, {broken} not passed"
+    head = (
+        ("", False), ("Rule", False), ("Dimension", False), ("Severity", False),
+        ("Checked", True), ("Failed", True), ("Share", True), ("Allowed", True),
+    )  # fmt: skip
+    title = f"<h2>{escape(table['source'])} <small>{words}</small></h2>"
+    return title + _table(head, map(_rule_row, rules))
+
+
+def _spark(days: list[tuple[str, int, int]], source: str) -> str:
+    """Raw rows per day as bars, the quarantined part in red."""
+    top, width = max((raw for _, raw, _ in days), default=0) or 1, 1000 / max(len(days), 1)
+    bars = []
+    for index, (day, raw, bad) in enumerate(days):
+        high, low = 44 * raw / top, 44 * bad / top
+        left, wide = index * width, max(width * 0.8, 0.5)
+        bars.append(
+            f"<g><title>{escape(day)}: {_number(raw)} rows, {_number(bad)} quarantined</title>"
+            f"<rect class=a x={left:.1f} y={45 - high:.1f} width={wide:.1f} height={high:.1f} />"
+            f"<rect class=q x={left:.1f} y={45 - low:.1f} width={wide:.1f} height={low:.1f} /></g>"
+        )
+    label = escape(f"Rows of {source} per day", quote=True)
+    return f"<svg viewBox='0 0 1000 46' preserveAspectRatio=none role=img aria-label='{label}'>{''.join(bars)}</svg>"
+
+
+def _ledger(report: Mapping[str, Any]) -> str:
+    fields = ("raw_rows", "accepted_rows", "superseded_rows", "quarantined_rows")
+    totals: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(fields, 0))
+    by_day: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
+    for entry in report["ledger"]:
+        for field in fields:
+            totals[entry["source"]][field] += entry[field]
+        by_day[entry["source"]].append((entry["delivery_date"], entry["raw_rows"], entry["quarantined_rows"]))
+    several = report["start_date"] != report["end_date"]
+    rows = []
+    for source, total in totals.items():
+        chart = _cell(_spark(by_day[source], source)) if several else ""
+        cells = "".join(_cell(_number(total[field]), True) for field in fields)
+        rows.append(f"<tr><td><b>{escape(source)}</b></td>{cells}{chart}</tr>")
+    head = [("Source", False), ("Raw", True), ("Accepted", True), ("Superseded", True), ("Quarantined", True)]
+    if several:
+        head.append(("Rows per day, quarantined in red", False))
+    note = "<small>raw = accepted + superseded + quarantined, for every source and day</small>"
+    return f"<h2>Where each row went {note}</h2>" + _table(head, rows)
+
+
+def _quarantine(report: Mapping[str, Any]) -> str:
+    title = "<h2>Quarantine <small>rejected rows by rule; each can be replayed after a fix</small></h2>"
+    if not report["quarantine"]:
+        return f"{title}<div class='scroll empty'>No row was rejected.</div>"
+    rows = []
+    for entry in report["quarantine"]:
+        samples = "".join(
+            f"<div><code>{escape(sample['source_file'])}:{sample['source_line']}</code> "
+            f"<span class=soft>{escape(sample['message'] or '')}</span></div>"
+            for sample in entry["samples"]
+        )
+        rows.append(
+            f"<tr><td>{escape(entry['source'])}</td><td><b>{escape(entry['rule'])}</b></td>"
+            f"{_cell(_number(entry['rows']), True)}<td>{samples}</td></tr>"
+        )
+    return title + _table((("Source", False), ("Rule", False), ("Rows", True), ("First rows", False)), rows)
+
+
+def _drift(report: Mapping[str, Any]) -> str:
+    if not report.get("drift"):
+        return ""
+    rows = [
+        f"<tr><td>{escape(item['source'])}</td><td><code>{escape(item['column'])}</code></td>"
+        f"<td>{escape(item['kind'])}</td>{_cell(_number(item['file_count']), True)}</tr>"
+        for item in report["drift"]
+    ]
+    return "<h2>Columns that differ from the contract</h2>" + _table(
+        (("Source", False), ("Column", False), ("What", False), ("Files", True)), rows
+    )
+
+
+def html_page(report: Mapping[str, Any], contracts: Mapping[str, SourceContract]) -> str:
+    """The report as a page that reads without network or scripts.
+
+    Args:
+        report: the report as in docs/architecture.md.
+        contracts: contracts by source, for the owners to ask.
+    """
+    broken = [
+        (table["source"], rule) for table in report["tables"] for rule in table["rules"] if not rule["passed"]
+    ]
+    errors = sum(rule["severity"] == "error" for _, rule in broken)
+    warnings = len(broken) - errors
+    sums = {
+        field: sum(entry[field] for entry in report["ledger"])
+        for field in ("raw_rows", "accepted_rows", "superseded_rows", "quarantined_rows")
+    }
+    window = report["end_date"]
+    if report["start_date"] != report["end_date"]:
+        window = f"{report['start_date']} … {report['end_date']}"
+    first = "; ".join(f"{source}.{rule['rule']}: {rule['message']}" for source, rule in broken[:3])
+    count = sum(len(table["rules"]) for table in report["tables"])
+    lead = (
+        f"All {count} rules passed."
+        if not broken
+        else f"{errors} error(s) and {warnings} warning(s) among {count} rules. {first}"
+    )
+    cards = "".join(
+        f"<div class=card><b>{_number(sums[field])}</b><span>{label}</span></div>"
+        for field, label in (
+            ("raw_rows", "rows delivered"),
+            ("accepted_rows", "accepted"),
+            ("superseded_rows", "superseded by a newer version"),
+            ("quarantined_rows", "quarantined"),
+        )
+    )
+    status = report["status"]
+    tables = sorted(
+        report["tables"],
+        key=lambda table: min((0 if _state(rule) == "failed" else 1 if not rule["passed"] else 2) for rule in table["rules"])
+        if table["rules"]
+        else 2,
+    )
+    owners = ", ".join(sorted({contract.owner for contract in contracts.values() if contract.owner}))
+    return (
+        "<!doctype html><html lang=en><head><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width,initial-scale=1'>"
+        "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f"<title>{escape(_TITLES[status])}: {escape(window)}</title><style>{_STYLE}</style></head><body><main>"
+        f"<header class='banner {escape(status)}'><h1>{escape(_TITLES[status])} · {escape(window)}</h1>"
+        f"<p>{escape(lead)}</p></header>"
+        f"<p class=meta>Run {escape(report['run_id'])} · written {escape(report['generated_at'])}"
+        f"{' · questions to ' + escape(owners) if owners else ''}</p>"
+        f"<section class=cards>{cards}</section>{_ledger(report)}{''.join(map(_rules, tables))}"
+        f"{_quarantine(report)}{_drift(report)}</main></body></html>\n"
+    )
