@@ -205,21 +205,24 @@ class _Loader:
             if column not in names:
                 raise LoadError(f"{path} has no column {column}; its header names {', '.join(names)}")
         key, dated = names.index("order_id"), names.index("order_date")
-        sample = b""
+        sample, days = b"", set()
         for _, values in rows:
             if len(values) != len(names):
                 continue
             sample = sample or values[dated]
             day = row_day(values[dated], self._format)
             if day is not None:
-                self._order_days[values[key].strip()] = day
+                days.add(day)
+                # Of an order that comes twice, lines go with the first.
+                order = values[key].strip()
+                self._order_days[order] = min(day, self._order_days.get(order, day))
         if sample and not self._order_days:
             raise LoadError(
                 f"no order_date of {path} can be read, the first is {sample.decode('utf-8', 'replace')!r}; "
                 "say how dates are written, e.g. --order-date-format %m/%d/%Y, or land everything with "
                 "--as-one-day YYYY-MM-DD"
             )
-        return list(self._order_days.values())
+        return sorted(days)
 
     def _order_days_of_folders(self) -> None:
         """Orders come by day and their lines in one file: a line goes to the folder of its order."""

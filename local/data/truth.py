@@ -107,7 +107,7 @@ class RawTruth:
         unknown_customers: customer ids of accepted orders that no accepted customer record names.
         guest_orders: accepted orders whose last delivered version has no customer.
         returns: accepted lines with a negative quantity.
-        line_amounts: per accepted line, its newest day and the amounts of its versions on that day.
+        line_amounts: per accepted line, its newest day, and least and greatest amount on that day.
         line_orders: order of each accepted line.
     """
 
@@ -119,7 +119,7 @@ class RawTruth:
     unknown_customers: set[str] = field(default_factory=set)
     guest_orders: int = 0
     returns: int = 0
-    line_amounts: dict[str, tuple[str, list[Decimal]]] = field(default_factory=dict)
+    line_amounts: dict[str, tuple[str, Decimal, Decimal]] = field(default_factory=dict)
     line_orders: dict[str, str] = field(default_factory=dict)
 
     def total(self, source: str) -> Tally:
@@ -136,8 +136,10 @@ class RawTruth:
 
         They differ only where one day brings a line twice with different amounts.
         """
-        versions = [amounts for _, amounts in self.line_amounts.values()]
-        return sum(map(min, versions), Decimal(0)), sum(map(max, versions), Decimal(0))
+        amounts = self.line_amounts.values()
+        return sum((least for _, least, _ in amounts), Decimal(0)), sum(
+            (most for *_, most in amounts), Decimal(0)
+        )
 
     def as_json(self) -> dict[str, object]:
         least, greatest = self.current_amount()
@@ -194,7 +196,7 @@ Check = Callable[[str], str]
 
 
 def _checks(source: Source, rules: Rules) -> list[tuple[str, bool, Check]]:
-    """Per column: whether it is required, and what names the rule that a value breaks (empty when it is fine)."""
+    """Per column: whether it is required, and what names the rule that a value breaks."""
 
     def text_check(limit: int) -> Check:
         # A character has at most four bytes.
@@ -244,12 +246,13 @@ def _amount(values: Values) -> Decimal:
         number = _number(values.get(name) or "")
         return number if number is not None and number.is_finite() else None
 
-    total, quantity, price = read("line_total"), read("quantity"), read("unit_price")
-    if quantity is not None and quantity != int(quantity):
-        quantity = None
+    total = read("line_total")
     if total is not None:
         return total
-    return Decimal(0) if quantity is None or price is None else quantity * price
+    quantity, price = read("quantity"), read("unit_price")
+    if quantity is None or price is None or quantity != int(quantity):
+        return Decimal(0)
+    return quantity * price
 
 
 def _rows(name: str, data: bytes, source: Source) -> Iterator[tuple[Values | None, str]]:
@@ -278,8 +281,8 @@ def _rows(name: str, data: bytes, source: Source) -> Iterator[tuple[Values | Non
         elif len(fields) != len(names):
             yield None, "wrong_field_count"
         else:
-            texts = [value.decode() for value in fields]
-            yield {column: _clean(texts[at]) if at >= 0 else None for column, at in places}, ""
+            cells = [value.decode() for value in fields]
+            yield {column: _clean(cells[at]) if at >= 0 else None for column, at in places}, ""
 
 
 def _json_row(line: bytes, source: Source) -> tuple[Values | None, str]:
@@ -358,7 +361,7 @@ class _Counter:
         self._versions: dict[tuple[str, str], Counter[tuple[str, str]]] = defaultdict(Counter)
         self._products: set[str] = set()
         # Customer of each order's newest version.
-        self._buyers: dict[str, tuple[tuple[datetime, str], str | None]] = {}
+        self._buyers: dict[str, tuple[tuple[str, str], str | None]] = {}
 
     def add_file(self, source: Source, day: str, name: str, data: bytes) -> None:
         tally = self.truth.days[source.name, day]
@@ -380,18 +383,22 @@ class _Counter:
     def _accept(self, source: Source, day: str, values: Values, amount: Decimal) -> None:
         truth = self.truth
         identity = values[source.key] or ""
-        version = _moment(values.get("updated_at") or "") or datetime.fromisoformat(day)
-        self._versions[source.name, day][identity, version.isoformat() if source.history else ""] += 1
+        has_version = source.history or source.name == "orders"
+        version = _moment(values["updated_at"] or day) if has_version else None
+        self._versions[source.name, day][identity, str(version) if source.history else ""] += 1
         truth.keys[source.name].add(identity)
         if source.name == "order_items":
             self._products.add(values["product_id"] or "")
-            truth.returns += int(Decimal(values["quantity"] or 0) < 0)
+            truth.returns += int((values["quantity"] or "")[0] == "-")
             truth.line_orders[identity] = values["order_id"] or ""
-            newest, amounts = truth.line_amounts.get(identity, (day, []))
+            newest = truth.line_amounts.get(identity)
             # A line has no version of its own: the newest day wins.
-            truth.line_amounts[identity] = (day, [*(amounts if newest == day else []), amount])
+            if newest is None or newest[0] != day:
+                truth.line_amounts[identity] = (day, amount, amount)
+            else:
+                truth.line_amounts[identity] = (day, min(newest[1], amount), max(newest[2], amount))
         elif source.name == "orders":
-            rank = (version, day)
+            rank = (str(version), day)
             if identity not in self._buyers or self._buyers[identity][0] <= rank:
                 self._buyers[identity] = (rank, values["customer_id"])
 

@@ -131,6 +131,19 @@ class TestSplit:
         assert arrived == cut
         assert loaded.rows["orders"] == len(rows)
 
+    def test_an_order_that_comes_twice_keeps_both_days(self, tmp_path: Path) -> None:
+        folder = write(
+            tmp_path / "in",
+            {
+                "full/orders.csv": ORDERS + "a,,2020-01-01\na,,2020-01-02\nb,,2020-01-03\n",
+                "full/order_items.csv": ITEMS + "1,a,p,1,2,2\n",
+            },
+        )
+        loaded = load_folder(folder, str(tmp_path / "out"))
+        assert loaded.start == date(2020, 1, 1)
+        assert loaded.rows == {"orders": 3, "order_items": 1}
+        assert "order_items/dt=2020-01-01/order_items.csv.gz" in landed(tmp_path / "out")
+
     def test_records_may_land_by_their_own_date(self, tmp_path: Path) -> None:
         folder = write(
             tmp_path / "in",
@@ -142,9 +155,8 @@ class TestSplit:
         loaded = load_folder(folder, str(tmp_path / "out"), by_updated_at=True)
         found = landed(tmp_path / "out")
         assert b"1,2020" in found["customers/dt=2020-01-02/customers.csv.gz"]
-        assert (
-            found["customers/dt=2020-01-01/customers.csv.gz"].count(b"\n") == 3
-        )  # what was true before, and undated
+        # What was true before, and what has no date.
+        assert found["customers/dt=2020-01-01/customers.csv.gz"].count(b"\n") == 3
         assert loaded.outside == {"customers": 1}
 
     def test_lines_in_one_file_follow_orders_that_come_by_day(self, tmp_path: Path) -> None:
