@@ -20,6 +20,7 @@ class Drift:
     unknown: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     missing_optional: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     without_header: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    not_crawled: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     partitions: int = 0
 
     def failures(self) -> list[str]:
@@ -31,13 +32,20 @@ class Drift:
 
     def warnings(self) -> list[str]:
         """Findings to know of: new columns, files whose header the crawler did not recognise."""
-        return [
-            f"{source}: column {column} is not in the contract and was kept out, on {_days(days)}"
-            for (source, column), days in sorted(self.unknown.items())
-        ] + [
-            f"{source}: the crawler saw no header line on {_days(days)}; the processing job reads it itself"
-            for (source, _), days in sorted(self.without_header.items())
-        ]
+        return (
+            [
+                f"{source}: column {column} is not in the contract and was kept out, on {_days(days)}"
+                for (source, column), days in sorted(self.unknown.items())
+            ]
+            + [
+                f"{source}: the crawler saw no header line on {_days(days)}; the processing job reads it itself"
+                for (source, _), days in sorted(self.without_header.items())
+            ]
+            + [
+                f"{source}: the catalogue lacks the files of {_days(days)}; the processing job reads them anyway"
+                for (source, _), days in sorted(self.not_crawled.items())
+            ]
+        )
 
     def notes(self) -> list[str]:
         """Findings that are allowed: optional columns left out."""
@@ -73,7 +81,7 @@ def compare(drift: Drift, contract: SourceContract, day: str, columns: Iterable[
         kind[(contract.name, name)].append(day)
 
 
-def partition_days(table: Mapping[str, Any], partition: Mapping[str, Any]) -> str | None:
+def partition_day(table: Mapping[str, Any], partition: Mapping[str, Any]) -> str | None:
     """The value of a catalogue partition's ``dt`` key."""
     keys = [key["Name"] for key in table.get("PartitionKeys", ())]
     values = dict(zip(keys, partition.get("Values", ()), strict=False))

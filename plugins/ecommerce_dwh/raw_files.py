@@ -101,16 +101,21 @@ class Inventory:
             if not self.has(source, day)
         ]
 
+    def days_with_data(self, source: str) -> list[str]:
+        """Days for which the source has at least one data file, in order."""
+        days = self.files.get(source, {})
+        return sorted(day for day, files in days.items() if any(not file.is_empty_marker for file in files))
+
     def counts(self) -> dict[str, dict[str, int]]:
         """Per source: data files, days with data, days declared empty, bytes."""
         result = {}
         for source, days in sorted(self.files.items()):
             data = [file for files in days.values() for file in files if not file.is_empty_marker]
-            days_with_data = {file.day for file in data}
+            days_with_data = self.days_with_data(source)
             result[source] = {
                 "files": len(data),
                 "days": len(days_with_data),
-                "empty_days": len(set(days) - days_with_data),
+                "empty_days": len(set(days) - set(days_with_data)),
                 "bytes": sum(file.size for file in data),
             }
         return result

@@ -43,6 +43,22 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path, second
     raise RuntimeError(f"nothing listens on port {port} after {seconds} s:\n{log.read_text()[-3000:]}")
 
 
+def local_environ(home: Path, environ: dict[str, str]) -> dict[str, str]:
+    """The environment of a part of the local stack that keeps its state in ``home``."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "AWS_", "PYTHON"))}
+    return {**inherited, "DWH_LOCAL_HOME": str(home), "DWH_LOCAL_VENVS": str(VENVS), **environ}
+
+
+def run_module(module: str, home: Path, environ: dict[str, str]) -> None:
+    """Run a command of the local stack to its end."""
+    command = [str(VENVS / "local" / "bin" / "python"), "-m", module]
+    done = subprocess.run(
+        command, cwd=REPO, env=local_environ(home, environ), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{module} failed:\n{done.stdout}\n{done.stderr}")
+
+
 @contextlib.contextmanager
 def component(module: str, home: Path, port: int, environ: dict[str, str]) -> Iterator[Path]:
     """One component of the local stack as a process; yields its log."""
@@ -51,12 +67,7 @@ def component(module: str, home: Path, port: int, environ: dict[str, str]) -> It
         process = subprocess.Popen(
             [str(VENVS / "local" / "bin" / "python"), "-m", module],
             cwd=REPO,
-            env={
-                **{k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "AWS_", "PYTHON"))},
-                "DWH_LOCAL_HOME": str(home),
-                "DWH_LOCAL_VENVS": str(VENVS),
-                **environ,
-            },
+            env=local_environ(home, environ),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -114,7 +125,9 @@ class LocalAws:
 @contextlib.contextmanager
 def start_local_aws(home: Path) -> Iterator[LocalAws]:
     port = free_port()
-    with component("local.aws", home, port, {"DWH_LOCAL_AWS_PORT": str(port)}):
+    environ = {"DWH_LOCAL_AWS_PORT": str(port)}
+    with component("local.aws", home, port, environ):
+        run_module("local.aws.provision", home, environ)
         yield LocalAws(port)
 
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from ecommerce_dwh.drift import Drift, compare, partition_days
+from ecommerce_dwh.drift import Drift, compare, partition_day
+from ecommerce_dwh.raw_files import take_inventory
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.window import LoadTemplates, LoadWindow, load_window
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-    from ecommerce_dwh.contracts import SourceContract
 
 
 class SchemaDriftError(AirflowFailException):
@@ -50,8 +49,18 @@ class SchemaDriftOperator(LoadTemplates, BaseOperator):
         window = load_window(context)
         glue = AwsBaseHook(aws_conn_id=self.aws_conn_id, client_type="glue").conn
         drift = Drift()
-        for contract in load_contracts(settings.sources_dir).values():
-            self._compare_source(glue, self.database or settings.catalog_database, contract, window, drift)
+        contracts = load_contracts(settings.sources_dir)
+        s3 = AwsBaseHook(aws_conn_id=self.aws_conn_id, client_type="s3").conn
+        inventory = take_inventory(s3, window.raw_bucket, contracts, window.start_date, window.end_date)
+        for contract in contracts.values():
+            # The catalogue keeps partitions whose files were taken back; only days with files count.
+            delivered = inventory.days_with_data(contract.name)
+            crawled = self._partitions(glue, self.database or settings.catalog_database, contract.name, window)
+            for day in delivered:
+                if day in crawled:
+                    compare(drift, contract, day, crawled[day])
+                else:
+                    drift.not_crawled[contract.name, ""].append(day)
         self.log.info("Compared %d partitions of %s with the contracts", drift.partitions, window)
         for note in drift.notes():
             self.log.info("Note: %s", note)
@@ -66,23 +75,23 @@ class SchemaDriftOperator(LoadTemplates, BaseOperator):
             )
         return drift.as_dict()
 
-    def _compare_source(
-        self, glue: Any, database: str, contract: SourceContract, window: LoadWindow, drift: Drift
-    ) -> None:
+    def _partitions(self, glue: Any, database: str, source: str, window: LoadWindow) -> dict[str, list[str]]:
+        """Columns per day, as the catalogue has them."""
         first, last = window.start_date, window.end_date
         try:
-            table = glue.get_table(DatabaseName=database, Name=contract.name)["Table"]
+            table = glue.get_table(DatabaseName=database, Name=source)["Table"]
         except glue.exceptions.EntityNotFoundException:
-            self.log.info("The catalogue has no table %s.%s yet", database, contract.name)
-            return
-        request = {
-            "DatabaseName": database,
-            "TableName": contract.name,
-            "Expression": f"dt >= '{first}' and dt <= '{last}'",
-        }
-        for page in glue.get_paginator("get_partitions").paginate(**request):
+            self.log.info("The catalogue has no table %s.%s yet", database, source)
+            return {}
+        found: dict[str, list[str]] = {}
+        expression = f"dt >= '{first}' and dt <= '{last}'"
+        pages = glue.get_paginator("get_partitions").paginate(
+            DatabaseName=database, TableName=source, Expression=expression
+        )
+        for page in pages:
             for partition in page["Partitions"]:
-                day = partition_days(table, partition)
+                day = partition_day(table, partition)
                 if day is not None and first <= day <= last:
                     columns = partition.get("StorageDescriptor", {}).get("Columns", ())
-                    compare(drift, contract, day, [column["Name"] for column in columns])
+                    found[day] = [column["Name"] for column in columns]
+        return found
