@@ -102,15 +102,10 @@ with DAG(
         # All sources at once: history never holds half a day.
         copies >> RedshiftSQLOperator(task_id="replace_slices", sql="staging/replace_slices.sql")
 
-    with TaskGroup(
-        "merge_dimensions", tooltip="Versions of customers and products; places"
-    ) as merge_dimensions:
-        dim_geography = RedshiftSQLOperator(task_id="dim_geography", sql="dimensions/dim_geography.sql")
-        # Places fall back to the customer's, so customers come first.
-        [
-            RedshiftSQLOperator(task_id="dim_customer", sql="dimensions/dim_customer.sql"),
-            RedshiftSQLOperator(task_id="dim_product", sql="dimensions/dim_product.sql"),
-        ] >> dim_geography
+    with TaskGroup("merge_dimensions", tooltip="Versions of customers and products") as merge_dimensions:
+        # dim_geography has no task: fact_sales keeps it in its own transaction.
+        RedshiftSQLOperator(task_id="dim_customer", sql="dimensions/dim_customer.sql")
+        RedshiftSQLOperator(task_id="dim_product", sql="dimensions/dim_product.sql")
 
     with TaskGroup("merge_facts", tooltip="Sales, web events and stock of the touched keys") as merge_facts:
         fact_inventory = RedshiftSQLOperator(task_id="fact_inventory", sql="facts/fact_inventory.sql")
@@ -127,9 +122,7 @@ with DAG(
     publish = PublishOperator(
         task_id="publish",
         rows_from={
-            **{
-                table: f"merge_dimensions.{table}" for table in ("dim_customer", "dim_product", "dim_geography")
-            },
+            **{table: f"merge_dimensions.{table}" for table in ("dim_customer", "dim_product")},
             **{table: f"merge_facts.{table}" for table in ("fact_sales", "fact_web_events", "fact_inventory")},
         },
         execution_timeout=timedelta(minutes=10),

@@ -1,5 +1,7 @@
--- Publishes: recomputes the aggregates of every touched key and the published day, in one transaction. Readers of
--- analytics.* see the last published day until this commits, and the new one from then on.
+-- Publishes: brings the aggregates of every touched key and the published day up to date, in one transaction. Readers
+-- of analytics.* see the last published day until this commits, and the new one from then on.
+-- Counts and sums change by what the touched orders gained or lost since the last publish (history.published_line
+-- against fact_sales), so the cost is that of the change; maintenance/rebuild_analytics.sql counts all anew.
 lock table history.pending_key;
 
 -- guard: something was merged after the last passed audit; let that run finish, or clear this run from audit
@@ -11,110 +13,359 @@ where merge_seq <> audited_seq;
 
 -- guard: another run has loaded days that are not merged yet; let it finish, or clear this run from merge_dimensions
 select
-    entity,
-    count(*) as pending_keys
+    'pending keys' as what,
+    count(*) as pending
 from history.pending_key
 where entity in ('customer', 'product', 'sales_order', 'web_event')
-group by entity;
+having count(*) > 0
+union all
+select
+    'pending stock snapshots' as what,
+    count(*) as pending
+from history.pending_inventory
+having count(*) > 0;
 
--- Orders -------------------------------------------------------------------------------------------------------
+-- What changed: revenue lines of the touched orders as published (-1) and as they are (+1) -------------------------
 create temp table touched_order distkey (order_id) as
 select distinct key_value as order_id
 from history.pending_key
 where entity = 'agg_order';
 
-analyze touched_order;
-
-create temp table touched_line as
-select distinct
+create temp table line_change distkey (order_id) as
+select
+    -1 as change,
+    order_id,
     order_date,
-    cast(date_trunc('month', order_date) as date) as month_start,
     customer_id,
     product_id,
-    geography_key
-from history.pending_line;
+    geography_key,
+    quantity,
+    line_total,
+    gross_profit
+from history.published_line
+union all
+select
+    1 as change,
+    sales.order_id,
+    sales.order_date,
+    sales.customer_id,
+    sales.product_id,
+    sales.geography_key,
+    sales.quantity,
+    sales.line_total,
+    sales.gross_profit
+from facts.fact_sales as sales
+inner join touched_order on sales.order_id = touched_order.order_id
+where sales.is_revenue;
 
-analyze touched_line;
+-- All lines of one order share its date, customer and place.
+create temp table order_change distkey (order_id) as
+select
+    change,
+    order_id,
+    max(customer_id) as customer_id,
+    max(order_date) as order_date,
+    cast(date_trunc('month', max(order_date)) as date) as month_start,
+    max(geography_key) as geography_key,
+    change * sum(cast(quantity as bigint)) as units,
+    change * sum(line_total) as revenue
+from line_change
+group by change, order_id;
 
+create temp table order_product_change distkey (product_id) as
+select
+    change,
+    order_id,
+    product_id,
+    max(customer_id) as customer_id,
+    change * sum(cast(quantity as bigint)) as units_sold,
+    change * sum(line_total) as total_revenue,
+    change * sum(case when gross_profit is not null then 1 else 0 end) as costed_lines,
+    change * sum(case when gross_profit is not null then line_total else 0 end) as costed_revenue,
+    change * sum(coalesce(gross_profit, 0)) as gross_profit,
+    change * sum(case when quantity > 0 then cast(quantity as bigint) else 0 end) as units_gross,
+    change * sum(case when quantity < 0 then -cast(quantity as bigint) else 0 end) as units_returned
+from line_change
+group by change, order_id, product_id;
+
+-- Orders -----------------------------------------------------------------------------------------------------------
 delete from analytics.agg_order
 using touched_order
 where agg_order.order_id = touched_order.order_id;
 
-insert into analytics.agg_order (
-    order_id, customer_id, order_date, month_start, geography_key, has_revenue, units, revenue
-)
+insert into analytics.agg_order (order_id, customer_id, order_date, geography_key, units, revenue)
 select
-    sales.order_id,
-    max(sales.customer_id) as customer_id,
-    max(sales.order_date) as order_date,
-    cast(date_trunc('month', max(sales.order_date)) as date) as month_start,
-    max(sales.geography_key) as geography_key,
-    max(case when sales.is_revenue then 1 else 0 end) = 1 as has_revenue,
-    sum(case when sales.is_revenue then sales.quantity else 0 end) as units,
-    sum(case when sales.is_revenue then sales.line_total else 0 end) as revenue
-from facts.fact_sales as sales
-inner join touched_order on sales.order_id = touched_order.order_id
-group by sales.order_id;
+    order_id,
+    customer_id,
+    order_date,
+    geography_key,
+    units,
+    revenue
+from order_change
+where change = 1;
 
--- Customers ----------------------------------------------------------------------------------------------------
-create temp table touched_customer distkey (customer_id) as
-select key_value as customer_id
-from history.pending_key
-where entity = 'agg_customer'
-union distinct
-select customer_id
-from touched_line
-where customer_id is not null;
+-- Days -------------------------------------------------------------------------------------------------------------
+create temp table new_day as
+select
+    changes.order_date,
+    sum(changes.total_orders) as total_orders,
+    sum(changes.total_revenue) as total_revenue
+from (
+    select
+        order_date,
+        change as total_orders,
+        revenue as total_revenue
+    from order_change
+    union all
+    select
+        days.order_date,
+        days.total_orders,
+        days.total_revenue
+    from analytics.agg_day as days
+    where days.order_date in (select order_change.order_date from order_change)
+) as changes
+group by changes.order_date;
 
-analyze touched_customer;
+delete from analytics.agg_day
+using new_day
+where agg_day.order_date = new_day.order_date;
+
+insert into analytics.agg_day (order_date, total_orders, total_revenue)
+select
+    order_date,
+    total_orders,
+    total_revenue
+from new_day
+where total_orders <> 0;
+
+-- Customers and months ---------------------------------------------------------------------------------------------
+create temp table customer_month_change distkey (customer_id) as
+select
+    changes.customer_id,
+    changes.month_start,
+    changes.orders_change,
+    changes.revenue_change,
+    coalesce(published.total_orders, 0) as old_orders,
+    coalesce(published.revenue, 0) as old_revenue
+from (
+    select
+        customer_id,
+        month_start,
+        sum(change) as orders_change,
+        sum(revenue) as revenue_change
+    from order_change
+    where customer_id is not null
+    group by customer_id, month_start
+) as changes
+left join analytics.agg_customer_month as published
+    on changes.customer_id = published.customer_id and changes.month_start = published.month_start;
 
 delete from analytics.agg_customer_month
-using touched_customer
-where agg_customer_month.customer_id = touched_customer.customer_id;
+using customer_month_change
+where
+    agg_customer_month.customer_id = customer_month_change.customer_id
+    and agg_customer_month.month_start = customer_month_change.month_start;
 
 insert into analytics.agg_customer_month (customer_id, month_start, total_orders, revenue)
 select
-    orders.customer_id,
-    orders.month_start,
-    count(*) as total_orders,
-    sum(orders.revenue) as revenue
-from analytics.agg_order as orders
-inner join touched_customer on orders.customer_id = touched_customer.customer_id
-where orders.has_revenue
-group by orders.customer_id, orders.month_start;
+    customer_id,
+    month_start,
+    old_orders + orders_change as total_orders,
+    old_revenue + revenue_change as revenue
+from customer_month_change
+where old_orders + orders_change <> 0;
 
-delete from analytics.agg_customer
-using touched_customer
-where agg_customer.customer_id = touched_customer.customer_id;
+create temp table new_month as
+select
+    changes.month_start,
+    sum(changes.total_orders) as total_orders,
+    sum(changes.unique_customers) as unique_customers,
+    sum(changes.units_sold) as units_sold,
+    sum(changes.total_revenue) as total_revenue
+from (
+    select
+        month_start,
+        change as total_orders,
+        0 as unique_customers,
+        units as units_sold,
+        revenue as total_revenue
+    from order_change
+    union all
+    -- a customer counts from its first order of the month to its last
+    select
+        month_start,
+        0 as total_orders,
+        case when old_orders + orders_change > 0 then 1 else 0 end
+        - case when old_orders > 0 then 1 else 0 end as unique_customers,
+        0 as units_sold,
+        0 as total_revenue
+    from customer_month_change
+    union all
+    select
+        months.month_start,
+        months.total_orders,
+        months.unique_customers,
+        months.units_sold,
+        months.total_revenue
+    from analytics.agg_month as months
+    where months.month_start in (select order_change.month_start from order_change)
+) as changes
+group by changes.month_start;
 
-insert into analytics.agg_customer (
-    customer_id, full_name, customer_segment, city, state, country, registration_date, first_order_date,
-    last_order_date, total_orders, lifetime_value, unique_products
-)
+delete from analytics.agg_month
+using new_month
+where agg_month.month_start = new_month.month_start;
+
+insert into analytics.agg_month (month_start, total_orders, unique_customers, units_sold, total_revenue)
+select
+    month_start,
+    total_orders,
+    unique_customers,
+    units_sold,
+    total_revenue
+from new_month
+where total_orders <> 0;
+
+-- Pairs of product and customer, place and customer: who bought what, who bought where -----------------------------
+create temp table product_customer_change distkey (product_id) as
+select
+    changes.product_id,
+    changes.customer_id,
+    changes.orders_change,
+    coalesce(published.orders, 0) as old_orders
+from (
+    select
+        product_id,
+        customer_id,
+        sum(change) as orders_change
+    from order_product_change
+    where customer_id is not null
+    group by product_id, customer_id
+) as changes
+left join analytics.agg_product_customer as published
+    on changes.product_id = published.product_id and changes.customer_id = published.customer_id
+where changes.orders_change <> 0;
+
+delete from analytics.agg_product_customer
+using product_customer_change
+where
+    agg_product_customer.product_id = product_customer_change.product_id
+    and agg_product_customer.customer_id = product_customer_change.customer_id;
+
+insert into analytics.agg_product_customer (product_id, customer_id, orders)
+select
+    product_id,
+    customer_id,
+    old_orders + orders_change as orders
+from product_customer_change
+where old_orders + orders_change <> 0;
+
+create temp table geography_customer_change distkey (geography_key) as
+select
+    changes.geography_key,
+    changes.customer_id,
+    changes.orders_change,
+    coalesce(published.orders, 0) as old_orders
+from (
+    select
+        geography_key,
+        customer_id,
+        sum(change) as orders_change
+    from order_change
+    where customer_id is not null
+    group by geography_key, customer_id
+) as changes
+left join analytics.agg_geography_customer as published
+    on changes.geography_key = published.geography_key and changes.customer_id = published.customer_id
+where changes.orders_change <> 0;
+
+delete from analytics.agg_geography_customer
+using geography_customer_change
+where
+    agg_geography_customer.geography_key = geography_customer_change.geography_key
+    and agg_geography_customer.customer_id = geography_customer_change.customer_id;
+
+insert into analytics.agg_geography_customer (geography_key, customer_id, orders)
+select
+    geography_key,
+    customer_id,
+    old_orders + orders_change as orders
+from geography_customer_change
+where old_orders + orders_change <> 0;
+
+-- Customers --------------------------------------------------------------------------------------------------------
+create temp table customer_change distkey (customer_id) as
+select
+    changes.customer_id,
+    sum(changes.total_orders) as total_orders,
+    sum(changes.lifetime_value) as lifetime_value,
+    sum(changes.unique_products) as unique_products
+from (
+    select
+        key_value as customer_id,
+        0 as total_orders,
+        0 as lifetime_value,
+        0 as unique_products
+    from history.pending_key
+    where entity = 'agg_customer'
+    union all
+    select
+        customer_id,
+        orders_change as total_orders,
+        revenue_change as lifetime_value,
+        0 as unique_products
+    from customer_month_change
+    union all
+    select
+        customer_id,
+        0 as total_orders,
+        0 as lifetime_value,
+        case when old_orders + orders_change > 0 then 1 else 0 end
+        - case when old_orders > 0 then 1 else 0 end as unique_products
+    from product_customer_change
+) as changes
+group by changes.customer_id;
+
+create temp table new_customer distkey (customer_id) as
 with ordered as (
     select
         orders.customer_id,
         min(orders.order_date) as first_order_date,
-        max(orders.order_date) as last_order_date,
-        count(*) as total_orders,
-        sum(orders.revenue) as revenue
+        max(orders.order_date) as last_order_date
     from analytics.agg_order as orders
-    inner join touched_customer on orders.customer_id = touched_customer.customer_id
-    where orders.has_revenue
+    inner join customer_change on orders.customer_id = customer_change.customer_id
     group by orders.customer_id
-),
-
-bought as (
-    select
-        customer.customer_id,
-        count(distinct sales.product_id) as unique_products
-    from touched_customer
-    inner join dimensions.dim_customer as customer on touched_customer.customer_id = customer.customer_id
-    inner join facts.fact_sales as sales on customer.customer_key = sales.customer_key
-    where sales.is_revenue
-    group by customer.customer_id
 )
 
+select
+    customer_change.customer_id,
+    ordered.first_order_date,
+    ordered.last_order_date,
+    customer_change.total_orders + coalesce(published.total_orders, 0) as total_orders,
+    customer_change.lifetime_value + coalesce(published.lifetime_value, 0) as lifetime_value,
+    customer_change.unique_products + coalesce(published.unique_products, 0) as unique_products
+from customer_change
+left join analytics.agg_customer as published on customer_change.customer_id = published.customer_id
+left join ordered on customer_change.customer_id = ordered.customer_id;
+
+delete from analytics.agg_customer
+using customer_change
+where agg_customer.customer_id = customer_change.customer_id;
+
+insert into analytics.agg_customer (
+    customer_id,
+    full_name,
+    customer_segment,
+    city,
+    state,
+    country,
+    registration_date,
+    first_order_date,
+    last_order_date,
+    total_orders,
+    lifetime_value,
+    unique_products
+)
 select
     customer.customer_id,
     customer.full_name,
@@ -123,143 +374,111 @@ select
     customer.state,
     customer.country,
     customer.registration_date,
-    ordered.first_order_date,
-    ordered.last_order_date,
-    coalesce(ordered.total_orders, 0) as total_orders,
-    coalesce(ordered.revenue, 0) as lifetime_value,
-    coalesce(bought.unique_products, 0) as unique_products
-from touched_customer
+    new_customer.first_order_date,
+    new_customer.last_order_date,
+    new_customer.total_orders,
+    new_customer.lifetime_value,
+    new_customer.unique_products
+from new_customer
 inner join dimensions.dim_customer as customer
-    on touched_customer.customer_id = customer.customer_id and customer.is_current
-left join ordered on touched_customer.customer_id = ordered.customer_id
-left join bought on touched_customer.customer_id = bought.customer_id;
+    on
+        new_customer.customer_id = customer.customer_id
+        and customer.is_current
+        and customer.customer_key <> -1;
 
--- Months -------------------------------------------------------------------------------------------------------
-create temp table touched_month as
-select distinct month_start
-from touched_line;
-
-delete from analytics.agg_month
-where month_start in (select month_start from touched_month);
-
-insert into analytics.agg_month (month_start, total_orders, unique_customers, units_sold, total_revenue)
+-- Products ---------------------------------------------------------------------------------------------------------
+create temp table product_change distkey (product_id) as
 select
-    orders.month_start,
-    count(*) as total_orders,
-    count(distinct orders.customer_id) as unique_customers,
-    sum(orders.units) as units_sold,
-    sum(orders.revenue) as total_revenue
-from analytics.agg_order as orders
-inner join touched_month on orders.month_start = touched_month.month_start
-where orders.has_revenue
-group by orders.month_start;
+    changes.product_id,
+    sum(changes.units_sold) as units_sold,
+    sum(changes.total_revenue) as total_revenue,
+    sum(changes.costed_lines) as costed_lines,
+    sum(changes.costed_revenue) as costed_revenue,
+    sum(changes.gross_profit) as gross_profit,
+    sum(changes.orders) as orders,
+    sum(changes.customers) as customers,
+    sum(changes.units_gross) as units_gross,
+    sum(changes.units_returned) as units_returned
+from (
+    select
+        key_value as product_id,
+        0 as units_sold,
+        0 as total_revenue,
+        0 as costed_lines,
+        0 as costed_revenue,
+        0 as gross_profit,
+        0 as orders,
+        0 as customers,
+        0 as units_gross,
+        0 as units_returned
+    from history.pending_key
+    where entity = 'agg_product'
+    union all
+    select
+        product_id,
+        units_sold,
+        total_revenue,
+        costed_lines,
+        costed_revenue,
+        gross_profit,
+        change as orders,
+        0 as customers,
+        units_gross,
+        units_returned
+    from order_product_change
+    union all
+    select
+        product_id,
+        0 as units_sold,
+        0 as total_revenue,
+        0 as costed_lines,
+        0 as costed_revenue,
+        0 as gross_profit,
+        0 as orders,
+        case when old_orders + orders_change > 0 then 1 else 0 end
+        - case when old_orders > 0 then 1 else 0 end as customers,
+        0 as units_gross,
+        0 as units_returned
+    from product_customer_change
+) as changes
+group by changes.product_id;
 
--- Products: per month, since months add up; customers by counting pairs --------------------------------------------
-create temp table touched_product_month distkey (product_id) as
-select distinct
-    product_id,
-    month_start
-from touched_line
-where product_id is not null;
-
-analyze touched_product_month;
-
-delete from analytics.agg_product_month
-using touched_product_month
-where
-    agg_product_month.product_id = touched_product_month.product_id
-    and agg_product_month.month_start = touched_product_month.month_start;
-
-insert into analytics.agg_product_month (
-    product_id, month_start, units_sold, total_revenue, costed_revenue, gross_profit, orders, units_gross,
-    units_returned
-)
+create temp table new_product distkey (product_id) as
 select
-    sales.product_id,
-    touched.month_start,
-    sum(case when sales.is_revenue then sales.quantity else 0 end) as units_sold,
-    sum(case when sales.is_revenue then sales.line_total else 0 end) as total_revenue,
-    sum(case when sales.is_revenue and sales.unit_cost is not null then sales.line_total else 0 end)
-        as costed_revenue,
-    sum(case when sales.is_revenue then sales.gross_profit end) as gross_profit,
-    count(distinct case when sales.is_revenue then sales.order_id end) as orders,
-    sum(case when sales.is_revenue and sales.quantity > 0 then sales.quantity else 0 end) as units_gross,
-    sum(case when sales.is_revenue and sales.quantity < 0 then -sales.quantity else 0 end) as units_returned
-from facts.fact_sales as sales
-inner join touched_month
-    on sales.order_date >= touched_month.month_start and sales.order_date <= last_day(touched_month.month_start)
-inner join touched_product_month as touched
-    on sales.product_id = touched.product_id and touched_month.month_start = touched.month_start
-group by sales.product_id, touched.month_start;
-
-create temp table touched_product_customer distkey (product_id) as
-select distinct
-    product_id,
-    customer_id
-from touched_line
-where product_id is not null and customer_id is not null;
-
-analyze touched_product_customer;
-
-delete from analytics.agg_product_customer
-using touched_product_customer
-where
-    agg_product_customer.product_id = touched_product_customer.product_id
-    and agg_product_customer.customer_id = touched_product_customer.customer_id;
-
-insert into analytics.agg_product_customer (product_id, customer_id)
-select distinct
-    sales.product_id,
-    sales.customer_id
-from touched_customer
-inner join dimensions.dim_customer as customer on touched_customer.customer_id = customer.customer_id
-inner join facts.fact_sales as sales on customer.customer_key = sales.customer_key
-inner join touched_product_customer as touched
-    on sales.product_id = touched.product_id and sales.customer_id = touched.customer_id
-where sales.is_revenue;
-
-create temp table touched_product distkey (product_id) as
-select key_value as product_id
-from history.pending_key
-where entity = 'agg_product'
-union distinct
-select product_id
-from touched_product_month;
-
-analyze touched_product;
+    product_change.product_id,
+    product_change.units_sold + coalesce(published.units_sold, 0) as units_sold,
+    product_change.total_revenue + coalesce(published.total_revenue, 0) as total_revenue,
+    product_change.costed_lines + coalesce(published.costed_lines, 0) as costed_lines,
+    product_change.costed_revenue + coalesce(published.costed_revenue, 0) as costed_revenue,
+    product_change.gross_profit + coalesce(published.gross_profit, 0) as gross_profit,
+    product_change.orders + coalesce(published.orders, 0) as orders,
+    product_change.customers + coalesce(published.customers, 0) as customers,
+    product_change.units_gross + coalesce(published.units_gross, 0) as units_gross,
+    product_change.units_returned + coalesce(published.units_returned, 0) as units_returned
+from product_change
+left join analytics.agg_product as published on product_change.product_id = published.product_id;
 
 delete from analytics.agg_product
-using touched_product
-where agg_product.product_id = touched_product.product_id;
+using product_change
+where agg_product.product_id = product_change.product_id;
 
 insert into analytics.agg_product (
-    product_id, product_name, category_name, brand, price, cost, units_sold, total_revenue, costed_revenue,
-    gross_profit, orders, customers, units_gross, units_returned
+    product_id,
+    product_name,
+    category_name,
+    brand,
+    price,
+    cost,
+    units_sold,
+    total_revenue,
+    costed_lines,
+    costed_revenue,
+    gross_profit,
+    orders,
+    customers,
+    units_gross,
+    units_returned
 )
-with sold as (
-    select
-        months.product_id,
-        sum(months.units_sold) as units_sold,
-        sum(months.total_revenue) as total_revenue,
-        sum(months.costed_revenue) as costed_revenue,
-        sum(months.gross_profit) as gross_profit,
-        sum(months.orders) as orders,
-        sum(months.units_gross) as units_gross,
-        sum(months.units_returned) as units_returned
-    from analytics.agg_product_month as months
-    inner join touched_product on months.product_id = touched_product.product_id
-    group by months.product_id
-),
-
-buyers as (
-    select
-        pairs.product_id,
-        count(*) as customers
-    from analytics.agg_product_customer as pairs
-    inner join touched_product on pairs.product_id = touched_product.product_id
-    group by pairs.product_id
-)
-
 select
     product.product_id,
     product.product_name,
@@ -267,119 +486,90 @@ select
     product.brand,
     product.price,
     product.cost,
-    coalesce(sold.units_sold, 0) as units_sold,
-    coalesce(sold.total_revenue, 0) as total_revenue,
-    coalesce(sold.costed_revenue, 0) as costed_revenue,
-    sold.gross_profit,
-    coalesce(sold.orders, 0) as orders,
-    coalesce(buyers.customers, 0) as customers,
-    coalesce(sold.units_gross, 0) as units_gross,
-    coalesce(sold.units_returned, 0) as units_returned
-from touched_product
+    new_product.units_sold,
+    new_product.total_revenue,
+    new_product.costed_lines,
+    new_product.costed_revenue,
+    new_product.gross_profit,
+    new_product.orders,
+    new_product.customers,
+    new_product.units_gross,
+    new_product.units_returned
+from new_product
 inner join dimensions.dim_product as product
-    on touched_product.product_id = product.product_id and product.is_current
-left join sold on touched_product.product_id = sold.product_id
-left join buyers on touched_product.product_id = buyers.product_id;
+    on
+        new_product.product_id = product.product_id
+        and product.is_current
+        and product.product_key <> -1;
 
--- Places -------------------------------------------------------------------------------------------------------
-create temp table touched_place_month as
-select distinct
-    geography_key,
-    month_start
-from touched_line;
-
-delete from analytics.agg_geography_month
-using touched_place_month
-where
-    agg_geography_month.geography_key = touched_place_month.geography_key
-    and agg_geography_month.month_start = touched_place_month.month_start;
-
-insert into analytics.agg_geography_month (geography_key, month_start, orders, total_revenue)
+-- Places -----------------------------------------------------------------------------------------------------------
+create temp table new_geography as
 select
-    orders.geography_key,
-    orders.month_start,
-    count(*) as orders,
-    sum(orders.revenue) as total_revenue
-from analytics.agg_order as orders
-inner join touched_place_month as touched
-    on orders.month_start = touched.month_start and orders.geography_key = touched.geography_key
-where orders.has_revenue
-group by orders.geography_key, orders.month_start;
-
-create temp table touched_place_customer as
-select distinct
-    geography_key,
-    customer_id
-from touched_line
-where customer_id is not null;
-
-delete from analytics.agg_geography_customer
-using touched_place_customer
-where
-    agg_geography_customer.geography_key = touched_place_customer.geography_key
-    and agg_geography_customer.customer_id = touched_place_customer.customer_id;
-
-insert into analytics.agg_geography_customer (geography_key, customer_id)
-select distinct
-    orders.geography_key,
-    orders.customer_id
-from analytics.agg_order as orders
-inner join touched_place_customer as touched
-    on orders.customer_id = touched.customer_id and orders.geography_key = touched.geography_key
-where orders.has_revenue;
+    changes.geography_key,
+    sum(changes.total_customers) as total_customers,
+    sum(changes.total_orders) as total_orders,
+    sum(changes.total_revenue) as total_revenue
+from (
+    select
+        geography_key,
+        0 as total_customers,
+        change as total_orders,
+        revenue as total_revenue
+    from order_change
+    union all
+    select
+        geography_key,
+        case when old_orders + orders_change > 0 then 1 else 0 end
+        - case when old_orders > 0 then 1 else 0 end as total_customers,
+        0 as total_orders,
+        0 as total_revenue
+    from geography_customer_change
+    union all
+    select
+        places.geography_key,
+        places.total_customers,
+        places.total_orders,
+        places.total_revenue
+    from analytics.agg_geography as places
+    where places.geography_key in (select order_change.geography_key from order_change)
+) as changes
+group by changes.geography_key;
 
 delete from analytics.agg_geography
-where geography_key in (select geography_key from touched_place_month);
+using new_geography
+where agg_geography.geography_key = new_geography.geography_key;
 
 insert into analytics.agg_geography (
     geography_key, country, state, city, total_customers, total_orders, total_revenue
 )
-with touched_place as (
-    select distinct geography_key
-    from touched_place_month
-),
-
-sold as (
-    select
-        months.geography_key,
-        sum(months.orders) as orders,
-        sum(months.total_revenue) as total_revenue
-    from analytics.agg_geography_month as months
-    inner join touched_place on months.geography_key = touched_place.geography_key
-    group by months.geography_key
-),
-
-buyers as (
-    select
-        pairs.geography_key,
-        count(*) as customers
-    from analytics.agg_geography_customer as pairs
-    inner join touched_place on pairs.geography_key = touched_place.geography_key
-    group by pairs.geography_key
-)
-
 select
     place.geography_key,
     place.country,
     place.state,
     place.city,
-    coalesce(buyers.customers, 0) as total_customers,
-    sold.orders as total_orders,
-    sold.total_revenue
-from sold
-inner join dimensions.dim_geography as place on sold.geography_key = place.geography_key
-left join buyers on sold.geography_key = buyers.geography_key;
+    new_geography.total_customers,
+    new_geography.total_orders,
+    new_geography.total_revenue
+from new_geography
+inner join dimensions.dim_geography as place on new_geography.geography_key = place.geography_key
+where new_geography.total_orders <> 0;
 
--- Web events ---------------------------------------------------------------------------------------------------
+-- Web events -------------------------------------------------------------------------------------------------------
 create temp table touched_event_day as
 select distinct event_date
 from history.pending_event_day;
 
 delete from analytics.agg_funnel_day
-where event_date in (select event_date from touched_event_day);
+using touched_event_day
+where agg_funnel_day.event_date = touched_event_day.event_date;
 
 insert into analytics.agg_funnel_day (
-    event_date, events, sessions, sessions_with_view, sessions_with_cart, sessions_with_checkout,
+    event_date,
+    events,
+    sessions,
+    sessions_with_view,
+    sessions_with_cart,
+    sessions_with_checkout,
     sessions_with_purchase
 )
 select
@@ -388,8 +578,7 @@ select
     count(distinct events.session_id) as sessions,
     count(
         distinct case when events.event_type in ('page_view', 'product_view', 'view') then events.session_id end
-    )
-        as sessions_with_view,
+    ) as sessions_with_view,
     count(distinct case when events.event_type = 'add_to_cart' then events.session_id end)
         as sessions_with_cart,
     count(distinct case when events.event_type in ('checkout', 'begin_checkout') then events.session_id end)
@@ -400,10 +589,45 @@ from facts.fact_web_events as events
 inner join touched_event_day on events.event_date = touched_event_day.event_date
 group by events.event_date;
 
--- The flip -----------------------------------------------------------------------------------------------------
+-- guard: aggregates disagree on revenue, so they are not those of the facts; run maintenance/rebuild_analytics.sql
+with by_day as (
+    select coalesce(sum(total_revenue), 0) as revenue
+    from analytics.agg_day
+),
+
+by_month as (
+    select coalesce(sum(total_revenue), 0) as revenue
+    from analytics.agg_month
+),
+
+by_place as (
+    select coalesce(sum(total_revenue), 0) as revenue
+    from analytics.agg_geography
+),
+
+by_product as (
+    select coalesce(sum(total_revenue), 0) as revenue
+    from analytics.agg_product
+)
+
+select
+    by_day.revenue as day_revenue,
+    by_month.revenue as month_revenue,
+    by_place.revenue as place_revenue,
+    by_product.revenue as product_revenue
+from by_day
+cross join by_month
+cross join by_place
+cross join by_product
+where
+    by_day.revenue <> by_month.revenue
+    or by_day.revenue <> by_place.revenue
+    or by_day.revenue <> by_product.revenue;
+
+-- The flip ---------------------------------------------------------------------------------------------------------
 delete from history.pending_key
 where entity in ('agg_order', 'agg_customer', 'agg_product');
-delete from history.pending_line;
+delete from history.published_line;
 delete from history.pending_event_day;
 
 update quality.load_runs
@@ -414,7 +638,6 @@ update analytics.published
 set published_day = (
     select max(load_runs.end_date)
     from quality.load_runs
-    where load_runs.published_at is not null
 );
 
 update quality.warehouse_state

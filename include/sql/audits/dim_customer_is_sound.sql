@@ -13,10 +13,12 @@ with versions as (
         count(*) over (partition by customer_key) as key_copies,
         sum(case when is_current then 1 else 0 end) over (partition by customer_id) as current_rows
     from dimensions.dim_customer
-    where customer_id in (
-        select key_value from history.pending_key
-        where entity = 'agg_customer'
-    )
+    where
+        customer_key <> -1
+        and customer_id in (
+            select key_value from history.pending_key
+            where entity = 'agg_customer'
+        )
 )
 
 select

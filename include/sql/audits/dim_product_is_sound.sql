@@ -13,10 +13,12 @@ with versions as (
         count(*) over (partition by product_key) as key_copies,
         sum(case when is_current then 1 else 0 end) over (partition by product_id) as current_rows
     from dimensions.dim_product
-    where product_id in (
-        select key_value from history.pending_key
-        where entity = 'agg_product'
-    )
+    where
+        product_key <> -1
+        and product_id in (
+            select key_value from history.pending_key
+            where entity = 'agg_product'
+        )
 )
 
 select

@@ -12,16 +12,15 @@ left join dimensions.dim_customer as customer
     on
         sales.customer_key = customer.customer_key
         and coalesce(sales.customer_id, '(unknown)') = customer.customer_id
-        and sales.order_timestamp >= customer.effective_from
-        and sales.order_timestamp < customer.effective_to
+        and (sales.order_timestamp >= customer.effective_from or customer.effective_from = '1900-01-01')
+        and (sales.order_timestamp < customer.effective_to or customer.is_current)
 left join dimensions.dim_product as product
     on
         sales.product_key = product.product_key
         and coalesce(sales.product_id, '(unknown)') = product.product_id
-        and sales.order_timestamp >= product.effective_from
-        and sales.order_timestamp < product.effective_to
+        and (sales.order_timestamp >= product.effective_from or product.effective_from = '1900-01-01')
+        and (sales.order_timestamp < product.effective_to or product.is_current)
 left join dimensions.dim_geography as place on sales.geography_key = place.geography_key
-left join dimensions.dim_date as dates on sales.order_date_key = dates.date_key
 where
     sales.order_id in (
         select key_value from history.pending_key
@@ -31,5 +30,4 @@ where
         customer.customer_key is null
         or product.product_key is null
         or place.geography_key is null
-        or dates.date_key is null
     )

@@ -4,7 +4,7 @@
 
 -- Grain: an entity and one of its keys; may hold the same key twice.
 -- Entities: customer, product (dimensions to rebuild); sales_order, web_event (facts to rebuild);
--- agg_customer, agg_product, agg_order (aggregates to rebuild).
+-- agg_customer, agg_product, agg_order (aggregates to bring up to date).
 create table if not exists history.pending_key (
     entity varchar(32) not null,
     key_value varchar(64) not null
@@ -12,7 +12,7 @@ create table if not exists history.pending_key (
 distkey (key_value)
 sortkey (entity);
 
--- Grain: a product and a range of days whose stock snapshot or trailing sales changed.
+-- Grain: a product and a range of days whose stock snapshots or trailing sales changed.
 create table if not exists history.pending_inventory (
     product_id varchar(64) not null,
     first_date date not null,
@@ -21,14 +21,20 @@ create table if not exists history.pending_inventory (
 distkey (product_id)
 sortkey (first_date);
 
--- Grain: the coordinates of a sales line that appeared, changed or vanished since the last publish.
-create table if not exists history.pending_line (
+-- Grain: a revenue line, as the aggregates last counted it, of an order in pending_key('agg_order').
+-- What an aggregate gains is the order's lines now minus these: it costs the change, not the history.
+create table if not exists history.published_line (
+    order_id varchar(64) not null,
+    order_item_id varchar(64) not null,
     order_date date not null,
     customer_id varchar(64),
     product_id varchar(64),
-    geography_key bigint not null
+    geography_key bigint not null,
+    quantity integer not null,
+    line_total decimal(18, 4) not null,
+    gross_profit decimal(38, 4)
 )
-diststyle even
+distkey (order_id)
 sortkey (order_date);
 
 -- Grain: a day whose web events changed since the last publish.

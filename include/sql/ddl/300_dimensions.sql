@@ -70,7 +70,7 @@ create table if not exists dimensions.dim_product (
     sku varchar(128),
     price decimal(18, 4),
     cost decimal(18, 4),
-    profit_margin decimal(18, 4),
+    profit_margin decimal(38, 4),
     price_category varchar(16) not null,
     is_active boolean,
     effective_from timestamp not null,

@@ -46,19 +46,30 @@ create table if not exists facts.fact_web_events (
     customer_id varchar(64),
     product_key bigint not null,
     product_id varchar(64),
-    session_id varchar(64),
+    session_id varchar(128),
     is_session_derived boolean,
     event_type varchar(64) not null,
     page_url varchar(2048),
     referrer varchar(2048),
     device_type varchar(64),
-    browser varchar(255),
+    browser varchar(128),
     primary key (event_id),
     foreign key (customer_key) references dimensions.dim_customer (customer_key),
     foreign key (product_key) references dimensions.dim_product (product_key)
 )
 distkey (event_id)
 sortkey (event_date);
+
+-- Grain: a product and a day with revenue lines: net units. Kept beside fact_sales in its transaction, so that
+-- fact_inventory looks back 28 days without reading the lines of 28 days.
+create table if not exists facts.agg_product_day (
+    product_id varchar(64) not null,
+    order_date date not null,
+    units bigint not null,
+    primary key (product_id, order_date)
+)
+distkey (product_id)
+sortkey (product_id, order_date);
 
 -- Grain: a product on a day for which its stock was delivered. days_of_supply = stock / (units sold in the 28 days up
 -- to and including the day / 28); null when nothing was sold.

@@ -1,19 +1,39 @@
--- The aggregates that analytics stand on, one per key. refresh_views recomputes touched keys only, in one
--- transaction with the published day: readers see the last published day or the new one, never a mix.
+-- The aggregates that analytics stand on, one per key. refresh_views adds to each key what its touched orders gained
+-- or lost, in one transaction with the published day: readers see the last published day or the new one, never a mix.
 
--- Grain: one order that has at least one line.
+-- Grain: one order with a revenue line.
 create table if not exists analytics.agg_order (
     order_id varchar(64) not null,
     customer_id varchar(64),
     order_date date not null,
-    month_start date not null,
     geography_key bigint not null,
-    has_revenue boolean not null,
     units bigint not null,
     revenue decimal(38, 4) not null,
     primary key (order_id)
 )
 distkey (customer_id)
+sortkey (order_date);
+
+-- Grain: day with a revenue line.
+create table if not exists analytics.agg_day (
+    order_date date not null,
+    total_orders bigint not null,
+    total_revenue decimal(38, 4) not null,
+    primary key (order_date)
+)
+diststyle all
+sortkey (order_date);
+
+-- Grain: calendar month with a revenue line.
+create table if not exists analytics.agg_month (
+    month_start date not null,
+    total_orders bigint not null,
+    unique_customers bigint not null,
+    units_sold bigint not null,
+    total_revenue decimal(38, 4) not null,
+    primary key (month_start)
+)
+diststyle all
 sortkey (month_start);
 
 -- Grain: one customer with a current version (the unknown member excepted).
@@ -34,7 +54,7 @@ create table if not exists analytics.agg_customer (
 )
 distkey (customer_id);
 
--- Grain: customer and month with a revenue line; behind cohorts and monthly customers.
+-- Grain: known customer and month with a revenue line; behind cohorts and monthly customers.
 create table if not exists analytics.agg_customer_month (
     customer_id varchar(64) not null,
     month_start date not null,
@@ -45,44 +65,7 @@ create table if not exists analytics.agg_customer_month (
 distkey (customer_id)
 sortkey (month_start);
 
--- Grain: calendar month with a revenue line.
-create table if not exists analytics.agg_month (
-    month_start date not null,
-    total_orders bigint not null,
-    unique_customers bigint not null,
-    units_sold bigint not null,
-    total_revenue decimal(38, 4) not null,
-    primary key (month_start)
-)
-diststyle all
-sortkey (month_start);
-
--- Grain: product and month with a line.
-create table if not exists analytics.agg_product_month (
-    product_id varchar(64) not null,
-    month_start date not null,
-    units_sold bigint not null,
-    total_revenue decimal(38, 4) not null,
-    costed_revenue decimal(38, 4) not null,
-    gross_profit decimal(38, 4),
-    orders bigint not null,
-    units_gross bigint not null,
-    units_returned bigint not null,
-    primary key (product_id, month_start)
-)
-distkey (product_id)
-sortkey (month_start);
-
--- Grain: product and known customer with a revenue line; its row count per product is the number of customers.
-create table if not exists analytics.agg_product_customer (
-    product_id varchar(64) not null,
-    customer_id varchar(64) not null,
-    primary key (product_id, customer_id)
-)
-distkey (product_id)
-sortkey (product_id);
-
--- Grain: one product with a current version (the unknown member excepted).
+-- Grain: one product with a current version (the unknown member excepted). costed_* count lines whose cost is known.
 create table if not exists analytics.agg_product (
     product_id varchar(64) not null,
     product_name varchar(512),
@@ -92,8 +75,9 @@ create table if not exists analytics.agg_product (
     cost decimal(18, 4),
     units_sold bigint not null,
     total_revenue decimal(38, 4) not null,
+    costed_lines bigint not null,
     costed_revenue decimal(38, 4) not null,
-    gross_profit decimal(38, 4),
+    gross_profit decimal(38, 4) not null,
     orders bigint not null,
     customers bigint not null,
     units_gross bigint not null,
@@ -102,27 +86,17 @@ create table if not exists analytics.agg_product (
 )
 distkey (product_id);
 
--- Grain: place and month with a line.
-create table if not exists analytics.agg_geography_month (
-    geography_key bigint not null,
-    month_start date not null,
-    orders bigint not null,
-    total_revenue decimal(38, 4) not null,
-    primary key (geography_key, month_start)
-)
-distkey (geography_key)
-sortkey (month_start);
-
--- Grain: place and known customer with a revenue line.
-create table if not exists analytics.agg_geography_customer (
-    geography_key bigint not null,
+-- Grain: product and known customer with a revenue line: in how many orders.
+create table if not exists analytics.agg_product_customer (
+    product_id varchar(64) not null,
     customer_id varchar(64) not null,
-    primary key (geography_key, customer_id)
+    orders bigint not null,
+    primary key (product_id, customer_id)
 )
-distkey (geography_key)
-sortkey (geography_key);
+distkey (product_id)
+sortkey (product_id);
 
--- Grain: one place with a line.
+-- Grain: one place with a revenue line.
 create table if not exists analytics.agg_geography (
     geography_key bigint not null,
     country varchar(255) not null,
@@ -134,6 +108,16 @@ create table if not exists analytics.agg_geography (
     primary key (geography_key)
 )
 diststyle all;
+
+-- Grain: place and known customer with a revenue line: in how many orders.
+create table if not exists analytics.agg_geography_customer (
+    geography_key bigint not null,
+    customer_id varchar(64) not null,
+    orders bigint not null,
+    primary key (geography_key, customer_id)
+)
+distkey (geography_key)
+sortkey (geography_key);
 
 -- Grain: day with web events.
 create table if not exists analytics.agg_funnel_day (

@@ -58,7 +58,7 @@ select
     last_order_date,
     total_orders,
     lifetime_value,
-    cast(case when total_orders > 0 then round(lifetime_value / total_orders, 2) end as decimal(18, 2))
+    cast(case when total_orders > 0 then round(lifetime_value / total_orders, 2) end as decimal(38, 2))
         as average_order_value,
     unique_products,
     recency_days,
@@ -89,12 +89,12 @@ select
     cost as current_cost,
     units_sold,
     total_revenue,
-    gross_profit,
-    cast(case when costed_revenue <> 0 then round(100 * gross_profit / costed_revenue, 2) end as decimal(18, 2))
+    case when costed_lines > 0 then gross_profit end as gross_profit,
+    cast(case when costed_revenue <> 0 then round(100 * gross_profit / costed_revenue, 2) end as decimal(38, 2))
         as gross_margin_percent,
     orders,
     customers,
-    cast(case when units_gross > 0 then round(100.0 * units_returned / units_gross, 2) end as decimal(18, 2))
+    cast(case when units_gross > 0 then round(100.0 * units_returned / units_gross, 2) end as decimal(38, 2))
         as return_rate_percent,
     rank() over (partition by category_name order by total_revenue desc) as revenue_rank_in_category,
     rank() over (order by total_revenue desc) as overall_revenue_rank
@@ -149,20 +149,20 @@ select
     unique_customers,
     units_sold,
     total_revenue,
-    cast(case when total_orders > 0 then round(total_revenue / total_orders, 2) end as decimal(18, 2))
+    cast(case when total_orders > 0 then round(total_revenue / total_orders, 2) end as decimal(38, 2))
         as average_order_value,
     cast(
         case
             when
                 previous_revenue <> 0
                 then round(100 * (total_revenue - previous_revenue) / previous_revenue, 2)
-        end as decimal(18, 2)
+        end as decimal(38, 2)
     ) as revenue_growth_percent,
     cast(
         case
             when previous_customers <> 0
                 then round(100.0 * (unique_customers - previous_customers) / previous_customers, 2)
-        end as decimal(18, 2)
+        end as decimal(38, 2)
     ) as customer_growth_percent
 from compared;
 
@@ -174,12 +174,12 @@ select
     total_customers,
     total_orders,
     total_revenue,
-    cast(case when total_customers > 0 then round(total_revenue / total_customers, 2) end as decimal(18, 2))
+    cast(case when total_customers > 0 then round(total_revenue / total_customers, 2) end as decimal(38, 2))
         as revenue_per_customer,
     cast(
         case
             when sum(total_revenue) over () <> 0 then round(100 * total_revenue / sum(total_revenue) over (), 2)
-        end as decimal(18, 2)
+        end as decimal(38, 2)
     ) as revenue_share_percent,
     rank() over (order by total_revenue desc) as revenue_rank
 from analytics.agg_geography;
@@ -192,7 +192,7 @@ with categories as (
         sum(units_sold) as units_sold,
         sum(total_revenue) as total_revenue,
         sum(costed_revenue) as costed_revenue,
-        sum(gross_profit) as gross_profit,
+        sum(case when costed_lines > 0 then gross_profit end) as gross_profit,
         sum(units_gross) as units_gross,
         sum(units_returned) as units_returned
     from analytics.agg_product
@@ -205,14 +205,14 @@ select
     units_sold,
     total_revenue,
     gross_profit,
-    cast(case when costed_revenue <> 0 then round(100 * gross_profit / costed_revenue, 2) end as decimal(18, 2))
+    cast(case when costed_revenue <> 0 then round(100 * gross_profit / costed_revenue, 2) end as decimal(38, 2))
         as gross_margin_percent,
-    cast(case when units_gross > 0 then round(100.0 * units_returned / units_gross, 2) end as decimal(18, 2))
+    cast(case when units_gross > 0 then round(100.0 * units_returned / units_gross, 2) end as decimal(38, 2))
         as return_rate_percent,
     cast(
         case
             when sum(total_revenue) over () <> 0 then round(100 * total_revenue / sum(total_revenue) over (), 2)
-        end as decimal(18, 2)
+        end as decimal(38, 2)
     ) as revenue_share_percent,
     rank() over (order by total_revenue desc) as revenue_rank
 from categories;
@@ -251,7 +251,7 @@ select
     activity.months_since_first,
     sizes.cohort_size,
     activity.active_customers,
-    cast(round(100.0 * activity.active_customers / sizes.cohort_size, 2) as decimal(18, 2))
+    cast(round(100.0 * activity.active_customers / sizes.cohort_size, 2) as decimal(38, 2))
         as retention_percent,
     activity.revenue
 from activity
@@ -259,16 +259,6 @@ inner join sizes on activity.cohort_month = sizes.cohort_month;
 
 -- From web sessions to orders, per day.
 create or replace view analytics.sales_funnel as
-with orders_of_day as (
-    select
-        order_date,
-        count(*) as orders,
-        sum(revenue) as revenue
-    from analytics.agg_order
-    where has_revenue
-    group by order_date
-)
-
 select
     funnel.event_date,
     funnel.sessions,
@@ -276,20 +266,20 @@ select
     funnel.sessions_with_cart,
     funnel.sessions_with_checkout,
     funnel.sessions_with_purchase,
-    coalesce(orders_of_day.orders, 0) as orders,
-    coalesce(orders_of_day.revenue, 0) as revenue,
+    coalesce(days.total_orders, 0) as orders,
+    coalesce(days.total_revenue, 0) as revenue,
     cast(
         case
             when funnel.sessions > 0 then round(100.0 * funnel.sessions_with_cart / funnel.sessions, 2)
-        end as decimal(18, 2)
+        end as decimal(38, 2)
     ) as cart_rate_percent,
     cast(
         case
             when funnel.sessions > 0 then round(100.0 * funnel.sessions_with_purchase / funnel.sessions, 2)
-        end as decimal(18, 2)
+        end as decimal(38, 2)
     ) as conversion_rate_percent
 from analytics.agg_funnel_day as funnel
-left join orders_of_day on funnel.event_date = orders_of_day.order_date;
+left join analytics.agg_day as days on funnel.event_date = days.order_date;
 
 -- Over the whole warehouse: accepted = current + superseded + held, per source, in rows and (order_items) in money.
 create or replace view quality.ledger_balance as
@@ -326,6 +316,18 @@ loaded as (
         count(*) as current_rows,
         sum(line_total) as current_amount
     from facts.fact_sales
+),
+
+events as (
+    select
+        count(*) as accepted_rows,
+        count(*) - count(distinct event_id) as superseded_rows
+    from history.web_events
+),
+
+loaded_events as (
+    select count(*) as current_rows
+    from facts.fact_web_events
 )
 
 select
@@ -355,15 +357,16 @@ from history.orders
 union all
 select
     'web_events' as source,
-    count(*) as accepted_rows,
-    count(distinct event_id) as current_rows,
-    count(*) - count(distinct event_id) as superseded_rows,
+    events.accepted_rows,
+    loaded_events.current_rows,
+    events.superseded_rows,
     0 as held_rows,
     0 as accepted_amount,
     0 as current_amount,
     0 as superseded_amount,
     0 as held_amount
-from history.web_events
+from events
+cross join loaded_events
 union all
 select
     'customers' as source,

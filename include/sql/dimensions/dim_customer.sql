@@ -7,18 +7,24 @@ select distinct key_value as customer_id
 from history.pending_key
 where entity = 'customer';
 
--- What facts may have been resolved against, to find those that the rebuild moves.
+-- The keys that facts may hold, to find those that the rebuild moves. A fact that came before its customer holds the
+-- key that every first version has.
 create temp table old_version distkey (customer_id) as
 select
-    dim_customer.customer_key,
-    dim_customer.customer_id,
-    dim_customer.country,
-    dim_customer.state,
-    dim_customer.city
-from dimensions.dim_customer
-inner join touched_customer on dim_customer.customer_id = touched_customer.customer_id;
+    touched_customer.customer_id,
+    coalesce(
+        versions.customer_key,
+        strtol(left(md5(touched_customer.customer_id || '|1900-01-01 00:00:00.000000'), 15), 16)
+    ) as customer_key,
+    versions.country,
+    versions.state,
+    versions.city
+from touched_customer
+left join dimensions.dim_customer as versions
+    on touched_customer.customer_id = versions.customer_id and versions.customer_key <> -1;
 
--- Of two deliveries of one version (same customer, same instant) the greater content hash stands.
+-- Of two deliveries of one version (same customer, same instant) the greater content hash stands. Instants outside
+-- 1900 … 9999 count as the nearest one inside: a file's nonsense must not break the intervals.
 create temp table delivered distkey (customer_id) as
 select
     numbered.customer_id,
@@ -35,22 +41,30 @@ select
     numbered.country,
     numbered.customer_segment,
     numbered.registration_date,
-    numbered.version_at,
+    numbered.valid_from,
     numbered.row_hash as attribute_hash
 from (
     select
-        customers.*,
+        bounded.*,
         row_number() over (
-            partition by customers.customer_id, customers.version_at order by customers.row_hash desc
+            partition by bounded.customer_id, bounded.valid_from
+            order by bounded.version_at desc, bounded.row_hash desc
         ) as delivery_rank
-    from history.customers as customers
-    inner join touched_customer on customers.customer_id = touched_customer.customer_id
+    from (
+        select
+            customers.*,
+            least(
+                greatest(customers.version_at, cast('1900-01-01' as timestamp)), cast('9999-12-30' as timestamp)
+            ) as valid_from
+        from history.customers as customers
+        inner join touched_customer on customers.customer_id = touched_customer.customer_id
+    ) as bounded
 ) as numbered
 where numbered.delivery_rank = 1;
 
 delete from dimensions.dim_customer
 using touched_customer
-where dim_customer.customer_id = touched_customer.customer_id;
+where dim_customer.customer_id = touched_customer.customer_id and dim_customer.customer_key <> -1;
 
 -- A version equal to the one before it is no version; the first one reaches back so that earlier facts find it.
 insert into dimensions.dim_customer (
@@ -78,7 +92,7 @@ insert into dimensions.dim_customer (
 with compared as (
     select
         delivered.*,
-        lag(attribute_hash) over (partition by customer_id order by version_at) as previous_hash
+        lag(attribute_hash) over (partition by customer_id order by valid_from) as previous_hash
     from delivered
 ),
 
@@ -86,15 +100,15 @@ versions as (
     select
         compared.*,
         case
-            when row_number() over (partition by customer_id order by version_at) = 1
+            when row_number() over (partition by customer_id order by valid_from) = 1
                 then cast('1900-01-01' as timestamp)
-            else version_at
+            else valid_from
         end as effective_from,
         coalesce(
-            lead(version_at) over (partition by customer_id order by version_at),
+            lead(valid_from) over (partition by customer_id order by valid_from),
             cast('9999-12-31' as timestamp)
         ) as effective_to,
-        lead(version_at) over (partition by customer_id order by version_at) is null as is_current
+        lead(valid_from) over (partition by customer_id order by valid_from) is null as is_current
     from compared
     where previous_hash is null or previous_hash <> attribute_hash
 )
@@ -130,29 +144,32 @@ from versions;
 insert into dimensions.dim_customer (
     customer_key, customer_id, effective_from, effective_to, is_current, is_inferred, attribute_hash
 )
+with missing as (
+    select touched_customer.customer_id
+    from touched_customer
+    left join delivered on touched_customer.customer_id = delivered.customer_id
+    where delivered.customer_id is null
+),
+
+named as (
+    select orders.customer_id
+    from history.orders as orders
+    inner join missing on orders.customer_id = missing.customer_id
+    union
+    select events.customer_id
+    from history.web_events as events
+    inner join missing on events.customer_id = missing.customer_id
+)
+
 select
-    strtol(left(md5(missing.customer_id || '|1900-01-01 00:00:00.000000'), 15), 16) as customer_key,
-    missing.customer_id,
+    strtol(left(md5(customer_id || '|1900-01-01 00:00:00.000000'), 15), 16) as customer_key,
+    customer_id,
     cast('1900-01-01' as timestamp) as effective_from,
     cast('9999-12-31' as timestamp) as effective_to,
     true as is_current,
     true as is_inferred,
     '' as attribute_hash
-from (
-    select touched_customer.customer_id
-    from touched_customer
-    left join delivered on touched_customer.customer_id = delivered.customer_id
-    where delivered.customer_id is null
-) as missing
-where
-    exists (
-        select 1 from history.orders
-        where orders.customer_id = missing.customer_id
-    )
-    or exists (
-        select 1 from history.web_events
-        where web_events.customer_id = missing.customer_id
-    );
+from named;
 
 -- Facts that now belong to another version, or whose place comes from a version that changed.
 insert into history.pending_key (entity, key_value)
@@ -164,6 +181,7 @@ inner join facts.fact_sales as sales on old_version.customer_key = sales.custome
 left join dimensions.dim_customer as versions
     on
         old_version.customer_id = versions.customer_id
+        and versions.customer_key <> -1
         and sales.order_timestamp >= versions.effective_from
         and sales.order_timestamp < versions.effective_to
 where
@@ -182,6 +200,7 @@ inner join facts.fact_web_events as events on old_version.customer_key = events.
 left join dimensions.dim_customer as versions
     on
         old_version.customer_id = versions.customer_id
+        and versions.customer_key <> -1
         and events.event_timestamp >= versions.effective_from
         and events.event_timestamp < versions.effective_to
 where versions.customer_key is null or versions.customer_key <> old_version.customer_key;

@@ -8,14 +8,22 @@ select distinct key_value as product_id
 from history.pending_key
 where entity = 'product';
 
+-- The keys that facts may hold, to find those that the rebuild moves. A fact that came before its product holds the
+-- key that every first version has.
 create temp table old_version distkey (product_id) as
 select
-    dim_product.product_key,
-    dim_product.product_id,
-    dim_product.cost
-from dimensions.dim_product
-inner join touched_product on dim_product.product_id = touched_product.product_id;
+    touched_product.product_id,
+    coalesce(
+        versions.product_key,
+        strtol(left(md5(touched_product.product_id || '|1900-01-01 00:00:00.000000'), 15), 16)
+    ) as product_key,
+    versions.cost
+from touched_product
+left join dimensions.dim_product as versions
+    on touched_product.product_id = versions.product_id and versions.product_key <> -1;
 
+-- Of two deliveries of one version (same product, same instant) the greater content hash stands. Instants outside
+-- 1900 … 9999 count as the nearest one inside: a file's nonsense must not break the intervals.
 create temp table delivered distkey (product_id) as
 select
     numbered.product_id,
@@ -27,31 +35,30 @@ select
     numbered.price,
     numbered.cost,
     numbered.is_active,
-    numbered.version_at,
-    md5(
-        coalesce('=' || numbered.product_name, '-') || '|'
-        || coalesce('=' || numbered.category_name, '-') || '|'
-        || coalesce('=' || numbered.subcategory_name, '-') || '|'
-        || coalesce('=' || numbered.brand, '-') || '|'
-        || coalesce('=' || numbered.sku, '-') || '|'
-        || coalesce('=' || cast(numbered.price as varchar(32)), '-') || '|'
-        || coalesce('=' || cast(numbered.cost as varchar(32)), '-') || '|'
-        || case when numbered.is_active then 't' when not numbered.is_active then 'f' else '-' end
-    ) as attribute_hash
+    numbered.valid_from,
+    numbered.attribute_hash
 from (
     select
-        products.*,
+        bounded.*,
         row_number() over (
-            partition by products.product_id, products.version_at order by products.row_hash desc
+            partition by bounded.product_id, bounded.valid_from
+            order by bounded.version_at desc, bounded.row_hash desc
         ) as delivery_rank
-    from history.products as products
-    inner join touched_product on products.product_id = touched_product.product_id
+    from (
+        select
+            products.*,
+            least(
+                greatest(products.version_at, cast('1900-01-01' as timestamp)), cast('9999-12-30' as timestamp)
+            ) as valid_from
+        from history.product_version as products
+        inner join touched_product on products.product_id = touched_product.product_id
+    ) as bounded
 ) as numbered
 where numbered.delivery_rank = 1;
 
 delete from dimensions.dim_product
 using touched_product
-where dim_product.product_id = touched_product.product_id;
+where dim_product.product_id = touched_product.product_id and dim_product.product_key <> -1;
 
 insert into dimensions.dim_product (
     product_key,
@@ -69,7 +76,7 @@ insert into dimensions.dim_product (
 with compared as (
     select
         delivered.*,
-        lag(attribute_hash) over (partition by product_id order by version_at) as previous_hash
+        lag(attribute_hash) over (partition by product_id order by valid_from) as previous_hash
     from delivered
 ),
 
@@ -77,14 +84,14 @@ versions as (
     select
         compared.*,
         case
-            when row_number() over (partition by product_id order by version_at) = 1
+            when row_number() over (partition by product_id order by valid_from) = 1
                 then cast('1900-01-01' as timestamp)
-            else version_at
+            else valid_from
         end as effective_from,
         coalesce(
-            lead(version_at) over (partition by product_id order by version_at), cast('9999-12-31' as timestamp)
+            lead(valid_from) over (partition by product_id order by valid_from), cast('9999-12-31' as timestamp)
         ) as effective_to,
-        lead(version_at) over (partition by product_id order by version_at) is null as is_current
+        lead(valid_from) over (partition by product_id order by valid_from) is null as is_current
     from compared
     where previous_hash is null or previous_hash <> attribute_hash
 )
@@ -101,7 +108,7 @@ select
     sku,
     price,
     cost,
-    cast(case when price > 0 then round(100 * (price - cost) / price, 4) end as decimal(18, 4))
+    cast(case when price > 0 then round(100 * (price - cost) / price, 4) end as decimal(38, 4))
         as profit_margin,
     case
         when price is null then 'unknown'
@@ -130,30 +137,33 @@ insert into dimensions.dim_product (
     is_inferred,
     attribute_hash
 )
+with missing as (
+    select touched_product.product_id
+    from touched_product
+    left join delivered on touched_product.product_id = delivered.product_id
+    where delivered.product_id is null
+),
+
+named as (
+    select items.product_id
+    from history.order_items as items
+    inner join missing on items.product_id = missing.product_id
+    union
+    select events.product_id
+    from history.web_events as events
+    inner join missing on events.product_id = missing.product_id
+)
+
 select
-    strtol(left(md5(missing.product_id || '|1900-01-01 00:00:00.000000'), 15), 16) as product_key,
-    missing.product_id,
+    strtol(left(md5(product_id || '|1900-01-01 00:00:00.000000'), 15), 16) as product_key,
+    product_id,
     'unknown' as price_category,
     cast('1900-01-01' as timestamp) as effective_from,
     cast('9999-12-31' as timestamp) as effective_to,
     true as is_current,
     true as is_inferred,
     '' as attribute_hash
-from (
-    select touched_product.product_id
-    from touched_product
-    left join delivered on touched_product.product_id = delivered.product_id
-    where delivered.product_id is null
-) as missing
-where
-    exists (
-        select 1 from history.order_items
-        where order_items.product_id = missing.product_id
-    )
-    or exists (
-        select 1 from history.web_events
-        where web_events.product_id = missing.product_id
-    );
+from named;
 
 -- Facts that now belong to another version, or whose cost changed.
 insert into history.pending_key (entity, key_value)
@@ -165,6 +175,7 @@ inner join facts.fact_sales as sales on old_version.product_key = sales.product_
 left join dimensions.dim_product as versions
     on
         old_version.product_id = versions.product_id
+        and versions.product_key <> -1
         and sales.order_timestamp >= versions.effective_from
         and sales.order_timestamp < versions.effective_to
 where
@@ -181,25 +192,26 @@ inner join facts.fact_web_events as events on old_version.product_key = events.p
 left join dimensions.dim_product as versions
     on
         old_version.product_id = versions.product_id
+        and versions.product_key <> -1
         and events.event_timestamp >= versions.effective_from
         and events.event_timestamp < versions.effective_to
 where versions.product_key is null or versions.product_key <> old_version.product_key;
 
--- Stock snapshots point at versions too; a rebuilt product checks all of its snapshots.
+-- Stock snapshots point at versions too.
 insert into history.pending_inventory (product_id, first_date, last_date)
 select
     inventory.product_id,
-    min(inventory.snapshot_date) as first_date,
-    max(inventory.snapshot_date) as last_date
+    inventory.snapshot_date as first_date,
+    inventory.snapshot_date as last_date
 from old_version
 inner join facts.fact_inventory as inventory on old_version.product_key = inventory.product_key
 left join dimensions.dim_product as versions
     on
         old_version.product_id = versions.product_id
+        and versions.product_key <> -1
         and dateadd(day, 1, inventory.snapshot_date) > versions.effective_from
         and dateadd(day, 1, inventory.snapshot_date) <= versions.effective_to
-where versions.product_key is null or versions.product_key <> old_version.product_key
-group by inventory.product_id;
+where versions.product_key is null or versions.product_key <> old_version.product_key;
 
 insert into history.pending_key (entity, key_value)
 select

@@ -3,13 +3,38 @@
 -- Days of supply: stock / (units of revenue lines in the 28 days up to and including the snapshot / 28).
 lock table history.pending_key;
 
+-- Pending ranges of a product that meet or overlap become one.
 create temp table pending_span distkey (product_id) as
+with marked as (
+    select
+        product_id,
+        first_date,
+        last_date,
+        max(last_date) over (
+            partition by product_id order by first_date, last_date
+            rows between unbounded preceding and 1 preceding
+        ) as reached
+    from history.pending_inventory
+),
+
+numbered as (
+    select
+        product_id,
+        first_date,
+        last_date,
+        sum(case when reached is null or first_date > dateadd(day, 1, reached) then 1 else 0 end) over (
+            partition by product_id order by first_date, last_date
+            rows between unbounded preceding and current row
+        ) as span_number
+    from marked
+)
+
 select
     product_id,
     min(first_date) as first_date,
     max(last_date) as last_date
-from history.pending_inventory
-group by product_id;
+from numbered
+group by product_id, span_number;
 
 create temp table touched_snapshot distkey (product_id) as
 select
@@ -33,30 +58,6 @@ from (
 ) as numbered
 where numbered.version_rank = 1 and numbered.stock_quantity is not null;
 
-analyze touched_snapshot;
-
-create temp table sold distkey (product_id) as
-with spans as (
-    select
-        product_id,
-        cast(dateadd(day, -27, min(snapshot_date)) as date) as first_date,
-        max(snapshot_date) as last_date
-    from touched_snapshot
-    group by product_id
-)
-
-select
-    sales.product_id,
-    sales.order_date,
-    sum(sales.quantity) as units
-from facts.fact_sales as sales
-inner join spans
-    on
-        sales.product_id = spans.product_id
-        and sales.order_date between spans.first_date and spans.last_date
-where sales.is_revenue
-group by sales.product_id, sales.order_date;
-
 delete from facts.fact_inventory
 using pending_span
 where
@@ -73,7 +74,7 @@ with trailing_units as (
         touched_snapshot.stock_quantity,
         coalesce(sum(sold.units), 0) as units
     from touched_snapshot
-    left join sold
+    left join facts.agg_product_day as sold
         on
             touched_snapshot.product_id = sold.product_id
             and sold.order_date between dateadd(day, -27, touched_snapshot.snapshot_date)
@@ -84,7 +85,10 @@ with trailing_units as (
 select
     trailing_units.snapshot_date,
     cast(to_char(trailing_units.snapshot_date, 'YYYYMMDD') as integer) as snapshot_date_key,
-    coalesce(product.product_key, -1) as product_key,
+    coalesce(
+        product.product_key,
+        strtol(left(md5(trailing_units.product_id || '|1900-01-01 00:00:00.000000'), 15), 16)
+    ) as product_key,
     trailing_units.product_id,
     trailing_units.stock_quantity,
     cast(trailing_units.units as bigint) as units_sold_28d,
@@ -98,6 +102,7 @@ from trailing_units
 left join dimensions.dim_product as product
     on
         trailing_units.product_id = product.product_id
+        and product.product_key <> -1
         and dateadd(day, 1, trailing_units.snapshot_date) > product.effective_from
         and dateadd(day, 1, trailing_units.snapshot_date) <= product.effective_to;
 

@@ -1,6 +1,8 @@
 -- Rebuilds the lines of the pending orders of fact_sales from history and the dimensions.
 -- Grain: one order line. Key: order_item_id. Dimension keys are resolved as of the order date.
 -- A line whose order has not arrived is held: it stays in history and comes here when the order does.
+-- dim_geography is kept here, too: its members are the places of these lines, and another run may move a customer
+-- between two steps, so only this transaction knows them.
 lock table history.pending_key;
 
 create temp table touched_order distkey (order_id) as
@@ -8,13 +10,15 @@ select distinct key_value as order_id
 from history.pending_key
 where entity = 'sales_order';
 
-analyze touched_order;
-
 create temp table header distkey (order_id) as
 select
     numbered.order_id,
     numbered.customer_id,
     numbered.order_date,
+    -- Dates outside 1900 … 9999 are resolved as the nearest one inside: versions begin and end there.
+    least(
+        greatest(numbered.order_date, cast('1900-01-01' as timestamp)), cast('9999-12-30' as timestamp)
+    ) as valid_at,
     numbered.order_status,
     numbered.payment_method,
     numbered.currency,
@@ -35,14 +39,10 @@ from (
 ) as numbered
 where numbered.version_rank = 1;
 
-analyze header;
-
 create temp table touched_item distkey (order_item_id) as
 select distinct items.order_item_id
 from history.order_items as items
 inner join touched_order on items.order_id = touched_order.order_id;
-
-analyze touched_item;
 
 -- The standing version of each item, wherever it stands now; then only those that stand in a touched order.
 create temp table line distkey (order_id) as
@@ -67,10 +67,9 @@ from (
 inner join header on numbered.order_id = header.order_id
 where numbered.version_rank = 1;
 
-analyze line;
-
 -- Allocation of the order's amounts to its lines by largest remainder (Hamilton's method) at 4 decimals: shares in
--- proportion to line_total, equal where the line totals sum to zero. All arithmetic is on whole ten-thousandths.
+-- proportion to line_total; equal where line totals cancel out, that is, sum to less than a hundredth of the largest
+-- one, since proportions would grow without bound. All arithmetic is on whole ten-thousandths.
 create temp table allocation distkey (order_id) as
 with amounts as (
     select
@@ -100,7 +99,8 @@ totals as (
         order_id,
         order_item_id,
         cast(line_total * 10000 as decimal(19, 0)) as line_units,
-        cast(sum(line_total) over (partition by order_id) * 10000 as decimal(19, 0)) as order_units,
+        cast(sum(line_total) over (partition by order_id) * 10000 as decimal(38, 0)) as order_units,
+        cast(max(abs(line_total)) over (partition by order_id) * 10000 as decimal(38, 0)) as largest_units,
         count(*) over (partition by order_id) as order_lines
     from line
 ),
@@ -109,9 +109,14 @@ weights as (
     select
         order_id,
         order_item_id,
-        case when order_units = 0 then cast(1 as decimal(19, 0)) else line_units end as weight,
-        case when order_units = 0 then cast(order_lines as decimal(19, 0)) else order_units end as total_weight
-    from totals
+        case when is_proportional then line_units else 1 end as weight,
+        case when is_proportional then order_units else order_lines end as total_weight
+    from (
+        select
+            totals.*,
+            order_units <> 0 and abs(order_units) * 100 >= largest_units as is_proportional
+        from totals
+    ) as judged
 ),
 
 products as (
@@ -120,8 +125,8 @@ products as (
         weights.order_item_id,
         amounts.amount_kind,
         amounts.amount,
-        weights.total_weight,
-        cast(amounts.amount * weights.weight as decimal(38, 0)) as weighted
+        cast(weights.total_weight as decimal(38, 0)) as total_weight,
+        cast(amounts.amount * cast(weights.weight as decimal(19, 0)) as decimal(38, 0)) as weighted
     from weights
     inner join amounts on weights.order_id = amounts.order_id
 ),
@@ -141,7 +146,7 @@ floors as (
                 when mod(weighted, total_weight) < 0 and total_weight > 0 then 1
                 when mod(weighted, total_weight) > 0 and total_weight < 0 then 1
                 else 0
-            end as decimal(19, 0)
+            end as decimal(38, 0)
         ) as whole
     from products
 ),
@@ -165,7 +170,8 @@ shares as (
         order_id,
         order_item_id,
         amount_kind,
-        cast(whole + case when remainder_rank <= left_over then 1 else 0 end as decimal(19, 4)) / 10000 as share
+        cast(whole + case when remainder_rank <= left_over then 1 else 0 end as decimal(18, 0))
+        * cast(0.0001 as decimal(5, 4)) as share
     from ranked
 )
 
@@ -178,76 +184,107 @@ select
 from shares
 group by order_id, order_item_id;
 
-analyze allocation;
-
 create temp table new_sale distkey (order_id) as
+with resolved as (
+    select
+        line.order_item_id,
+        line.order_id,
+        header.order_date,
+        case
+            when header.customer_id is null then -1
+            else
+                coalesce(
+                    customer.customer_key,
+                    strtol(left(md5(header.customer_id || '|1900-01-01 00:00:00.000000'), 15), 16)
+                )
+        end as customer_key,
+        header.customer_id,
+        coalesce(
+            product.product_key, strtol(left(md5(line.product_id || '|1900-01-01 00:00:00.000000'), 15), 16)
+        ) as product_key,
+        line.product_id,
+        coalesce(header.shipping_country, customer.country, 'unknown') as country,
+        case
+            when
+                header.shipping_state is null and header.shipping_city is null
+                then coalesce(customer.state, 'unknown')
+            else coalesce(header.shipping_state, 'unknown')
+        end as state,
+        case
+            when
+                header.shipping_state is null and header.shipping_city is null
+                then coalesce(customer.city, 'unknown')
+            else coalesce(header.shipping_city, 'unknown')
+        end as city,
+        header.order_status,
+        header.payment_method,
+        header.currency,
+        line.quantity,
+        line.unit_price,
+        line.line_total,
+        coalesce(allocation.tax_amount, 0) as tax_amount,
+        coalesce(allocation.shipping_amount, 0) as shipping_amount,
+        coalesce(allocation.discount_amount, 0) as discount_amount,
+        product.cost as unit_cost,
+        line.delivery_date
+    from line
+    inner join header on line.order_id = header.order_id
+    left join allocation
+        on line.order_id = allocation.order_id and line.order_item_id = allocation.order_item_id
+    left join dimensions.dim_customer as customer
+        on
+            header.customer_id = customer.customer_id
+            and customer.customer_key <> -1
+            and header.valid_at >= customer.effective_from
+            and header.valid_at < customer.effective_to
+    left join dimensions.dim_product as product
+        on
+            line.product_id = product.product_id
+            and product.product_key <> -1
+            and header.valid_at >= product.effective_from
+            and header.valid_at < product.effective_to
+)
+
 select
-    line.order_item_id,
-    line.order_id,
-    header.order_date as order_timestamp,
-    case
-        when header.customer_id is null then -1
-        else
-            coalesce(
-                customer.customer_key,
-                strtol(left(md5(header.customer_id || '|1900-01-01 00:00:00.000000'), 15), 16)
-            )
-    end as customer_key,
-    header.customer_id,
-    case
-        when line.product_id is null then -1
-        else
-            coalesce(
-                product.product_key,
-                strtol(left(md5(line.product_id || '|1900-01-01 00:00:00.000000'), 15), 16)
-            )
-    end as product_key,
-    line.product_id,
-    coalesce(header.shipping_country, customer.country, 'unknown') as country,
-    case
-        when
-            header.shipping_state is null and header.shipping_city is null
-            then coalesce(customer.state, 'unknown')
-        else coalesce(header.shipping_state, 'unknown')
-    end as state,
-    case
-        when
-            header.shipping_state is null and header.shipping_city is null
-            then coalesce(customer.city, 'unknown')
-        else coalesce(header.shipping_city, 'unknown')
-    end as city,
-    header.order_status,
-    header.payment_method,
-    header.currency,
-    line.quantity,
-    line.unit_price,
-    line.line_total,
-    coalesce(allocation.tax_amount, 0) as tax_amount,
-    coalesce(allocation.shipping_amount, 0) as shipping_amount,
-    coalesce(allocation.discount_amount, 0) as discount_amount,
-    product.cost as unit_cost,
-    line.delivery_date
-from line
-inner join header on line.order_id = header.order_id
-left join allocation on line.order_id = allocation.order_id and line.order_item_id = allocation.order_item_id
-left join dimensions.dim_customer as customer
-    on
-        header.customer_id = customer.customer_id
-        and header.order_date >= customer.effective_from
-        and header.order_date < customer.effective_to
-left join dimensions.dim_product as product
-    on
-        line.product_id = product.product_id
-        and header.order_date >= product.effective_from
-        and header.order_date < product.effective_to;
+    order_item_id,
+    order_id,
+    cast(order_date as date) as order_date,
+    order_date as order_timestamp,
+    customer_key,
+    customer_id,
+    product_key,
+    product_id,
+    country,
+    state,
+    city,
+    strtol(left(md5(md5(country) || md5(state) || md5(city)), 15), 16) as geography_key,
+    order_status,
+    payment_method,
+    currency,
+    quantity,
+    unit_price,
+    line_total,
+    tax_amount,
+    shipping_amount,
+    discount_amount,
+    unit_cost,
+    cast(line_total - quantity * unit_cost as decimal(38, 4)) as gross_profit,
+    not(coalesce(order_status, '') in ('cancelled', 'unavailable') and quantity > 0) as is_revenue,
+    delivery_date
+from resolved;
 
 create temp table old_sale distkey (order_id) as
 select
+    sales.order_id,
+    sales.order_item_id,
     sales.order_date,
     sales.customer_id,
     sales.product_id,
     sales.geography_key,
-    sales.order_id
+    sales.quantity,
+    sales.line_total,
+    sales.gross_profit,
+    sales.is_revenue
 from facts.fact_sales as sales
 inner join touched_order on sales.order_id = touched_order.order_id;
 
@@ -273,19 +310,25 @@ insert into facts.fact_sales (
     unit_price,
     line_total,
     tax_amount,
-    shipping_amount, discount_amount, unit_cost, gross_profit, is_revenue, is_return, delivery_date
+    shipping_amount,
+    discount_amount,
+    unit_cost,
+    gross_profit,
+    is_revenue,
+    is_return,
+    delivery_date
 )
 select
     order_item_id,
     order_id,
-    cast(order_timestamp as date) as order_date,
-    cast(to_char(order_timestamp, 'YYYYMMDD') as integer) as order_date_key,
+    order_date,
+    cast(to_char(order_date, 'YYYYMMDD') as integer) as order_date_key,
     order_timestamp,
     customer_key,
     customer_id,
     product_key,
     product_id,
-    strtol(left(md5(country || '|' || state || '|' || city), 15), 16) as geography_key,
+    geography_key,
     order_status,
     payment_method,
     currency,
@@ -296,52 +339,132 @@ select
     shipping_amount,
     discount_amount,
     unit_cost,
-    cast(line_total - quantity * unit_cost as decimal(38, 4)) as gross_profit,
-    not(coalesce(order_status, '') in ('cancelled', 'unavailable') and quantity > 0) as is_revenue,
+    gross_profit,
+    is_revenue,
     quantity < 0 as is_return,
     delivery_date
 from new_sale;
 
-insert into history.pending_line (order_date, customer_id, product_id, geography_key)
+-- Places ---------------------------------------------------------------------------------------------------------
+insert into dimensions.dim_geography (geography_key, country, state, city)
+select distinct
+    new_sale.geography_key,
+    new_sale.country,
+    new_sale.state,
+    new_sale.city
+from new_sale
+left join dimensions.dim_geography as places on new_sale.geography_key = places.geography_key
+where places.geography_key is null;
+
+-- A place without sales is no member any more.
+create temp table left_place as
+select geography_key from old_sale
+except
+select geography_key from new_sale;
+
+create temp table vacant_place as
+select left_place.geography_key
+from left_place
+left join facts.fact_sales as sales on left_place.geography_key = sales.geography_key
+where sales.geography_key is null;
+
+delete from dimensions.dim_geography
+using vacant_place
+where dim_geography.geography_key = vacant_place.geography_key;
+
+-- Units per product and day, and the stock cover of that day and the 27 after it ------------------------------------
+create temp table unit_change distkey (product_id) as
 select
+    product_id,
+    order_date,
+    sum(units) as units
+from (
+    select
+        product_id,
+        order_date,
+        cast(quantity as bigint) as units
+    from new_sale
+    where is_revenue
+    union all
+    select
+        product_id,
+        order_date,
+        -cast(quantity as bigint) as units
+    from old_sale
+    where is_revenue
+) as changes
+group by product_id, order_date
+having sum(units) <> 0;
+
+create temp table new_product_day distkey (product_id) as
+select
+    unit_change.product_id,
+    unit_change.order_date,
+    unit_change.units + coalesce(days.units, 0) as units
+from unit_change
+left join facts.agg_product_day as days
+    on unit_change.product_id = days.product_id and unit_change.order_date = days.order_date;
+
+delete from facts.agg_product_day
+using unit_change
+where
+    agg_product_day.product_id = unit_change.product_id
+    and agg_product_day.order_date = unit_change.order_date;
+
+insert into facts.agg_product_day (product_id, order_date, units)
+select
+    product_id,
+    order_date,
+    units
+from new_product_day
+where units <> 0;
+
+insert into history.pending_inventory (product_id, first_date, last_date)
+select
+    product_id,
+    order_date as first_date,
+    cast(dateadd(day, 27, order_date) as date) as last_date
+from unit_change;
+
+create temp table kept_order distkey (order_id) as
+select distinct key_value as order_id
+from history.pending_key
+where entity = 'agg_order';
+
+-- What the aggregates counted of an order is kept until they are brought up to date; the first change since the last
+-- publish finds it in the fact, later ones find it kept.
+insert into history.published_line (
+    order_id,
+    order_item_id,
     order_date,
     customer_id,
     product_id,
-    geography_key
-from old_sale
-union distinct
+    geography_key,
+    quantity,
+    line_total,
+    gross_profit
+)
 select
-    sales.order_date,
-    sales.customer_id,
-    sales.product_id,
-    sales.geography_key
-from facts.fact_sales as sales
-inner join touched_order on sales.order_id = touched_order.order_id;
+    old_sale.order_id,
+    old_sale.order_item_id,
+    old_sale.order_date,
+    old_sale.customer_id,
+    old_sale.product_id,
+    old_sale.geography_key,
+    old_sale.quantity,
+    old_sale.line_total,
+    old_sale.gross_profit
+from old_sale
+left join kept_order as kept on old_sale.order_id = kept.order_id
+where old_sale.is_revenue and kept.order_id is null;
 
 insert into history.pending_key (entity, key_value)
 select
     'agg_order' as entity,
-    order_id as key_value
-from touched_order;
-
--- Sales of a day count in the stock cover of that day and the 27 after it.
-insert into history.pending_inventory (product_id, first_date, last_date)
-select
-    product_id,
-    min(order_date) as first_date,
-    cast(dateadd(day, 27, max(order_date)) as date) as last_date
-from history.pending_line
-where product_id is not null
-group by product_id;
-
--- A place without sales is no member any more.
-delete from dimensions.dim_geography
-where
-    geography_key in (select geography_key from old_sale)
-    and not exists (
-        select 1 from facts.fact_sales
-        where fact_sales.geography_key = dim_geography.geography_key
-    );
+    touched_order.order_id as key_value
+from touched_order
+left join kept_order as kept on touched_order.order_id = kept.order_id
+where kept.order_id is null;
 
 delete from history.pending_key
 where entity = 'sales_order';

@@ -7,10 +7,12 @@ select distinct key_value as event_id
 from history.pending_key
 where entity = 'web_event';
 
-analyze touched_event;
-
-insert into history.pending_event_day (event_date)
-select distinct events.event_date
+create temp table old_event distkey (event_id) as
+select
+    events.event_id,
+    events.event_date,
+    events.session_id,
+    events.event_type
 from facts.fact_web_events as events
 inner join touched_event on events.event_id = touched_event.event_id;
 
@@ -23,7 +25,12 @@ insert into facts.fact_web_events (
     session_id, is_session_derived, event_type, page_url, referrer, device_type, browser
 )
 with standing as (
-    select numbered.*
+    select
+        numbered.*,
+        -- Instants outside 1900 … 9999 are resolved as the nearest one inside: versions begin and end there.
+        least(
+            greatest(numbered.event_timestamp, cast('1900-01-01' as timestamp)), cast('9999-12-30' as timestamp)
+        ) as valid_at
     from (
         select
             web_events.*,
@@ -70,18 +77,61 @@ from standing
 left join dimensions.dim_customer as customer
     on
         standing.customer_id = customer.customer_id
-        and standing.event_timestamp >= customer.effective_from
-        and standing.event_timestamp < customer.effective_to
+        and customer.customer_key <> -1
+        and standing.valid_at >= customer.effective_from
+        and standing.valid_at < customer.effective_to
 left join dimensions.dim_product as product
     on
         standing.product_id = product.product_id
-        and standing.event_timestamp >= product.effective_from
-        and standing.event_timestamp < product.effective_to;
+        and product.product_key <> -1
+        and standing.valid_at >= product.effective_from
+        and standing.valid_at < product.effective_to;
 
-insert into history.pending_event_day (event_date)
-select distinct events.event_date
+-- Days whose funnel changes: an event appeared, vanished, or changed its day, session or type.
+create temp table new_event distkey (event_id) as
+select
+    events.event_id,
+    events.event_date,
+    events.session_id,
+    events.event_type
 from facts.fact_web_events as events
 inner join touched_event on events.event_id = touched_event.event_id;
+
+insert into history.pending_event_day (event_date)
+select distinct event_date
+from (
+    (
+        select
+            event_id,
+            event_date,
+            session_id,
+            event_type
+        from old_event
+        except
+        select
+            event_id,
+            event_date,
+            session_id,
+            event_type
+        from new_event
+    )
+    union all
+    (
+        select
+            event_id,
+            event_date,
+            session_id,
+            event_type
+        from new_event
+        except
+        select
+            event_id,
+            event_date,
+            session_id,
+            event_type
+        from old_event
+    )
+) as changes;
 
 delete from history.pending_key
 where entity = 'web_event';

@@ -37,19 +37,23 @@ full outer join copied
     on counted.source = copied.source and counted.delivery_date = copied.delivery_date
 where coalesce(counted.accepted_rows, -1) <> coalesce(copied.copied_rows, 0);
 
--- guard: the ledger of this run does not cover its days; clear process_data to count again
+-- guard: the ledger of this run does not cover exactly its days; clear process_data to count again
 select
     count(*) as ledger_rows,
     {{ load.sources | length }}
-    * (cast('{{ load.end_date }}' as date) - cast('{{ load.start_date }}' as date) + 1) as expected_rows
+    * (datediff(day, cast('{{ load.start_date }}' as date), cast('{{ load.end_date }}' as date)) + 1)
+        as expected_rows,
+    min(delivery_date) as first_day,
+    max(delivery_date) as last_day
 from staging.stg_ledger
-where
-    run_id = '{{ load.run_key }}'
-    and delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
+where run_id = '{{ load.run_key }}'
 having
     count(*)
     <> {{ load.sources | length }}
-    * (cast('{{ load.end_date }}' as date) - cast('{{ load.start_date }}' as date) + 1);
+    * (datediff(day, cast('{{ load.start_date }}' as date), cast('{{ load.end_date }}' as date)) + 1)
+    or count(distinct source || cast(delivery_date as varchar(10))) <> count(*)
+    or min(delivery_date) < cast('{{ load.start_date }}' as date)
+    or max(delivery_date) > cast('{{ load.end_date }}' as date);
 
 -- The rows of the run's days before and after: a key is touched when either side has it.
 create temp table touched_order as
@@ -58,7 +62,7 @@ select
     customer_id
 from history.orders
 where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
-union distinct
+union
 select
     order_id,
     customer_id
@@ -72,7 +76,7 @@ select
     product_id
 from history.order_items
 where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
-union distinct
+union
 select
     order_item_id,
     order_id,
@@ -87,7 +91,7 @@ select
     product_id
 from history.web_events
 where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
-union distinct
+union
 select
     event_id,
     customer_id,
@@ -95,18 +99,21 @@ select
 from staging.stg_web_events
 where run_id = '{{ load.run_key }}';
 
-insert into history.pending_key (entity, key_value)
-select
-    'customer' as entity,
-    customer_id as key_value
+create temp table old_customer as
+select distinct
+    customer_id,
+    version_at,
+    row_hash
 from history.customers
-where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
-union distinct
-select
-    'customer' as entity,
-    customer_id as key_value
-from staging.stg_customers
-where run_id = '{{ load.run_key }}';
+where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}';
+
+create temp table old_product as
+select distinct
+    product_id,
+    version_at,
+    row_hash
+from history.products
+where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}';
 
 -- A customer or product that only a fact names becomes an inferred member, and ceases to be one when nothing names it.
 insert into history.pending_key (entity, key_value)
@@ -115,7 +122,7 @@ select
     named.customer_id as key_value
 from (
     select customer_id from touched_order
-    union distinct
+    union
     select customer_id from touched_event
 ) as named
 left join dimensions.dim_customer
@@ -127,23 +134,10 @@ where
 insert into history.pending_key (entity, key_value)
 select
     'product' as entity,
-    product_id as key_value
-from history.products
-where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
-union distinct
-select
-    'product' as entity,
-    product_id as key_value
-from staging.stg_products
-where run_id = '{{ load.run_key }}';
-
-insert into history.pending_key (entity, key_value)
-select
-    'product' as entity,
     named.product_id as key_value
 from (
     select product_id from touched_item
-    union distinct
+    union
     select product_id from touched_event
 ) as named
 left join dimensions.dim_product
@@ -160,12 +154,12 @@ select
     'sales_order' as entity,
     order_id as key_value
 from touched_order
-union distinct
+union
 select
     'sales_order' as entity,
     order_id as key_value
 from touched_item
-union distinct
+union
 select
     'sales_order' as entity,
     items.order_id as key_value
@@ -190,7 +184,7 @@ from (
         delivery_date
     from history.products
     where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
-    union distinct
+    union
     select
         product_id,
         delivery_date
@@ -208,6 +202,60 @@ group by product_id;
     from staging.stg_{{ source.name }}
     where run_id = '{{ load.run_key }}';
 {% endfor %}
+
+-- Of a full snapshot, most rows repeat what the dimension says of their instant already, and change no version.
+-- Left over are versions that are new, differ, or vanished from the slice.
+insert into history.pending_key (entity, key_value)
+select
+    'customer' as entity,
+    customers.customer_id as key_value
+from history.customers as customers
+left join dimensions.dim_customer as versions
+    on
+        customers.customer_id = versions.customer_id
+        and customers.version_at >= versions.effective_from
+        and customers.version_at < versions.effective_to
+where
+    customers.delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
+    and (versions.customer_key is null or versions.attribute_hash <> customers.row_hash)
+union
+select
+    'customer' as entity,
+    old_customer.customer_id as key_value
+from old_customer
+left join history.customers as customers
+    on
+        old_customer.customer_id = customers.customer_id
+        and old_customer.version_at = customers.version_at
+        and old_customer.row_hash = customers.row_hash
+        and customers.delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
+where customers.customer_id is null;
+
+insert into history.pending_key (entity, key_value)
+select
+    'product' as entity,
+    products.product_id as key_value
+from history.product_version as products
+left join dimensions.dim_product as versions
+    on
+        products.product_id = versions.product_id
+        and products.version_at >= versions.effective_from
+        and products.version_at < versions.effective_to
+where
+    products.delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
+    and (versions.product_key is null or versions.attribute_hash <> products.attribute_hash)
+union
+select
+    'product' as entity,
+    old_product.product_id as key_value
+from old_product
+left join history.products as products
+    on
+        old_product.product_id = products.product_id
+        and old_product.version_at = products.version_at
+        and old_product.row_hash = products.row_hash
+        and products.delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
+where products.product_id is null;
 
 delete from quality.ledger
 where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}';
