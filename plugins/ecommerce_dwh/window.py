@@ -10,12 +10,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lazy_object_proxy
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
+from ecommerce_dwh.contracts import load_contracts
 from ecommerce_dwh.settings import Settings, get_settings
 
 if TYPE_CHECKING:
@@ -24,6 +27,28 @@ if TYPE_CHECKING:
 
 MAX_DAYS = 4000
 _UNSAFE_IN_KEY = re.compile(r"[^A-Za-z0-9._-]")
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """A source as SQL templates see it: ``load.sources`` is a tuple of these.
+
+    Attributes:
+        name: the source; its tables are ``staging.stg_<name>`` and ``history.<name>``.
+        columns: names of all columns of these tables, in order.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@cache
+def source_tables(folder: Path) -> tuple[SourceTable, ...]:
+    """The sources of the contracts in a folder; read when a template first asks for them."""
+    return tuple(
+        SourceTable(name, tuple(column.name for column in contract.accepted_columns))
+        for name, contract in load_contracts(folder).items()
+    )
 
 
 class WindowError(AirflowFailException):
@@ -53,6 +78,11 @@ class LoadWindow:
     raw_bucket: str
     processed_bucket: str
     copy_iam_role: str
+
+    @property
+    def sources(self) -> tuple[SourceTable, ...]:
+        """The sources, for SQL that does the same for each."""
+        return source_tables(get_settings().sources_dir)
 
     @property
     def days(self) -> tuple[str, ...]:
