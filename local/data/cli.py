@@ -19,9 +19,10 @@ from local.data.generate import Generator, Plan, day_range, write_truth
 from local.data.load import LoadedRange, load_folder
 from local.data.render import FORMATS
 from local.data.schema import SOURCES
+from local.data.shop import DEFAULT_OPENED
 from local.data.target import TargetError, open_target
 from local.data.truth import count_raw
-from local.data.world import DEFAULT_OPENED, World
+from local.data.world import World
 
 
 def default_bucket() -> str:
@@ -196,10 +197,10 @@ def _expected(world: World, plan: Plan) -> int:
     per_order = {"orders": 2.8, "order_items": 2.5, "web_events": 5.5}
     total = 0.0
     for day in plan.days:
-        number = world.day_number(day)
-        orders = world.order_count(number)
+        number = world.shop.day_number(day)
+        orders = world.shop.order_count(number)
         total += sum(orders * per_order.get(source, 0) for source in plan.sources)
-        total += world.customers if number == 0 and "customers" in plan.sources else 0
+        total += world.shop.customers if number == 0 and "customers" in plan.sources else 0
     return round(total)
 
 

@@ -22,9 +22,10 @@ from local.data.dirt import Dirt, row_amount, rule_in
 from local.data.hashed import I64, salted
 from local.data.render import DirtyRow, family, open_writer
 from local.data.schema import SOURCES
+from local.data.shop import DEFAULT_OPENED, Batch
 from local.data.target import Target, day_prefix, empty_key, open_target
 from local.data.text import Mask
-from local.data.world import DEFAULT_OPENED, Batch, World
+from local.data.world import World
 
 ROWS_PER_FILE = 1_000_000
 
@@ -92,7 +93,7 @@ class Held:
                 at = np.flatnonzero((placed == order_day) & (returned == is_return))
                 if not len(at):
                     continue
-                fates = self._world.fates(order_day, index[at])
+                fates = self._world.orders.fates(order_day, index[at])
                 identity = salted(fates.base, 70 + is_return)
                 for when in range(max(since, order_day), day + 1):
                     if is_return:
@@ -180,7 +181,7 @@ class Generator:
 
     def _write(self, source: str, day: date, held: Held | None) -> Iterator[int]:
         """Write one source's files of a day; yields rows done, for the progress bar."""
-        number = self.world.day_number(day)
+        number = self.world.shop.day_number(day)
         truth = self.truth[source][day.isoformat()] = DayTruth()
         written: set[str] = set()
         with ExitStack() as stack:
@@ -212,7 +213,7 @@ class Generator:
         """Write everything; yields (day, source, rows) as rows are done."""
         held, last = None, None
         for day in self.plan.days:
-            number = self.world.day_number(day)
+            number = self.world.shop.day_number(day)
             if last != number - 1:
                 # What a day before the gap left waiting cannot be told; the count starts anew.
                 held = Held(self.world, self.dirt, number)

@@ -23,8 +23,9 @@ from local.data.generate import Generator, Plan, day_range, generate
 from local.data.records import BOM
 from local.data.render import FORMATS
 from local.data.schema import SOURCES
+from local.data.shop import festivals
 from local.data.truth import count_raw
-from local.data.world import World, festivals
+from local.data.world import World
 
 Rows = list[dict[str, str]]
 
@@ -71,7 +72,7 @@ class TestDeterminism:
         assert content(tmp_path)[key] == content(shop[0])[key]
 
     def test_big_days_are_cut_into_files(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("local.data.world.CHUNK", 500)
+        monkeypatch.setattr("local.data.shop.CHUNK", 500)
         monkeypatch.setattr("local.data.generate.ROWS_PER_FILE", 2_000)
         generate(Plan(day_range("2026-01-01"), lines_per_day=5_000, file_format="csv"), str(tmp_path / "cut"))
         monkeypatch.undo()
@@ -236,8 +237,8 @@ class TestLife:
 
     def test_later_days_bring_changes_alone(self, clean_shop: Path) -> None:
         world = World(7, 2_000)
-        assert len(read(clean_shop, "customers", "2026-01-01")) == world.customers
-        assert len(read(clean_shop, "customers", "2026-01-05")) < world.customers / 20
+        assert len(read(clean_shop, "customers", "2026-01-01")) == world.shop.customers
+        assert len(read(clean_shop, "customers", "2026-01-05")) < world.shop.customers / 20
         lags = set()
         for day in day_range("2026-01-02:2026-01-20"):
             for row in read(clean_shop, "customers", day):
@@ -289,8 +290,8 @@ class TestLife:
             date(2026, 11, 8),
             date(2026, 11, 9),
         )
-        assert world.season(world.day_number(date(2026, 10, 31))) > 1.7 * world.season(
-            world.day_number(date(2026, 9, 12))
+        assert world.shop.season(world.shop.day_number(date(2026, 10, 31))) > 1.7 * world.shop.season(
+            world.shop.day_number(date(2026, 9, 12))
         )
 
 

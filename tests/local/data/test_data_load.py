@@ -149,7 +149,8 @@ class TestSplit:
             tmp_path / "in",
             {
                 "full/orders.csv": ORDERS + "a,,2020-01-01\nb,,2020-01-03\n",
-                "full/customers.csv": "customer_id,updated_at\n1,2020-01-02 05:00:00\n2,2019-01-01\n3,\n4,2021-01-01\n",
+                "full/customers.csv": "customer_id,updated_at\n"
+                "1,2020-01-02 05:00:00\n2,2019-01-01\n3,\n4,2021-01-01\n",
             },
         )
         loaded = load_folder(folder, str(tmp_path / "out"), by_updated_at=True)
