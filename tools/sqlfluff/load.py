@@ -8,4 +8,6 @@ run_id = "scheduled__2026-01-01T02:00:00+00:00"
 run_key = "scheduled__2026-01-01T02-00-00-00-00"
 processed_bucket = "ecommerce-dwh-dev-processed"
 copy_iam_role = "default"
-sources = tuple(SimpleNamespace(name=name, columns=("delivery_date", "order_id")) for name in ("orders", "order_items"))
+sources = tuple(
+    SimpleNamespace(name=name, columns=("delivery_date", "order_id")) for name in ("orders", "order_items")
+)
