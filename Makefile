@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 LOCAL := .venv/local/bin/python
 AIRFLOW := .venv/airflow/bin/python
 DEV := .venv/dev/bin
+PYTHON312 ?= python3.12
 BOOTSTRAP := $(PYTHON) local/stack/bootstrap.py
 
 .PHONY: help
@@ -16,21 +17,29 @@ help: ## show this list
 	@if [ -t 1 ]; then b=$$(printf '\033[1m'); c=$$(printf '\033[36m'); n=$$(printf '\033[0m'); fi; \
 	awk -v b="$$b" -v c="$$c" -v n="$$n" 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s%s%s\n", b, substr($$0, 5), n } \
-	  /^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  %s%-12s%s %s\n", c, $$1, n, $$2 }' Makefile
+	  /^[a-z0-9-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  %s%-17s%s %s\n", c, $$1, n, $$2 }' Makefile
 	@printf '\nPorts move with DWH_LOCAL_AIRFLOW_PORT=8081 and the like (local/config.py); PYTHON=python3.12 builds with another Python.\n'
 
 ##@ The two commands
 
-.PHONY: run test
+.PHONY: run test test-ui test-airflow-312
 run: python setup-run ## from nothing to three loaded days: summary of the warehouse, then a clean stop
 	@$(LOCAL) -m local run $(ARGS)
 
 test: python setup ## lint, then every test suite in its environment; ends with one verdict
 	@$(LOCAL) tests/run.py $(ARGS)
 
+test-ui: python setup ## tests of the web UI in the system's Chromium
+	@$(BOOTSTRAP) ui
+	@$(LOCAL) tests/run.py ui $(ARGS)
+
+test-airflow-312: python setup ## the Airflow suites on Python 3.12, as on MWAA (PYTHON312=python3.12)
+	@$(PYTHON312) local/stack/bootstrap.py airflow-312:airflow
+	@$(LOCAL) tests/run.py unit-312 dags-312
+
 ##@ The local stack
 
-.PHONY: up down status logs reset env psql load-sample load
+.PHONY: up down status logs reset env psql load-sample
 up: python setup-run ## start everything and leave it running: web UI, warehouse, AWS endpoint, mail
 	@$(LOCAL) -m local up
 

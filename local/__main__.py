@@ -71,6 +71,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--lines-per-day", type=int, default=None, help="size of a generated day (default 10,000)")
     run.set_defaults(command=_run)
 
+    sample = commands.add_parser(
+        "load-sample", help="land a folder of source files and run its days in one run"
+    )
+    sample.add_argument("folder", type=Path)
+    sample.add_argument("options", nargs=argparse.REMAINDER, help="as of `python -m local.data load`")
+    sample.set_defaults(command=_load_sample)
+
     environ = commands.add_parser("env", help='print the environment as shell lines: eval "$(… env)"')
     environ.add_argument("part", nargs="?", choices=["aws", "psql", "airflow", "all"], default="all")
     environ.set_defaults(command=_env)
@@ -213,6 +220,12 @@ def _run(config: LocalConfig, options: argparse.Namespace) -> int:
     from local.stack.demo import run_demo  # noqa: PLC0415 - loads the database driver
 
     return run_demo(config, keep=options.keep, lines_per_day=options.lines_per_day)
+
+
+def _load_sample(config: LocalConfig, options: argparse.Namespace) -> int:
+    from local.stack.demo import load_sample  # noqa: PLC0415 - loads the database driver
+
+    return load_sample(config, options.folder, options.options)
 
 
 def _env(config: LocalConfig, options: argparse.Namespace) -> int:

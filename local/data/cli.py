@@ -27,7 +27,7 @@ from local.data.world import World
 
 def default_bucket() -> str:
     """The raw bucket of the deployment, as the product names it."""
-    from plugins.ecommerce_dwh.settings import get_settings  # noqa: PLC0415 - only needed without --to
+    from local.product import get_settings  # noqa: PLC0415 - only needed without --to
 
     return f"s3://{get_settings().bucket('raw')}"
 
@@ -232,6 +232,16 @@ class _LoadProgress:
 
 
 def _load(arguments: argparse.Namespace, console: Console) -> int:
+    loaded = load(arguments, console)
+    console.print(
+        f"Next: run ecommerce_dwh_daily with start_date={loaded.start} and end_date={loaded.end} "
+        "(`make load-sample SAMPLE=<folder>` lands and runs in one go)."
+    )
+    return 0
+
+
+def load(arguments: argparse.Namespace, console: Console) -> LoadedRange:
+    """Land a folder as the arguments of ``load`` say, and print what was landed."""
     to = arguments.to or default_bucket()
     started = time.monotonic()
     with _LoadProgress(console) as progress:
@@ -248,11 +258,7 @@ def _load(arguments: argparse.Namespace, console: Console) -> int:
         )
     show_loaded(loaded, console, replaced=arguments.replace)
     console.print(f"{loaded.rows.total():,} rows in {time.monotonic() - started:.1f} s")
-    console.print(
-        f"Next: run ecommerce_dwh_daily with start_date={loaded.start} and end_date={loaded.end} "
-        "(`make load-sample SAMPLE=<folder>` lands and runs in one go)."
-    )
-    return 0
+    return loaded
 
 
 def show_loaded(loaded: LoadedRange, console: Console, *, replaced: bool = False) -> None:
@@ -291,9 +297,14 @@ def _truth(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line of the data room."""
+    return _parser().parse_args(arguments)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 1 when it could not be done and 2 for wrong arguments."""
-    parsed = _parser().parse_args(arguments)
+    parsed = parse(arguments)
     console = Console(highlight=False)
     try:
         return parsed.run(parsed, console)

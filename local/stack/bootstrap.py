@@ -1,5 +1,7 @@
 """Build the Python environments: ``python local/stack/bootstrap.py airflow spark local dev``.
 
+``airflow-312:airflow`` builds ``.venv/airflow-312`` from ``requirements/airflow.txt``, for another Python.
+
 Runs with the system's Python before anything is installed, so it uses the standard library only. uv comes by
 plain pip, pinned and hash-checked, and builds every other environment from its hash-pinned
 ``requirements/<name>.txt``. What was built is remembered by the hash of its requirements: a second call does
@@ -21,7 +23,7 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
 VENVS = Path(os.environ.get("DWH_LOCAL_VENVS") or REPO / ".venv").resolve()
-ENVIRONMENTS = ("airflow", "spark", "local", "dev")
+DEFAULT = ("airflow", "spark", "local", "dev")
 JARS_OF = {"spark"}
 
 
@@ -34,10 +36,10 @@ def main(names: list[str]) -> int:
     if sys.version_info < (3, 11):  # noqa: UP036 - runs with whatever Python the machine has
         print("Python 3.11 or newer is needed.", file=sys.stderr)
         return 1
-    if wrong := set(names) - set(ENVIRONMENTS):
-        print(f"There is no environment {', '.join(sorted(wrong))}.", file=sys.stderr)
+    wanted = names or list(DEFAULT)
+    if wrong := [name for name in wanted if not _pins(name).exists()]:
+        print(f"There is no {_pins(wrong[0]).relative_to(REPO)}.", file=sys.stderr)
         return 2
-    wanted = names or list(ENVIRONMENTS)
     began = time.monotonic()
     failures: list[str] = []
     try:
@@ -81,7 +83,8 @@ def _uv() -> Path:
     home = VENVS / "uv"
     program = home / "bin" / "uv"
     pins = REPO / "requirements" / "uv.txt"
-    if _stamp(home) == _fingerprint(pins) and program.exists():
+    current = hashlib.sha256(pins.read_bytes()).hexdigest()  # a uv of any Python builds for all of them
+    if _stamp(home) == current and program.exists():
         return program
     began = time.monotonic()
     shutil.rmtree(home, ignore_errors=True)
@@ -94,15 +97,15 @@ def _uv() -> Path:
         ],
         "installing uv",
     )
-    _write_stamp(home, _fingerprint(pins))
+    _write_stamp(home, current)
     _report("uv", began)
     return program
 
 
 def _build(uv: Path, name: str) -> None:
     began = time.monotonic()
-    home = VENVS / name
-    pins = REPO / "requirements" / f"{name}.txt"
+    home = _home(name)
+    pins = _pins(name)
     python = home / "bin" / "python"
     if not python.exists():
         _call([str(uv), "venv", "--quiet", "--python", sys.executable, str(home)], f"creating {home}")
@@ -111,7 +114,7 @@ def _build(uv: Path, name: str) -> None:
         f"installing {pins.relative_to(REPO)}",
     )
     _write_stamp(home, _fingerprint(pins))
-    _report(f"{name} environment", began)
+    _report(f"{home.name} environment", began)
 
 
 def _spark_jars() -> None:
@@ -131,10 +134,15 @@ def _jars_current() -> bool:
 
 
 def _is_current(name: str) -> bool:
-    home = VENVS / name
-    return (home / "bin" / "python").exists() and _stamp(home) == _fingerprint(
-        REPO / "requirements" / f"{name}.txt"
-    )
+    return (_home(name) / "bin" / "python").exists() and _stamp(_home(name)) == _fingerprint(_pins(name))
+
+
+def _home(name: str) -> Path:
+    return VENVS / name.partition(":")[0]
+
+
+def _pins(name: str) -> Path:
+    return REPO / "requirements" / f"{name.partition(':')[2] or name}.txt"
 
 
 def _fingerprint(source: Path) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 from datetime import date, timedelta
+from pathlib import Path
 
 from local.config import REPO, LocalConfig
 from local.stack import runs, summary
@@ -64,12 +66,9 @@ def _load_days(config: LocalConfig, stack: Stack, lines_per_day: int) -> None:
 
     client = AirflowClient(config.airflow_url)
     heading(f"2. Tables and roles ({runs.BOOTSTRAP}), and {DAYS} days of raw files")
-    runs.wait_for_dags(client, [runs.BOOTSTRAP, runs.DAILY])
-    client.unpause(runs.BOOTSTRAP)
-    bootstrap = client.trigger(runs.BOOTSTRAP)
     generator = _start_generator(config, stack, days, lines_per_day)
     try:
-        runs.watch(client, runs.BOOTSTRAP, {"bootstrap": bootstrap})
+        bootstrap(client)
         output, _ = generator.communicate(timeout=600)
     finally:
         generator.kill()
@@ -88,6 +87,60 @@ def _load_days(config: LocalConfig, stack: Stack, lines_per_day: int) -> None:
     summary.show_warehouse(config)
     summary.show_quality(config, [day.isoformat() for day in days])
     summary.show_places(config)
+
+
+def load_sample(config: LocalConfig, folder: Path, options: Sequence[str] = ()) -> int:
+    """Land a folder of real files and load all of its days in one run; the stack is left running.
+
+    Args:
+        config: the local stack.
+        folder: laid out as ``python -m local.data load`` reads it.
+        options: further arguments of that command, such as ``--days A:B``.
+    """
+    began = time.monotonic()
+    stack = Stack(config)
+    try:
+        with StepDisplay() as display:
+            stack.up(display)
+        client = AirflowClient(config.airflow_url)
+        bootstrap(client)
+        loaded = _land(config, folder, options)
+        if loaded is None:
+            return 1
+        client.unpause(runs.DAILY)
+        conf = {"start_date": loaded[0], "end_date": loaded[1]}
+        heading(f"{runs.DAILY}, {loaded[0]} … {loaded[1]} in one run")
+        runs.watch(client, runs.DAILY, {f"{loaded[0]} …": client.trigger(runs.DAILY, conf)})
+        summary.show_warehouse(config, ledger_by_day=False)
+        summary.show_quality(config, [loaded[1]])
+    except (StackError, PortTakenError, runs.RunFailedError, AirflowError) as error:
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        return 1
+    console.print(
+        f"\n[bold green]Loaded[/] in {human_seconds(time.monotonic() - began)}. `make psql` queries it."
+    )
+    return 0
+
+
+def bootstrap(client: AirflowClient) -> None:
+    """Create or migrate the tables by the bootstrap DAG."""
+    runs.wait_for_dags(client, [runs.BOOTSTRAP, runs.DAILY])
+    client.unpause(runs.BOOTSTRAP)
+    runs.watch(client, runs.BOOTSTRAP, {"bootstrap": client.trigger(runs.BOOTSTRAP)})
+
+
+def _land(config: LocalConfig, folder: Path, options: Sequence[str]) -> tuple[str, str] | None:
+    """Put the files into the raw bucket; returns the first and last day, or None when it cannot be done."""
+    from local.data import cli  # noqa: PLC0415 - needs the endpoint's address in the environment
+
+    os.environ.update(config.aws_environ())
+    arguments = cli.parse(["load", str(folder.resolve()), "--replace", *options])
+    try:
+        loaded = cli.load(arguments, console)
+    except (ValueError, FileNotFoundError) as error:
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        return None
+    return str(loaded.start), str(loaded.end)
 
 
 def _start_generator(

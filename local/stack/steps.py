@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,13 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from local.config import REPO, LocalConfig
+from local.product import load_settings
 from local.stack import airflow, ports
 from local.stack.ports import Port
-
-if str(REPO / "plugins") not in sys.path:
-    sys.path.insert(0, str(REPO / "plugins"))
-
-from ecommerce_dwh.settings import load_settings
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from rich.console import Console
 from rich.text import Text
 
 from local.config import LocalConfig
+from local.product import load_settings
 from local.smtp.mailbox import Mailbox
 from local.stack.airflow import product_options
 from local.stack.display import console, grid, heading
-from local.stack.steps import load_settings, warehouse_database
+from local.stack.steps import warehouse_database
 
 QUERIES = Path(__file__).with_name("summary.sql")
 
@@ -67,9 +68,17 @@ def sections(config: LocalConfig) -> list[Section]:
     return found
 
 
-def show_warehouse(config: LocalConfig, target: Console = console) -> None:
-    """Print the ledger and the top of each analytics view."""
+def show_warehouse(config: LocalConfig, target: Console = console, *, ledger_by_day: bool = True) -> None:
+    """Print the ledger and the top of each analytics view.
+
+    Args:
+        config: the local stack.
+        target: where to print.
+        ledger_by_day: a line per source and day, not only per source.
+    """
     for section in sections(config):
+        if section.title.startswith("Ledger per day") and not ledger_by_day:
+            continue
         heading(section.title, target.print)
         right = [
             index

@@ -1,6 +1,6 @@
 -- What `make run` shows of the warehouse. Each section begins with "-- section: <title>" and is one query.
 
--- section: Ledger (every raw row is accounted for)
+-- section: Ledger per day (every raw row is accounted for)
 select
     source,
     delivery_date as day,
@@ -12,6 +12,20 @@ select
     raw_rows - accepted_rows - superseded_rows - quarantined_rows as difference
 from quality.ledger
 order by source, delivery_date;
+
+-- section: Ledger over all days
+select
+    source,
+    count(*) as days,
+    sum(files) as files,
+    sum(raw_rows) as raw_rows,
+    sum(accepted_rows) as accepted,
+    sum(superseded_rows) as superseded,
+    sum(quarantined_rows) as quarantined,
+    sum(raw_rows - accepted_rows - superseded_rows - quarantined_rows) as difference
+from quality.ledger
+group by source
+order by source;
 
 -- section: Order lines over the whole warehouse
 select

@@ -1,0 +1,42 @@
+"""A whole local stack for the end-to-end tests: its own home and ports, so that a person's stack is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.config import LocalConfig
+from local.stack.ports import free_port
+from tests.e2e.support import FIRST_DAY, LAST_DAY, LocalStack, generate
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three generated days as files."""
+    folder = tmp_path_factory.mktemp("raw") / "raw"
+    generate(folder, FIRST_DAY, LAST_DAY)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory, raw: Path) -> Iterator[LocalStack]:
+    """A stack into whose warehouse the real scheduler has loaded the three days."""
+    with pytest.MonkeyPatch.context() as environ:
+        # Nothing waits for long: these limits hold for all runs, also for those that must miss them.
+        environ.setenv("AIRFLOW__ECOMMERCE_DWH__RAW_TIMEOUT_MINUTES", "1")
+        environ.setenv("AIRFLOW__ECOMMERCE_DWH__DEADLINE_MINUTES", "0")
+        ports = {
+            name: free_port()
+            for name in ("aws_port", "redshift_port", "smtp_port", "mail_port", "airflow_port")
+        }
+        running = LocalStack(LocalConfig(home=tmp_path_factory.mktemp("stack") / "home", **ports))
+        try:
+            running.stack.up()
+            running.land(raw)
+            running.bootstrap()
+            running.load(FIRST_DAY, LAST_DAY)
+            yield running
+        finally:
+            running.stack.down()

@@ -1,0 +1,283 @@
+"""Three generated days through the whole DAG by the real scheduler, held against numbers computed from the files.
+
+The tests of this module run in order on one stack: good days first, then a poisoned one, then a restart and a day
+whose files never arrive.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import time
+from collections import Counter
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from ecommerce_dwh.contracts import load_contracts
+from local.data.schema import SOURCES
+from local.data.truth import RawTruth, Rules, count_raw
+from local.stack import runs, summary
+from tests.e2e.expected import Expected, expect
+from tests.e2e.support import FIRST_DAY, LAST_DAY, LocalStack, generate
+
+DAYS = [f"2026-01-0{number}" for number in (1, 2, 3)]
+POISONED_DAY = date(2026, 1, 4)
+
+
+@pytest.fixture(scope="module")
+def rules() -> Rules:
+    """Limits that the contracts add to the design's rules."""
+    contracts = load_contracts(summary.load_settings({}).sources_dir)
+    return Rules(
+        lengths={
+            name: {
+                column.name: int(column.type[8:-1])
+                for column in contract.columns
+                if column.type.startswith("varchar(")
+            }
+            for name, contract in contracts.items()
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def truth(raw: Path, rules: Rules) -> RawTruth:
+    """The files, counted in plain Python."""
+    return count_raw(str(raw), (FIRST_DAY, LAST_DAY), rules=rules)
+
+
+@pytest.fixture(scope="module")
+def expected(raw: Path, rules: Rules) -> Expected:
+    return expect(raw, rules)
+
+
+def test_every_raw_row_is_in_the_ledger(local: LocalStack, truth: RawTruth) -> None:
+    rows = local.query(
+        "select source, delivery_date, files, raw_rows, accepted_rows, superseded_rows, quarantined_rows, "
+        "raw_amount, quarantined_amount from quality.ledger"
+    )
+    found = {(row[0], str(row[1])): tuple(row[2:]) for row in rows}
+    assert set(found) == {(source, day) for source in SOURCES for day in DAYS}
+    for key, numbers in found.items():
+        tally = truth.days[key]
+        assert numbers == (
+            tally.files,
+            tally.raw_rows,
+            tally.accepted_rows,
+            tally.superseded_rows,
+            tally.quarantined_rows,
+            tally.raw_amount,
+            tally.quarantined_amount,
+        ), key
+
+
+def test_money_and_lines_balance_over_the_warehouse(local: LocalStack) -> None:
+    (row,) = local.query(
+        "select accepted_rows, current_rows, superseded_rows, held_rows, accepted_amount, current_amount, "
+        "superseded_amount, held_amount from quality.ledger_balance where source = 'order_items'"
+    )
+    assert row[0] == row[1] + row[2] + row[3]
+    assert row[4] == row[5] + row[6] + row[7]
+    assert row[1] > 0
+
+
+def test_fact_sales_has_each_line_whose_order_is_there(local: LocalStack, truth: RawTruth) -> None:
+    found = {row[0] for row in local.query("select order_item_id from facts.fact_sales")}
+    assert found == truth.keys["order_items"] - truth.held
+    assert local.value("select count(*) from facts.fact_sales") == len(found)
+
+
+def test_sum_of_line_totals_is_that_of_the_files(local: LocalStack, truth: RawTruth) -> None:
+    total = local.value("select sum(line_total) from facts.fact_sales")
+    total += local.value("select held_amount from quality.ledger_balance where source = 'order_items'")
+    least, greatest = truth.current_amount()
+    assert least <= total <= greatest
+    returns = local.value("select count(*) from facts.fact_sales where quantity < 0")
+    assert 0 < returns <= truth.returns
+
+
+def test_dimensions_have_one_current_row_per_key(local: LocalStack, truth: RawTruth) -> None:
+    for table, key, source, unknown in (
+        ("dim_customer", "customer_id", "customers", truth.unknown_customers),
+        ("dim_product", "product_id", "products", truth.unknown_products),
+    ):
+        rows = local.query(f"select {key} from dimensions.{table} where is_current and {table[4:]}_key <> -1")
+        assert Counter(row[0] for row in rows) == Counter(dict.fromkeys(truth.keys[source] | unknown, 1)), table
+
+
+def test_dimensions_keep_every_distinct_version(local: LocalStack, expected: Expected) -> None:
+    for table, key, source in (
+        ("dim_customer", "customer_id", "customers"),
+        ("dim_product", "product_id", "products"),
+    ):
+        found: dict[str, list[tuple]] = {}
+        for row in local.query(
+            f"select {key}, effective_from, effective_to, is_current from dimensions.{table} "
+            f"where {table[4:]}_key <> -1 order by {key}, effective_from"
+        ):
+            found.setdefault(row[0], []).append(row[1:])
+        certain = {
+            name: versions for name, versions in expected.versions[source].items() if versions is not None
+        }
+        assert len(certain) > 0.9 * len(expected.versions[source])
+        assert {name: len(found[name]) for name in certain} == {n: len(v) for n, v in certain.items()}, table
+        assert any(len(versions) > 1 for versions in certain.values())
+        for name, versions in certain.items():
+            # The first version reaches back to before the shop; each later one begins at its own moment.
+            begins = [row[0] for row in found[name]]
+            assert begins[0] == datetime(1900, 1, 1)  # noqa: DTZ001 - the warehouse's timestamps bear no zone
+            assert begins[1:] == [version.moment for version in versions[1:]], name
+            assert [row[1] for row in found[name]][:-1] == begins[1:], name
+            assert [row[2] for row in found[name]] == [False] * (len(begins) - 1) + [True], name
+
+
+def test_views_add_up_to_the_files(local: LocalStack, expected: Expected) -> None:
+    ids = "', '".join(sorted(expected.doubtful)) or "-"
+    doubtful = local.value(
+        f"select coalesce(sum(line_total), 0) from facts.fact_sales where is_revenue and order_item_id in ('{ids}')"
+    )
+    revenue = expected.revenue + doubtful
+    assert local.value("select sum(line_total) from facts.fact_sales where is_revenue") == revenue
+    assert local.value("select sum(total_revenue) from analytics.monthly_sales_trends") == revenue
+    assert local.value("select sum(total_revenue) from analytics.product_performance") == revenue
+    assert local.value("select sum(total_revenue) from analytics.category_performance") == revenue
+    assert local.value("select sum(total_revenue) from analytics.geographic_sales") == revenue
+    orders = local.value("select count(distinct order_id) from facts.fact_sales where is_revenue")
+    assert len(expected.revenue_orders) <= orders <= len(expected.revenue_orders) + len(expected.doubtful)
+    assert local.value("select sum(total_orders) from analytics.monthly_sales_trends") == orders
+    known = local.value(
+        "select coalesce(sum(line_total), 0) from facts.fact_sales where is_revenue and customer_key <> -1"
+    )
+    assert local.value("select sum(lifetime_value) from analytics.customer_360") == known
+    assert local.value("select sum(revenue) from analytics.customer_cohorts") == known
+
+
+def test_order_amounts_are_on_the_lines_exactly_once(local: LocalStack) -> None:
+    assert (
+        local.value(
+            "select count(*) from (select sales.order_id from facts.fact_sales as sales "
+            "group by sales.order_id having count(*) <> count(distinct order_item_id)) as doubled"
+        )
+        == 0
+    )
+    assert local.value("select count(*) from facts.fact_sales where tax_amount is null") == 0
+
+
+def test_every_view_has_rows(local: LocalStack) -> None:
+    assert all(rows for rows in local.analytics().values())
+
+
+def test_the_day_is_published_and_nothing_is_pending(local: LocalStack) -> None:
+    assert str(local.value("select published_day from quality.warehouse_state")) == DAYS[-1]
+    assert local.value("select count(*) from history.pending_key") == 0
+
+
+def test_good_days_send_no_mail(local: LocalStack) -> None:
+    assert [mail["subject"] for mail in local.mails()] == []
+
+
+def test_a_repeated_day_changes_nothing(local: LocalStack) -> None:
+    before = local.analytics()
+    facts = local.query("select * from facts.fact_sales order by order_item_id")
+    local.load(LAST_DAY, LAST_DAY)
+    assert local.query("select * from facts.fact_sales order by order_item_id") == facts
+    assert local.analytics() == before
+
+
+def test_a_poisoned_day_closes_the_gate(local: LocalStack, tmp_path: Path) -> None:
+    before = local.analytics()
+    facts = local.value("select count(*) from facts.fact_sales")
+    folder = tmp_path / "raw"
+    generate(folder, POISONED_DAY, POISONED_DAY)
+    (path,) = (folder / "orders" / f"dt={POISONED_DAY}").glob("*.csv.gz")
+    _spoil(path, column="order_date", every=4)
+    local.land(folder)
+
+    with pytest.raises(runs.RunFailedError, match="quality_gate"):
+        local.load(POISONED_DAY, POISONED_DAY)
+
+    mail = local.wait_for_mail(lambda mail: "quality_gate" in _text(mail) or "gate" in mail["subject"].lower())
+    assert mail["recipients"] == ["data-eng@company.com"]
+    assert "quarantine_ratio" in _text(mail)
+    assert str(POISONED_DAY) in _text(mail)
+    assert local.analytics() == before
+    assert local.value("select count(*) from facts.fact_sales") == facts
+    assert local.value(f"select count(*) from quality.ledger where delivery_date = '{POISONED_DAY}'") == 0
+    assert len(local.mails()) == 1, "one incident, one mail"
+
+
+def test_a_second_start_finds_lake_and_warehouse(local: LocalStack) -> None:
+    before = local.analytics()
+    listing = local.s3.list_objects_v2(Bucket=local.settings.raw_bucket)["KeyCount"]
+    mails = len(local.mails())
+    local.restart(schedule=True)
+    assert local.analytics() == before
+    assert local.s3.list_objects_v2(Bucket=local.settings.raw_bucket)["KeyCount"] == listing
+    assert len(local.mails()) == mails
+    assert local.client.run(runs.DAILY, _run_of(local, LAST_DAY))["state"] == "success"
+
+
+def test_a_late_day_without_files_is_told_twice_and_loads_nothing(local: LocalStack) -> None:
+    """The scheduler itself starts the newest day, whose files nobody delivers: first it is late, then it fails."""
+    before = local.analytics()
+    known = {mail["id"] for mail in local.mails()}
+    scheduled = _wait_for_scheduled(local)
+    day = scheduled["logical_date"][:10]
+
+    late = local.wait_for_mail(lambda mail: mail["id"] not in known and "late" in mail["subject"], 90)
+    assert day in late["subject"]
+    assert late["recipients"] == ["data-eng@company.com"]
+
+    with pytest.raises(runs.RunFailedError) as caught:
+        runs.watch(local.client, runs.DAILY, {day: scheduled["dag_run_id"]})
+    message = str(caught.value)
+    assert "wait_for_raw" in message
+    assert f"s3://{local.settings.raw_bucket}/orders/dt={day}/" in message
+    failure = local.wait_for_mail(lambda mail: mail["id"] not in known | {late["id"]})
+    assert "wait_for_raw" in failure["subject"] + _text(failure)
+    assert f"{local.settings.raw_bucket}/orders/dt={day}/" in _text(failure)
+    assert local.analytics() == before
+    assert local.value(f"select count(*) from quality.ledger where delivery_date = '{day}'") == 0
+
+
+def _wait_for_scheduled(local: LocalStack) -> dict:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        found = local.client.get(f"/dags/{runs.DAILY}/dagRuns", run_type="scheduled", limit=10)["dag_runs"]
+        if found:
+            assert datetime.fromisoformat(found[0]["run_after"]) <= datetime.now(UTC)
+            return found[0]
+        time.sleep(0.5)
+    raise AssertionError("the scheduler started no run")
+
+
+def _run_of(local: LocalStack, day: date) -> str:
+    found = local.client.get(f"/dags/{runs.DAILY}/dagRuns", order_by="logical_date", limit=100)["dag_runs"]
+    return next(run["dag_run_id"] for run in found if run["logical_date"].startswith(str(day)))
+
+
+def _spoil(path: Path, column: str, every: int) -> None:
+    """Make a column unreadable in every n-th row of a CSV file."""
+    rows = list(
+        csv.DictReader(io.StringIO(gzip.decompress(path.read_bytes()).decode("utf-8", "surrogateescape")))
+    )
+    for row in rows[::every]:
+        row[column] = "yesterday, I think"
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    path.write_bytes(gzip.compress(text.getvalue().encode("utf-8", "surrogateescape")))
+
+
+def _text(mail: dict) -> str:
+    return f"{mail['subject']}\n{mail['text']}\n{mail['html']}"
+
+
+def test_amounts_are_decimals(local: LocalStack) -> None:
+    """A float anywhere on the way would lose the last digit."""
+    assert isinstance(local.value("select sum(line_total) from facts.fact_sales"), Decimal)
