@@ -39,7 +39,11 @@ _RUNBOOKS = {
 
 def note_failure(context: Context) -> None:
     """Task callback: keep what the failing task knows, for the run's mail."""
-    error = context.get("exception")
+    if "exception" not in context:
+        # Run by the DAG processor for a task that was ended from outside. It knows no error, and XComs cannot be
+        # written there: the request would never be answered.
+        return
+    error = context["exception"]
     ti = context["ti"]
     note: dict[str, Any] = {
         "error": _message(error),
@@ -106,7 +110,7 @@ def failure_alert(
     links += [Link("Quality report", note["report_url"]) for note in notes.values() if note.get("report_url")]
     links += [
         Link("Run", run_url(dag_id, run_id)),
-        Link("Runbook", f"{settings.runbook_url}#{_runbook(tasks)}"),
+        Link("Runbook", f"{settings.runbook_url}#{_runbook(notes)}"),
     ]
     return Alert(
         kind="error",
@@ -208,8 +212,13 @@ def task_url(dag_id: str, run_id: str, task_id: str) -> str:
     return f"{run_url(dag_id, run_id)}/tasks/{task_id}"
 
 
-def _runbook(tasks: list[str]) -> str:
-    return next((_RUNBOOKS[task] for task in tasks if task in _RUNBOOKS), "task-failed")
+def _runbook(notes: Mapping[str, Mapping[str, Any]]) -> str:
+    for task, note in notes.items():
+        if note.get("type") == "GuardError" and task == "refresh_views":
+            return "merge-conflict"
+        if task in _RUNBOOKS:
+            return _RUNBOOKS[task]
+    return "task-failed"
 
 
 def _errors(notes: Mapping[str, Mapping[str, Any]]) -> str:
