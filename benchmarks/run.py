@@ -43,7 +43,7 @@ from local.config import LocalConfig  # noqa: E402
 from local.stack import runs, summary  # noqa: E402
 from local.stack.airflow import AirflowClient  # noqa: E402
 from local.stack.display import StepDisplay, console, grid  # noqa: E402
-from local.stack.ports import free_port  # noqa: E402
+from local.stack.ports import free_port, separate_config  # noqa: E402
 from local.stack.supervisor import Stack  # noqa: E402
 
 DAY = date(2026, 1, 1)
@@ -84,13 +84,7 @@ def measure_imports(_options: argparse.Namespace) -> list[Figure]:
 def measure_stack(options: argparse.Namespace) -> list[Figure]:
     """Start, memory, one day, COPY."""
     with tempfile.TemporaryDirectory(prefix="dwh-bench-") as folder:
-        config = LocalConfig(
-            home=Path(folder) / "home",
-            **{
-                name: free_port()
-                for name in ("aws_port", "redshift_port", "smtp_port", "mail_port", "airflow_port")
-            },
-        )
+        config = separate_config(Path(folder) / "home")
         stack = Stack(config)
         try:
             began = time.monotonic()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
+
+from local.config import LocalConfig
 
 
 @dataclass(frozen=True)
@@ -81,3 +84,15 @@ def free_port(host: str = "127.0.0.1") -> int:
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
+
+
+def separate_config(home: Path) -> LocalConfig:
+    """A stack with its own home on ports that nobody uses, beside any other stack of this machine."""
+    return LocalConfig(
+        home=home,
+        aws_port=free_port(),
+        redshift_port=free_port(),
+        smtp_port=free_port(),
+        mail_port=free_port(),
+        airflow_port=free_port(),
+    )

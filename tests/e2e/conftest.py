@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.config import LocalConfig
-from local.stack.ports import free_port
+from local.stack.ports import separate_config
 from tests.e2e.support import FIRST_DAY, LAST_DAY, LocalStack, generate
 
 
@@ -27,11 +26,7 @@ def local(tmp_path_factory: pytest.TempPathFactory, raw: Path) -> Iterator[Local
         # Nothing waits for long: these limits hold for all runs, also for those that must miss them.
         environ.setenv("AIRFLOW__ECOMMERCE_DWH__RAW_TIMEOUT_MINUTES", "1")
         environ.setenv("AIRFLOW__ECOMMERCE_DWH__DEADLINE_MINUTES", "0")
-        ports = {
-            name: free_port()
-            for name in ("aws_port", "redshift_port", "smtp_port", "mail_port", "airflow_port")
-        }
-        running = LocalStack(LocalConfig(home=tmp_path_factory.mktemp("stack") / "home", **ports))
+        running = LocalStack(separate_config(tmp_path_factory.mktemp("stack") / "home"))
         try:
             running.stack.up()
             running.land(raw)
