@@ -78,7 +78,9 @@ def _key(storage: Storage, bucket: str) -> Column:
     marker = storage.url(bucket, "").split("://", 1)[-1].rstrip("/") + "/"
     literal = marker.replace("\\", "\\\\").replace("'", "\\'")
     path = "_metadata.file_path"
-    return F.expr(f"substring({path}, instr({path}, '{literal}') + {len(marker)})")
+    key = f"substring({path}, instr({path}, '{literal}') + {len(marker)})"
+    # Spark gives the path as a URI; keys with blanks or percent signs come back escaped.
+    return F.expr(f"case when instr({key}, '%') > 0 then url_decode(replace({key}, '+', '%2B')) else {key} end")
 
 
 def _whole_lines(spark: SparkSession, storage: Storage, bucket: str, files: Sequence[SourceFile]) -> DataFrame:
