@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 
 import boto3
 import pytest
+from data_room import DAYS
 from moto.server import ThreadedMotoServer
 
 from local.data.generate import Generator, Plan, day_range, generate
-
-DAYS = day_range("2026-01-01:2026-01-04")
 
 
 @pytest.fixture(scope="session")
@@ -66,14 +64,3 @@ def clean_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plan = Plan(day_range("2026-01-01:2026-01-20"), lines_per_day=2_000, dirt="none", file_format="csv")
     generate(plan, str(folder))
     return folder
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder by its key."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
-
-
-def day_of(key: str) -> date:
-    return date.fromisoformat(key.split("dt=")[1][:10])

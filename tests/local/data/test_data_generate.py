@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import DAYS, content, day_of
+from data_room import DAYS, content, day_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from conftest import content
+from data_room import content
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
