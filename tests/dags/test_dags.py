@@ -217,3 +217,9 @@ def test_tables_that_are_published_are_those_of_the_warehouse():
     for schema, tables in PUBLISHED_TABLES.items():
         for table in tables:
             assert f"{schema}.{table}" in ddl, f"{schema}.{table}"
+
+
+def test_the_page_of_all_dags_is_up_to_date(dags):
+    from ecommerce_dwh.dag_docs import PAGE, render
+
+    assert PAGE.read_text("utf-8") == render(dags.values()), "run: python -m ecommerce_dwh.dag_docs"
