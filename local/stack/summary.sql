@@ -1,4 +1,4 @@
--- What `make run` shows of the warehouse. Each section begins with "-- section: <title>" and is one query.
+-- What `make run` shows of the warehouse: one query per section; a section begins with its title in a comment.
 
 -- section: Ledger per day (every raw row is accounted for)
 select
