@@ -113,10 +113,8 @@ def _json_chunk(source: Source, columns: dict[str, Text]) -> Text:
     parts: list[Text | str] = []
     for number, (name, column) in enumerate(columns.items()):
         start = ("{" if number == 0 else ",") + f'"{name}":'
-        if source.columns[name] in _LITERALS:
-            value = column
-        else:
-            value = pc.binary_join_element_wise('"', column, '"', "")
+        is_literal = source.columns[name] in _LITERALS
+        value = column if is_literal else pc.binary_join_element_wise('"', column, '"', "")
         parts += [start, pc.fill_null(value, "null")]
     parts.append("}\n")
     return pc.binary_join_element_wise(*parts, "")

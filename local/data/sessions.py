@@ -50,7 +50,7 @@ class Sessions:
                     day, kind, index, base, np.minimum(ends, DAY - 1), customer, unknown, buys=False
                 )
 
-    def _events(  # noqa: PLR0917 - arrays of one session table, read in order
+    def _events(
         self,
         day: int,
         kind: int,
