@@ -244,7 +244,7 @@ def _parquet(file: BinaryIO) -> FileSchema:
     return FileSchema("parquet", columns, records)
 
 
-def _arrow_type(pa: Any, kind: Any) -> str:  # noqa: PLR0911 - one return per kind of type
+def _arrow_type(pa: Any, kind: Any) -> str:
     """Hive name of an Arrow type."""
     types = pa.types
     simple = {

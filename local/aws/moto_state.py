@@ -34,6 +34,8 @@ class MotoState:
         self._account = account
         self._region = region
         self._dirty: set[str] = set()
+        self._loaded: set[str] = set()
+        self._loading = threading.Lock()
         self._lock = threading.Lock()
         self._saving = threading.Lock()
         self._timer: threading.Timer | None = None
@@ -45,14 +47,27 @@ class MotoState:
     def _place(self, service: str) -> str:
         return "aws" if service in _GLOBAL else self._region
 
-    def load(self) -> None:
-        """Give moto what was saved by the same version."""
-        for path in sorted(self._folder.glob("*.pickle")):
-            try:
-                backend = pickle.loads(path.read_bytes())  # noqa: S301 - our own file
-                get_backend(path.stem)[self._account][self._place(path.stem)] = backend  # type: ignore[call-overload]
-            except Exception:
-                log.warning("the saved state of %s cannot be read; starting it empty", path.stem, exc_info=True)
+    def prepare(self, signing_name: str) -> None:
+        """Give moto what was saved of a service, before its first request.
+
+        Not at the start, because some of moto's services take a second to import.
+        """
+        service = _SERVICES.get(signing_name)
+        if service is None or service in self._loaded:
+            return
+        with self._loading:
+            if service in self._loaded:
+                return
+            if service == "redshift":
+                mend_redshift()
+            path = self._folder / f"{service}.pickle"
+            if path.is_file():
+                try:
+                    backend = pickle.loads(path.read_bytes())  # noqa: S301 - our own file
+                    get_backend(service)[self._account][self._place(service)] = backend  # type: ignore[call-overload]
+                except Exception:
+                    log.warning("the saved state of %s cannot be read; it starts empty", service, exc_info=True)
+            self._loaded.add(service)
 
     def touched(self, signing_name: str) -> None:
         """A request that may have changed a service was answered."""

@@ -79,6 +79,8 @@ class ErrorFinder:
         """Look at one line, without its newline."""
         if line.startswith("Traceback (most recent call last):"):
             self._state, self._message = "frames", []
+        elif self._state == "outside" and line.startswith('  File "'):
+            self._state = "frames"  # a syntax error in the script itself has no traceback line
         elif self._state == "frames":
             if line and not line[0].isspace():
                 self._state, self._message = "message", [line]

@@ -233,7 +233,7 @@ class S3Api:
             return self._list_uploads(request)
         return self._list_objects(request)
 
-    def _list_objects(self, request: Request) -> Response:  # noqa: PLR0912 - three APIs in one
+    def _list_objects(self, request: Request) -> Response:
         query = request.query
         newer, versions = query.get("list-type") == "2", "versions" in query
         try:

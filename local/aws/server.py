@@ -26,7 +26,7 @@ from .cloudwatch import LogWriter
 from .crawlers import CrawlerService
 from .glue import GlueApi
 from .jobs import JobService, RunSettings
-from .moto_state import MotoState, mend_redshift
+from .moto_state import MotoState
 from .s3 import Response, S3Api, request_from_environ
 from .state import Documents
 from .store import ObjectStore
@@ -124,6 +124,7 @@ class Endpoint:
             if response is None:
                 return self._catalog_request(action, body, environ, start_response)
         if response is None:
+            self._moto_state.prepare(service)
             if service == "s3":
                 self._mirror_bucket(path)
             try:
@@ -190,8 +191,6 @@ class Endpoint:
         Raises:
             OSError: the port is taken.
         """
-        mend_redshift()
-        self._moto_state.load()
         self.catalog.load()
         self.jobs.recover()
         self.crawlers.recover()
@@ -199,6 +198,7 @@ class Endpoint:
             (self.config.host, self.config.aws_port), self, numthreads=16, max=64, request_queue_size=128,
             server_name="local-aws", timeout=65,
         )  # fmt: skip
+        server.expiration_interval = 0.1  # how long a stop waits at most
         server.prepare()
         self._server = server
         self._thread = threading.Thread(target=server.serve, name="http", daemon=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from pyspark.sql import SparkSession, Window
-from pyspark.sql import functions as F  # noqa: N812 - the name that everyone uses
+from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType
 
 

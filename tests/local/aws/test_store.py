@@ -156,7 +156,7 @@ def test_a_broken_upload_leaves_nothing(tmp_path: Path, store: ObjectStore):
 
     with pytest.raises(ConnectionError):
         store.receive(broken())
-    assert not [path for path in tmp_path.rglob("blobs/*/*")]
+    assert not list(tmp_path.rglob("blobs/*/*"))
 
 
 def test_an_overwrite_during_a_read_serves_the_old_bytes_to_the_end(store: ObjectStore):
