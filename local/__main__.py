@@ -28,7 +28,10 @@ from local.stack.supervisor import Stack, StackError, run_foreground
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options, rest = _parser().parse_known_args(arguments)
+    if rest and options.command not in (_psql, _load_sample):
+        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest
     # A stop by the system is handled like Ctrl-C, so that `run` takes its stack down in both cases.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -75,7 +78,6 @@ def _parser() -> argparse.ArgumentParser:
         "load-sample", help="land a folder of source files and run its days in one run"
     )
     sample.add_argument("folder", type=Path)
-    sample.add_argument("options", nargs=argparse.REMAINDER, help="as of `python -m local.data load`")
     sample.set_defaults(command=_load_sample)
 
     environ = commands.add_parser("env", help='print the environment as shell lines: eval "$(… env)"')
@@ -83,7 +85,6 @@ def _parser() -> argparse.ArgumentParser:
     environ.set_defaults(command=_env)
 
     psql = commands.add_parser("psql", help="SQL prompt on the warehouse; arguments go to psql", add_help=False)
-    psql.add_argument("arguments", nargs=argparse.REMAINDER)
     psql.set_defaults(command=_psql)
 
     browse = commands.add_parser("open", help="open the web UI or the mailbox in a browser")
@@ -225,7 +226,7 @@ def _run(config: LocalConfig, options: argparse.Namespace) -> int:
 def _load_sample(config: LocalConfig, options: argparse.Namespace) -> int:
     from local.stack.demo import load_sample  # noqa: PLC0415 - loads the database driver
 
-    return load_sample(config, options.folder, options.options)
+    return load_sample(config, options.folder, options.rest)
 
 
 def _env(config: LocalConfig, options: argparse.Namespace) -> int:
@@ -254,7 +255,7 @@ def _quote(text: str) -> str:
 
 def _psql(config: LocalConfig, options: argparse.Namespace) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C belongs to the prompt
-    return run_foreground(psql_command(config, options.arguments), psql_environ(config, dict(os.environ)))
+    return run_foreground(psql_command(config, options.rest), psql_environ(config, dict(os.environ)))
 
 
 def _open(config: LocalConfig, options: argparse.Namespace) -> int:
