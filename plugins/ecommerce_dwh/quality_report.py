@@ -10,7 +10,7 @@ from typing import Any
 SCHEMA_VERSION = 1
 
 
-class ReportNotReady(Exception):  # noqa: N818 - a state, not an error, until the time is up
+class ReportNotReady(Exception):
     """There is no report to judge yet; the message says why."""
 
 

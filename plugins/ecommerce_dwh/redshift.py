@@ -113,13 +113,15 @@ class Cursor:
         self._total = total
         self.results: list[StatementResult] = []
 
-    def run(self, statement: str, parameters: Sequence[Any] | None = None) -> StatementResult:
-        """Run one statement.
+    def run(
+        self, statement: str, parameters: Sequence[Any] | None = None, *, title: str = ""
+    ) -> StatementResult:
+        """Run one statement; ``title`` is what log and error call it, its first line when not given.
 
         Raises:
             StatementError: Redshift refused it.
         """
-        title = first_line(statement)
+        title = title or first_line(statement)
         started = time.monotonic()
         number = len(self.results) + 1
         try:
@@ -138,9 +140,11 @@ class Cursor:
         self._log.info("%s: %s, %.2f s", title, "done" if rows is None else f"{rows:,} rows", result.seconds)
         return result
 
-    def query(self, statement: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+    def query(
+        self, statement: str, parameters: Sequence[Any] | None = None, *, title: str = ""
+    ) -> list[tuple[Any, ...]]:
         """Run a query and return its rows."""
-        self.run(statement, parameters)
+        self.run(statement, parameters, title=title)
         return [tuple(row) for row in self._raw.fetchall()]
 
     def guard(self, statement: str, message: str, limit: int = 5) -> None:

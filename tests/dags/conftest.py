@@ -30,7 +30,16 @@ import json  # noqa: E402 - Airflow reads the environment when it is first impor
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
-from servers import REPO, LocalAws, Mailbox, ScriptedGlue, start_local_aws, start_mail  # noqa: E402
+from servers import (  # noqa: E402
+    REPO,
+    LocalAws,
+    LocalRedshift,
+    Mailbox,
+    ScriptedGlue,
+    start_local_aws,
+    start_mail,
+    start_redshift,
+)
 
 sys.path.insert(0, str(REPO))
 
@@ -79,6 +88,20 @@ def glue(monkeypatch) -> ScriptedGlue:
     with ScriptedGlue() as server:
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(server.connection))
         yield server
+
+
+@pytest.fixture(scope="session")
+def local_redshift(tmp_path_factory) -> LocalRedshift:
+    with start_redshift(tmp_path_factory.mktemp("redshift")) as redshift:
+        yield redshift
+
+
+@pytest.fixture
+def redshift(local_redshift, monkeypatch) -> LocalRedshift:
+    """The endpoint as Airflow's connection ``redshift_default``, with an empty schema ``t`` for the test."""
+    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(local_redshift.connection))
+    local_redshift.run("drop schema if exists t cascade", "create schema t")
+    return local_redshift
 
 
 @pytest.fixture(scope="session")

@@ -60,8 +60,8 @@ def run_module(module: str, home: Path, environ: dict[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def component(module: str, home: Path, port: int, environ: dict[str, str]) -> Iterator[Path]:
-    """One component of the local stack as a process; yields its log."""
+def component(module: str, home: Path, port: int | None, environ: dict[str, str]) -> Iterator[Path]:
+    """One component of the local stack as a process, awaited on its port if it has one; yields its log."""
     log = home / f"{module}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -72,7 +72,8 @@ def component(module: str, home: Path, port: int, environ: dict[str, str]) -> It
             stderr=subprocess.STDOUT,
         )
         try:
-            wait_for_port(port, process, log)
+            if port is not None:
+                wait_for_port(port, process, log)
             yield log
         finally:
             process.terminate()
@@ -129,6 +130,57 @@ def start_local_aws(home: Path) -> Iterator[LocalAws]:
     with component("local.aws", home, port, environ):
         run_module("local.aws.provision", home, environ)
         yield LocalAws(port)
+
+
+class LocalRedshift:
+    """The local Redshift endpoint on an embedded PostgreSQL of its own."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        return {
+            "conn_type": "redshift",
+            "host": "127.0.0.1",
+            "port": self.port,
+            "schema": "ecommerce_dwh_dev",
+            "login": "dwh_admin",
+            "password": "local-dwh-admin",
+            "extra": {"ssl": False},
+        }
+
+    def connect(self, *, autocommit: bool = True) -> Any:
+        import redshift_connector
+
+        connection = redshift_connector.connect(
+            host="127.0.0.1", port=self.port, database="ecommerce_dwh_dev", user="dwh_admin",
+            password="local-dwh-admin", ssl=False,
+        )  # fmt: skip
+        connection.autocommit = autocommit
+        return connection
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run one statement by itself and return its rows."""
+        connection = self.connect()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(sql)
+            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+        finally:
+            connection.close()
+
+    def run(self, *statements: str) -> None:
+        for statement in statements:
+            self.query(statement)
+
+
+@contextlib.contextmanager
+def start_redshift(home: Path) -> Iterator[LocalRedshift]:
+    port = free_port()
+    environ = {"DWH_LOCAL_REDSHIFT_PORT": str(port)}
+    with component("local.postgres", home, None, environ), component("local.redshift", home, port, environ):
+        yield LocalRedshift(port)
 
 
 class Mailbox:

@@ -101,11 +101,15 @@ class WarehouseAuditOperator(WarehouseOperator):
         # Limited in the query: a rule broken by millions of rows must not come to the worker. The text is
         # a file of ours, not anyone's input.
         body = f"\n{audit.query}\n"
-        rows = cursor.query(f"select * from ({body}) as violations limit {self.sample_rows + 1}")  # noqa: S608
+        rows = cursor.query(
+            f"select * from ({body}) as violations limit {self.sample_rows + 1}",  # noqa: S608
+            title=f"audit {audit.name}",
+        )
         sample = cursor.as_dicts(rows[: self.sample_rows])
         violations = len(rows)
         if violations > self.sample_rows:
-            violations = int(cursor.query(f"select count(*) from ({body}) as violations")[0][0])  # noqa: S608
+            count = f"select count(*) from ({body}) as violations"  # noqa: S608
+            violations = int(cursor.query(count, title=f"audit {audit.name}: count")[0][0])
         return {
             "audit": audit.name,
             "title": audit.title,
