@@ -1,7 +1,6 @@
 """### Daily load of the e-commerce warehouse
 
-Loads the day that ended (or a range of days, see the Params) from the raw bucket into Redshift and publishes
-it.
+Loads the day that ended (or a range of days, see the Params) from the raw bucket into Redshift and publishes it.
 
 1. **wait_for_raw**: every required source has brought a file, or declared an empty day
 2. **crawl_raw**: the Glue crawler enters the day's files and their columns into the catalogue
@@ -18,8 +17,7 @@ it.
 12. **publish**: assets, metrics, and a summary in the log
 
 Every step can be repeated: run, clear and backfill in any order, the result is the same. Readers see the last
-published day until step 11 commits. Failures and missed deadlines are mailed; what to do is in
-`docs/runbooks.md`.
+published day until step 11 commits. Failures and missed deadlines are mailed; what to do is in `docs/runbooks.md`.
 """
 
 from __future__ import annotations
