@@ -308,7 +308,7 @@ class JobService:
             return ended
         if code == 0:
             return "SUCCEEDED", None
-        return "FAILED", exit_message(code or 0, process.errors)
+        return "FAILED", exit_message(code or 0, process.error)
 
     def _environ(self, run: Document) -> dict[str, str]:
         environ = dict(self._settings.environ())

@@ -127,7 +127,8 @@ class RunProcess:
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log.open("ab", buffering=0)
         self._sink = sink
-        self.errors = ErrorFinder()
+        # Spark sends the driver's own traceback to standard output, Python alone sends it to standard error.
+        self._finders = {"error": ErrorFinder(), "output": ErrorFinder()}
         self._process = subprocess.Popen(
             command,
             env=dict(environ),
@@ -155,8 +156,7 @@ class RunProcess:
         for raw in stream:
             self._log.write(raw)
             line = raw.decode("utf-8", "replace").rstrip("\r\n")
-            if name == "error":
-                self.errors.feed(line)
+            self._finders[name].feed(line)
             batch.append(line)
             if len(batch) >= 500 or time.monotonic() - flushed > 1.0:
                 self._sink(name, list(batch))
@@ -164,6 +164,11 @@ class RunProcess:
                 flushed = time.monotonic()
         if batch:
             self._sink(name, list(batch))
+
+    @property
+    def error(self) -> str | None:
+        """The exception that the output shows, if any."""
+        return next((finder.message for finder in self._finders.values() if finder.message), None)
 
     def wait(self, seconds: float | None) -> int | None:
         """Exit code, or None when the process still runs after ``seconds``."""
@@ -184,12 +189,14 @@ class RunProcess:
         self._log.close()
 
 
-def exit_message(code: int, errors: ErrorFinder) -> str:
+def exit_message(code: int, error: str | None) -> str:
     """Why a process ended with a code other than 0."""
+    if error:
+        return error
     if code < 0 or code > 128:
         number = -code if code < 0 else code - 128
         with contextlib.suppress(ValueError):
             name = signal.Signals(number).name
             hint = " (out of memory?)" if name == "SIGKILL" else ""
-            return errors.message or f"Command killed by signal {name}{hint}"
-    return errors.message or f"Command failed with exit code {code}"
+            return f"Command killed by signal {name}{hint}"
+    return f"Command failed with exit code {code}"

@@ -30,6 +30,7 @@ from .moto_state import MotoState
 from .s3 import Response, S3Api, request_from_environ
 from .state import Documents
 from .store import ObjectStore
+from .terraform_gaps import fill_gaps
 
 log = logging.getLogger("local.aws")
 

@@ -1,0 +1,180 @@
+"""What Terraform asks of AWS and moto lacks: a few Redshift and Budgets calls that store and return what they get.
+
+Nothing acts on it here (nobody takes scheduled snapshots of a laptop); it is stored so that an apply goes through
+and the next plan finds what was applied.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+
+_DEFAULT_PARAMETERS = {
+    "auto_analyze": "true",
+    "enable_user_activity_logging": "false",
+    "require_ssl": "false",
+    "statement_timeout": "0",
+}
+
+
+def fill_gaps() -> None:
+    """Give moto's responses the missing actions; may be called again."""
+    from moto.budgets.responses import BudgetsResponse  # noqa: PLC0415 - slow to import
+    from moto.redshift.responses import RedshiftResponse  # noqa: PLC0415
+
+    for action in (
+        modify_cluster_parameter_group, describe_cluster_parameters, create_snapshot_schedule,
+        describe_snapshot_schedules, delete_snapshot_schedule, modify_cluster_snapshot_schedule,
+        create_scheduled_action, describe_scheduled_actions, delete_scheduled_action,
+    ):  # fmt: skip
+        setattr(RedshiftResponse, action.__name__, action)
+    if not hasattr(RedshiftResponse, "plain_create_cluster"):
+        RedshiftResponse.plain_create_cluster = RedshiftResponse.create_cluster  # type: ignore[attr-defined]
+        RedshiftResponse.create_cluster = create_cluster  # type: ignore[method-assign]
+    BudgetsResponse.describe_subscribers_for_notification = describe_subscribers_for_notification  # type: ignore[attr-defined]
+
+
+def _kept(response: Any, kind: str) -> dict[str, Any]:
+    """Documents of a kind, kept on moto's backend so that they are saved and reset with it."""
+    return response.redshift_backend.__dict__.setdefault(f"local_{kind}", {})
+
+
+# --- clusters -------------------------------------------------------------------------------------------------------
+
+
+def create_cluster(self: Any) -> ActionResult:
+    """Moto's, and what it drops: default role, relocation, a password that Redshift manages."""
+    result = self.plain_create_cluster()
+    cluster = self.redshift_backend.clusters[self._get_param("ClusterIdentifier")]
+    cluster.default_iam_role_arn = self._get_param("DefaultIamRoleArn")
+    if self._get_bool_param("AvailabilityZoneRelocation", False):
+        cluster.availability_zone_relocation_status = "enabled"
+    if self._get_bool_param("ManageMasterPassword", False):
+        key = self._get_param("MasterPasswordSecretKmsKeyId")
+        cluster.master_password_secret_kms_key_id = key
+        cluster.master_password_secret_arn = _admin_secret(self, cluster, key)
+    return result
+
+
+def _admin_secret(response: Any, cluster: Any, kms_key_id: str | None) -> str:
+    from moto.moto_api._internal import mock_random  # noqa: PLC0415
+    from moto.secretsmanager.models import secretsmanager_backends  # noqa: PLC0415
+
+    secrets = secretsmanager_backends[response.current_account][response.region]
+    name = f"redshift!{cluster.cluster_identifier}-{cluster.master_username}"
+    if name not in secrets.secrets:
+        password = mock_random.get_random_hex(32)
+        text = f'{{"username": "{cluster.master_username}", "password": "{password}"}}'
+        secrets.create_secret(
+            name=name, secret_string=text, secret_binary=None, description="", tags=[], kms_key_id=kms_key_id,
+            client_request_token=None, replica_regions=[], force_overwrite=False,
+        )  # fmt: skip
+    return str(secrets.secrets[name].arn)
+
+
+# --- parameters -----------------------------------------------------------------------------------------------------
+
+
+def modify_cluster_parameter_group(self: Any) -> ActionResult:
+    name = self._get_param("ParameterGroupName")
+    values = _kept(self, "parameters").setdefault(name, {})
+    values |= {item["ParameterName"]: item["ParameterValue"] for item in self._get_param("Parameters", [])}
+    return ActionResult({"ParameterGroupName": name, "ParameterGroupStatus": "Your parameter group is updated."})
+
+
+def describe_cluster_parameters(self: Any) -> ActionResult:
+    values = _kept(self, "parameters").get(self._get_param("ParameterGroupName"), {})
+    wanted = self._get_param("Source")
+    found = [
+        {
+            "ParameterName": name,
+            "ParameterValue": values.get(name, default),
+            "Source": "user" if name in values else "engine-default",
+            "IsModifiable": True,
+        }
+        for name, default in {**_DEFAULT_PARAMETERS, **values}.items()
+    ]
+    return ActionResult({"Parameters": [item for item in found if wanted in (None, item["Source"])]})
+
+
+# --- snapshot schedules ---------------------------------------------------------------------------------------------
+
+
+def create_snapshot_schedule(self: Any) -> ActionResult:
+    schedule = {
+        "ScheduleIdentifier": self._get_param("ScheduleIdentifier"),
+        "ScheduleDefinitions": self._get_param("ScheduleDefinitions", []),
+        "ScheduleDescription": self._get_param("ScheduleDescription"),
+        "Tags": self._get_param("Tags", []),
+        "AssociatedClusters": [],
+    }
+    _kept(self, "schedules")[schedule["ScheduleIdentifier"]] = schedule
+    return ActionResult(schedule)
+
+
+def describe_snapshot_schedules(self: Any) -> ActionResult:
+    name, cluster = self._get_param("ScheduleIdentifier"), self._get_param("ClusterIdentifier")
+    found = [
+        schedule
+        for schedule in _kept(self, "schedules").values()
+        if name in (None, schedule["ScheduleIdentifier"])
+        and (cluster is None or cluster in [item["ClusterIdentifier"] for item in schedule["AssociatedClusters"]])
+    ]
+    return ActionResult({"SnapshotSchedules": found})
+
+
+def delete_snapshot_schedule(self: Any) -> EmptyResult:
+    _kept(self, "schedules").pop(self._get_param("ScheduleIdentifier"), None)
+    return EmptyResult()
+
+
+def modify_cluster_snapshot_schedule(self: Any) -> EmptyResult:
+    cluster, name = self._get_param("ClusterIdentifier"), self._get_param("ScheduleIdentifier")
+    leaves = self._get_bool_param("DisassociateSchedule", False)
+    for schedule in _kept(self, "schedules").values():
+        others = [item for item in schedule["AssociatedClusters"] if item["ClusterIdentifier"] != cluster]
+        joins = not leaves and schedule["ScheduleIdentifier"] == name
+        active = {"ClusterIdentifier": cluster, "ScheduleAssociationState": "ACTIVE"}
+        schedule["AssociatedClusters"] = [*others, active] if joins else others
+    return EmptyResult()
+
+
+# --- scheduled actions ----------------------------------------------------------------------------------------------
+
+
+def create_scheduled_action(self: Any) -> ActionResult:
+    action = {
+        "ScheduledActionName": self._get_param("ScheduledActionName"),
+        "TargetAction": self._get_param("TargetAction"),
+        "Schedule": self._get_param("Schedule"),
+        "IamRole": self._get_param("IamRole"),
+        "ScheduledActionDescription": self._get_param("ScheduledActionDescription"),
+        "State": "ACTIVE" if self._get_bool_param("Enable", True) else "DISABLED",
+    }
+    _kept(self, "actions")[action["ScheduledActionName"]] = action
+    return ActionResult(action)
+
+
+def describe_scheduled_actions(self: Any) -> ActionResult:
+    name = self._get_param("ScheduledActionName")
+    actions = _kept(self, "actions").values()
+    return ActionResult({"ScheduledActions": [a for a in actions if name in (None, a["ScheduledActionName"])]})
+
+
+def delete_scheduled_action(self: Any) -> EmptyResult:
+    _kept(self, "actions").pop(self._get_param("ScheduledActionName"), None)
+    return EmptyResult()
+
+
+# --- budgets --------------------------------------------------------------------------------------------------------
+
+
+def describe_subscribers_for_notification(self: Any) -> str:
+    budget = self.backend.budgets[self._get_param("AccountId")].get(self._get_param("BudgetName"))
+    wanted = self._get_param("Notification")
+    for notification in budget.notifications if budget else []:
+        if notification.details == wanted:
+            return json.dumps({"Subscribers": notification.subscribers})
+    return json.dumps({"Subscribers": []})
