@@ -16,6 +16,8 @@ from typing import Any
 import moto
 from moto.backends import get_backend
 
+from .terraform_gaps import fill_gaps
+
 log = logging.getLogger("local.aws.state")
 
 _GLOBAL = {"iam", "s3"}
@@ -52,6 +54,7 @@ class MotoState:
 
         Not at the start, because some of moto's services take a second to import.
         """
+        fill_gaps(signing_name)
         service = _SERVICES.get(signing_name)
         if service is None or service in self._loaded:
             return

@@ -19,21 +19,21 @@ _DEFAULT_PARAMETERS = {
 }
 
 
-def fill_gaps() -> None:
-    """Give moto's responses the missing actions; may be called again."""
-    from moto.budgets.responses import BudgetsResponse  # noqa: PLC0415 - slow to import
-    from moto.redshift.responses import RedshiftResponse  # noqa: PLC0415
+def fill_gaps(service: str) -> None:
+    """Give moto's responses of a service the missing actions; may be called again."""
+    if service == "redshift":
+        from moto.redshift.responses import RedshiftResponse  # noqa: PLC0415 - slow to import
 
-    for action in (
-        modify_cluster_parameter_group, describe_cluster_parameters, create_snapshot_schedule,
-        describe_snapshot_schedules, delete_snapshot_schedule, modify_cluster_snapshot_schedule,
-        create_scheduled_action, describe_scheduled_actions, delete_scheduled_action,
-    ):  # fmt: skip
-        setattr(RedshiftResponse, action.__name__, action)
-    if not hasattr(RedshiftResponse, "plain_create_cluster"):
-        RedshiftResponse.plain_create_cluster = RedshiftResponse.create_cluster  # type: ignore[attr-defined]
-        RedshiftResponse.create_cluster = create_cluster  # type: ignore[method-assign]
-    BudgetsResponse.describe_subscribers_for_notification = describe_subscribers_for_notification  # type: ignore[attr-defined]
+        if not hasattr(RedshiftResponse, "plain_create_cluster"):
+            RedshiftResponse.plain_create_cluster = RedshiftResponse.create_cluster  # type: ignore[attr-defined]
+            RedshiftResponse.create_cluster = create_cluster  # type: ignore[method-assign]
+        for action in _REDSHIFT_ACTIONS:
+            setattr(RedshiftResponse, action.__name__, action)
+    elif service == "budgets":
+        from moto.budgets.responses import BudgetsResponse  # noqa: PLC0415
+
+        action = describe_subscribers_for_notification
+        setattr(BudgetsResponse, action.__name__, action)
 
 
 def _kept(response: Any, kind: str) -> dict[str, Any]:
@@ -81,7 +81,9 @@ def modify_cluster_parameter_group(self: Any) -> ActionResult:
     name = self._get_param("ParameterGroupName")
     values = _kept(self, "parameters").setdefault(name, {})
     values |= {item["ParameterName"]: item["ParameterValue"] for item in self._get_param("Parameters", [])}
-    return ActionResult({"ParameterGroupName": name, "ParameterGroupStatus": "Your parameter group is updated."})
+    return ActionResult(
+        {"ParameterGroupName": name, "ParameterGroupStatus": "Your parameter group is updated."}
+    )
 
 
 def describe_cluster_parameters(self: Any) -> ActionResult:
@@ -120,7 +122,9 @@ def describe_snapshot_schedules(self: Any) -> ActionResult:
         schedule
         for schedule in _kept(self, "schedules").values()
         if name in (None, schedule["ScheduleIdentifier"])
-        and (cluster is None or cluster in [item["ClusterIdentifier"] for item in schedule["AssociatedClusters"]])
+        and (
+            cluster is None or cluster in [item["ClusterIdentifier"] for item in schedule["AssociatedClusters"]]
+        )
     ]
     return ActionResult({"SnapshotSchedules": found})
 
@@ -178,3 +182,10 @@ def describe_subscribers_for_notification(self: Any) -> str:
         if notification.details == wanted:
             return json.dumps({"Subscribers": notification.subscribers})
     return json.dumps({"Subscribers": []})
+
+
+_REDSHIFT_ACTIONS = (
+    modify_cluster_parameter_group, describe_cluster_parameters, create_snapshot_schedule, describe_snapshot_schedules,
+    delete_snapshot_schedule, modify_cluster_snapshot_schedule, create_scheduled_action, describe_scheduled_actions,
+    delete_scheduled_action,
+)  # fmt: skip
