@@ -51,7 +51,7 @@ class RunSettings:
     """How runs are started.
 
     Attributes:
-        command: the start of the command line, for example ``[".../bin/spark-submit"]``.
+        command: makes the start of the command line, for example ``[".../bin/spark-submit"]``.
         environ: makes the environment of a run.
         work_dir: scratch folders, one per run, deleted when it ends.
         logs_dir: ``<job>/<run id>.log``.
@@ -59,7 +59,7 @@ class RunSettings:
         minute: seconds in a minute; tests shorten it.
     """
 
-    command: Sequence[str]
+    command: Callable[[], Sequence[str]]
     environ: Callable[[], Mapping[str, str]]
     work_dir: Path
     logs_dir: Path
@@ -283,7 +283,7 @@ class JobService:
         name = job["Name"]
         process = RunProcess(
             command,
-            self._environ(run),
+            self._environ(run) | {"SPARK_LOCAL_DIRS": str(folder)},
             folder,
             self.log_path(name, run["Id"]),
             lambda stream, lines: self._settings.sink(name, run["Id"], stream, lines),
@@ -326,7 +326,7 @@ class JobService:
             StoreError: a file is not there.
         """
         arguments: dict[str, str] = run["Arguments"]
-        command = [*self._settings.command]
+        command = [*self._settings.command()]
         for option, flag in (("--extra-py-files", "--py-files"), ("--extra-files", "--files"),
                              ("--extra-jars", "--jars")):  # fmt: skip
             urls = [url.strip() for url in arguments.get(option, "").split(",") if url.strip()]

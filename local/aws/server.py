@@ -30,7 +30,6 @@ from .moto_state import MotoState
 from .s3 import Response, S3Api, request_from_environ
 from .state import Documents
 from .store import ObjectStore
-from .terraform_gaps import fill_gaps
 
 log = logging.getLogger("local.aws")
 
@@ -74,7 +73,8 @@ class Endpoint:
             self.documents,
             self.store,
             RunSettings(
-                command=command or spark.submit_command(config),
+                # Asked for at each run: without Spark the endpoint still serves everything else.
+                command=lambda: command or spark.submit_command(config),
                 environ=self._job_environ,
                 work_dir=config.aws_dir / "runs",
                 logs_dir=config.logs_dir / "glue",
@@ -113,6 +113,7 @@ class Endpoint:
         if path == "/_local/health":
             return _send(self._health(), environ, start_response)
         service = self._service(environ, path)
+        log.debug("%s %s %s %s", service, environ["REQUEST_METHOD"], path, environ.get("HTTP_X_AMZ_TARGET", ""))
         response: Response | None = None
         if service == "s3":
             response = self.s3.handle(request_from_environ(environ, path))
@@ -177,6 +178,8 @@ class Endpoint:
             return scope.group(2).lower()
         unsigned = environ["REQUEST_METHOD"] in ("GET", "HEAD") and not environ.get("HTTP_X_AMZ_TARGET")
         # A person's browser or curl on an object, for example a quality report.
+        if "Action=" in environ.get("QUERY_STRING", ""):
+            return ""  # a link of the query protocol, for example to confirm a subscription
         return "s3" if unsigned and not path.startswith(("/moto-api", "/latest/")) else ""
 
     def _health(self) -> Response:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -148,8 +149,13 @@ def write_conf_dir(config: LocalConfig) -> Path:
     folder = config.aws_dir / "spark-conf"
     folder.mkdir(parents=True, exist_ok=True)
     lines = [f"{key} {value}\n" for key, value in spark_defaults(config).items()]
-    (folder / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
-    (folder / "log4j2.properties").write_text(_LOG4J, encoding="utf-8")
+    for name, text in (("spark-defaults.conf", "".join(lines)), ("log4j2.properties", _LOG4J)):
+        path = folder / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            # Another run may be reading it.
+            partial = folder / f"{name}.{threading.get_ident()}.part"
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(path)
     return folder
 
 

@@ -6,12 +6,14 @@ import io
 import json
 import time
 import zipfile
+from dataclasses import replace
 
 import psutil
 import pytest
 from botocore.exceptions import ClientError
 
 from local.aws.runner import ErrorFinder
+from local.aws.spark import submit_command
 
 from .harness import Aws, until
 
@@ -126,6 +128,23 @@ def test_a_script_that_cannot_be_fetched_is_an_error(aws: Aws, glue):
     run = aws.run("job")
     assert run["JobRunState"] == "ERROR"
     assert f"s3://{SCRIPTS}/glue/job.py" in run["ErrorMessage"]
+
+
+def test_a_laptop_without_spark_says_what_to_do(tmp_path):
+    running = Aws(tmp_path, None)
+    config = replace(running.config, venvs=tmp_path / "no-environments")
+    running.endpoint.config = config
+    try:
+        running.bucket(SCRIPTS)
+        running.endpoint.jobs._settings = replace(
+            running.endpoint.jobs._settings, command=lambda: submit_command(config)
+        )
+        make_job(running, "")
+        run = running.run("job")
+        assert run["JobRunState"] == "ERROR"
+        assert "make setup" in run["ErrorMessage"]
+    finally:
+        running.endpoint.stop()
 
 
 def test_stop_kills_the_whole_family(aws: Aws, glue):

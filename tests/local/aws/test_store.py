@@ -122,7 +122,7 @@ class StoreModel(RuleBasedStateMachine):
             self.folder.cleanup()
 
 
-StoreModel.TestCase.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
+StoreModel.TestCase.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
 TestStoreModel = StoreModel.TestCase
 
 
