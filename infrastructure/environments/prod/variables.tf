@@ -1,0 +1,70 @@
+variable "account_id" {
+  description = "AWS account of prod, 12 digits. Set it in terraform.tfvars or as TF_VAR_account_id."
+  type        = string
+}
+
+variable "region" {
+  description = "AWS region."
+  type        = string
+  default     = "ap-south-1"
+}
+
+variable "replica_region" {
+  description = "Second region, for copies."
+  type        = string
+  default     = "ap-south-2"
+}
+
+variable "account_suffix" {
+  description = "Appended to bucket names where the plain ones are taken, for example -123456789012."
+  type        = string
+  default     = ""
+}
+
+variable "alert_email" {
+  description = "Where alerts and budget mails go."
+  type        = string
+  default     = "data-eng@company.com"
+}
+
+variable "github_repository" {
+  description = "GitHub repository (owner/name) whose workflows may plan, apply and deploy; empty: none."
+  type        = string
+  default     = ""
+}
+
+variable "create_github_oidc_provider" {
+  description = "False when another environment in the same account has registered GitHub already."
+  type        = bool
+  default     = true
+}
+
+variable "airflow_enabled" {
+  description = "False for the very first apply: the code must be in S3 before MWAA can start."
+  type        = bool
+  default     = true
+}
+
+variable "redshift_deployment" {
+  description = "provisioned (RA3 cluster) or serverless (workgroup)."
+  type        = string
+  default     = "provisioned"
+}
+
+variable "bi_cidrs" {
+  description = "Private ranges from which BI tools reach Redshift."
+  type        = list(string)
+  default     = []
+}
+
+variable "cloudtrail" {
+  description = "False where the organisation keeps a trail for this account."
+  type        = bool
+  default     = true
+}
+
+variable "disposable" {
+  description = "Whether destroy may delete data. Never true here."
+  type        = bool
+  default     = false
+}

@@ -1,0 +1,132 @@
+# Catalogue, crawler and the two Spark jobs. What the scripts are told here is what Airflow may override per run.
+
+locals {
+  scripts = "s3://${var.buckets["scripts"]}/glue"
+  logs    = "s3://${var.buckets["logs"]}"
+  titles = {
+    data_processing = "Raw files of a window of days into typed, accounted Parquet"
+    data_quality    = "Evaluates all quality rules of a window of days and writes the report"
+  }
+}
+
+resource "aws_glue_catalog_database" "raw" {
+  name        = replace("${var.prefix}-raw", "-", "_") # underscores: Athena-friendly
+  description = "Raw files as they arrive"
+}
+
+resource "aws_glue_security_configuration" "this" {
+  name = var.prefix
+
+  encryption_configuration {
+    cloudwatch_encryption {
+      cloudwatch_encryption_mode = "SSE-KMS"
+      kms_key_arn                = var.kms_key_arn
+    }
+
+    job_bookmarks_encryption {
+      job_bookmarks_encryption_mode = "CSE-KMS"
+      kms_key_arn                   = var.kms_key_arn
+    }
+
+    s3_encryption {
+      s3_encryption_mode = "SSE-KMS"
+      kms_key_arn        = var.kms_key_arn
+    }
+  }
+}
+
+# Puts jobs and crawler into the private subnets.
+resource "aws_glue_connection" "vpc" {
+  name            = "${var.prefix}-vpc"
+  description     = "Network of the jobs and the crawler"
+  connection_type = "NETWORK"
+
+  physical_connection_requirements {
+    availability_zone      = var.availability_zone
+    subnet_id              = var.subnet_id
+    security_group_id_list = [var.security_group_id]
+  }
+}
+
+resource "aws_cloudwatch_log_group" "jobs" {
+  # checkov:skip=CKV_AWS_338:dev keeps logs for a month by choice; prod passes 400 days
+  name              = "/aws-glue/jobs/${var.prefix}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+}
+
+resource "aws_glue_crawler" "raw" {
+  name                   = "${var.prefix}-raw-data-crawler"
+  description            = "Schemas and partitions of the raw files"
+  role                   = var.role_arns["crawler"]
+  database_name          = aws_glue_catalog_database.raw.name
+  security_configuration = aws_glue_security_configuration.this.name
+
+  dynamic "s3_target" {
+    for_each = var.sources
+
+    content {
+      path            = "s3://${var.buckets["raw"]}/${s3_target.value}/"
+      connection_name = aws_glue_connection.vpc.name
+    }
+  }
+
+  schema_change_policy {
+    update_behavior = "UPDATE_IN_DATABASE"
+    delete_behavior = "LOG"
+  }
+
+  # Corrected and late files arrive in folders of days that were crawled before.
+  recrawl_policy {
+    recrawl_behavior = "CRAWL_EVERYTHING"
+  }
+}
+
+resource "aws_glue_job" "this" {
+  for_each = var.jobs
+
+  name                   = "${var.prefix}-${replace(each.key, "_", "-")}"
+  description            = local.titles[each.key]
+  role_arn               = var.role_arns[each.key]
+  glue_version           = "5.1"
+  worker_type            = each.value.worker_type
+  number_of_workers      = each.value.max_workers
+  execution_class        = each.value.execution_class
+  timeout                = each.value.timeout_minutes
+  max_retries            = 0 # Airflow retries, and knows which run was which
+  connections            = [aws_glue_connection.vpc.name]
+  security_configuration = aws_glue_security_configuration.this.name
+
+  command {
+    name            = "glueetl"
+    python_version  = "3"
+    script_location = "${local.scripts}/${each.key}.py"
+  }
+
+  execution_property {
+    max_concurrent_runs = 3 # the daily run, a backfill and one by hand
+  }
+
+  default_arguments = {
+    # What the script reads; the last three make `aws glue start-job-run` work without arguments.
+    "--env"              = var.env
+    "--region"           = var.region
+    "--raw_bucket"       = var.buckets["raw"]
+    "--processed_bucket" = var.buckets["processed"]
+    "--start_date"       = "latest"
+    "--end_date"         = "latest"
+    "--run_id"           = "manual"
+    # How Glue runs it.
+    "--extra-py-files"                   = "${local.scripts}/ecommerce_dwh_glue.zip"
+    "--TempDir"                          = "${local.logs}/glue-temp/"
+    "--enable-auto-scaling"              = "true"
+    "--enable-metrics"                   = "true"
+    "--enable-observability-metrics"     = "true"
+    "--enable-job-insights"              = "true"
+    "--enable-continuous-cloudwatch-log" = "true"
+    "--continuous-log-logGroup"          = aws_cloudwatch_log_group.jobs.name
+    "--enable-spark-ui"                  = "true"
+    "--spark-event-logs-path"            = "${local.logs}/spark-events/${each.key}/"
+    "--job-bookmark-option"              = "job-bookmark-disable" # days are addressed by date, not by what was seen
+  }
+}
