@@ -33,7 +33,7 @@ class Provisioner:
         self.created: list[str] = []
         self.updated: list[str] = []
         self.unchanged: list[str] = []
-        session = boto3.Session(
+        session: Any = boto3.Session(
             aws_access_key_id=config.aws_access_key,
             aws_secret_access_key=config.aws_secret_key,
             region_name=settings.region,

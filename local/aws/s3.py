@@ -246,7 +246,7 @@ class S3Api:
             after = urllib.parse.unquote(token) if token else query.get("start-after", "")
         else:
             after = query.get("key-marker" if versions else "marker", "")
-        page = self.store.list(request.bucket, prefix, delimiter, after, limit) if limit else None
+        page = self.store.list_page(request.bucket, prefix, delimiter, after, limit) if limit else None
         objects, prefixes = (page.objects, page.prefixes) if page else ([], [])
         marker = page.next_marker if page else None
 

@@ -273,7 +273,8 @@ class ObjectStore:
         if row is None:
             self.bucket_region(bucket)
             raise no_such_key(key)
-        return StoredObject(bucket, key, *row[:4], json.loads(row[4]), json.loads(row[5]))
+        blob, size, etag, modified, headers, tags = row
+        return StoredObject(bucket, key, blob, size, etag, modified, json.loads(headers), json.loads(tags))
 
     def read(self, bucket: str, key: str) -> bytes:
         """All bytes of an object."""
@@ -324,7 +325,7 @@ class ObjectStore:
         for blob in blobs:
             self._path(blob).unlink(missing_ok=True)
 
-    def list(
+    def list_page(
         self, bucket: str, prefix: str = "", delimiter: str = "", after: str = "", limit: int = 1000
     ) -> Listing:
         """One page of keys after ``after``, folded at the delimiter; cost follows the page, not the bucket.
@@ -372,7 +373,7 @@ class ObjectStore:
         """Every object under a prefix, in key order."""
         after = ""
         while True:
-            page = self.list(bucket, prefix, after=after)
+            page = self.list_page(bucket, prefix, after=after)
             yield from page.objects
             if page.next_marker is None:
                 return

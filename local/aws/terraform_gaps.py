@@ -32,8 +32,11 @@ def fill_gaps(service: str) -> None:
     elif service == "budgets":
         from moto.budgets.responses import BudgetsResponse  # noqa: PLC0415
 
-        action = describe_subscribers_for_notification
-        setattr(BudgetsResponse, action.__name__, action)
+        for action in _BUDGETS_ACTIONS:
+            setattr(BudgetsResponse, action.__name__, action)
+        if not hasattr(BudgetsResponse, "plain_create_budget"):
+            BudgetsResponse.plain_create_budget = BudgetsResponse.create_budget  # type: ignore[attr-defined]
+            BudgetsResponse.create_budget = create_budget  # type: ignore[method-assign]
 
 
 def _kept(response: Any, kind: str) -> dict[str, Any]:
@@ -184,6 +187,24 @@ def describe_subscribers_for_notification(self: Any) -> str:
     return json.dumps({"Subscribers": []})
 
 
+def create_budget(self: Any) -> str:
+    """Moto's, and the tags."""
+    answer = str(self.plain_create_budget())
+    name = self._get_param("Budget")["BudgetName"]
+    arn = f"arn:aws:budgets::{self._get_param('AccountId')}:budget/{name}"
+    _tags(self)[arn] = self._get_param("ResourceTags") or []
+    return answer
+
+
+def list_tags_for_resource(self: Any) -> str:
+    return json.dumps({"ResourceTags": _tags(self).get(self._get_param("ResourceARN"), [])})
+
+
+def _tags(response: Any) -> dict[str, Any]:
+    return response.backend.__dict__.setdefault("local_tags", {})
+
+
+_BUDGETS_ACTIONS = (describe_subscribers_for_notification, list_tags_for_resource)
 _REDSHIFT_ACTIONS = (
     modify_cluster_parameter_group, describe_cluster_parameters, create_snapshot_schedule, describe_snapshot_schedules,
     delete_snapshot_schedule, modify_cluster_snapshot_schedule, create_scheduled_action, describe_scheduled_actions,

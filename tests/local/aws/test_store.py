@@ -93,7 +93,7 @@ class StoreModel(RuleBasedStateMachine):
         found: list[str] = []
         after = ""
         while True:
-            page = self.store.list("bucket", prefix, delimiter, after, limit)
+            page = self.store.list_page("bucket", prefix, delimiter, after, limit)
             names = [stored.key for stored in page.objects] + page.prefixes
             assert len(names) <= limit
             found += sorted(names, key=str.encode)
@@ -174,7 +174,7 @@ def test_a_bucket_with_objects_is_not_deleted(store: ObjectStore):
     store.delete("bucket", ["key"])
     store.delete_bucket("bucket")
     with pytest.raises(StoreError, match="does not exist"):
-        store.list("bucket")
+        store.list_page("bucket")
 
 
 def test_listing_a_folder_costs_its_page_and_not_the_bucket(store: ObjectStore):
@@ -183,6 +183,6 @@ def test_listing_a_folder_costs_its_page_and_not_the_bucket(store: ObjectStore):
             store.put("bucket", f"orders/dt={day:02d}/{part:02d}.csv", store.receive([b""]), {})
     statements: list[str] = []
     store._reader.set_trace_callback(statements.append)
-    page = store.list("bucket", "orders/", "/")
+    page = store.list_page("bucket", "orders/", "/")
     assert len(page.prefixes) == 30
     assert len(statements) <= 33  # one look per folder, however many files it holds
