@@ -1,0 +1,405 @@
+"""A warehouse for tests: the product's own SQL files, run through the Redshift endpoint, loaded from Python rows.
+
+Only two things go past the endpoint, straight to its PostgreSQL, because they are no part of the product: putting a
+test's rows into staging, and emptying all tables between tests.
+"""
+
+from __future__ import annotations
+
+import calendar
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import psycopg
+import redshift_connector
+
+from ecommerce_dwh.contracts import SourceContract, load_contracts
+from ecommerce_dwh.sql_text import guard_message, parse_audit, split_statements, without_comments
+
+REPO = Path(__file__).resolve().parents[2]
+SQL = REPO / "include" / "sql"
+CONTRACTS: dict[str, SourceContract] = load_contracts(REPO / "include" / "sources")
+SOURCES = tuple(CONTRACTS)
+
+MERGES = (
+    "dimensions/dim_customer.sql",
+    "dimensions/dim_product.sql",
+    "facts/fact_sales.sql",
+    "facts/fact_web_events.sql",
+    "facts/fact_inventory.sql",
+)
+REPLACE = "staging/replace_slices.sql"
+REFRESH = "analytics/refresh.sql"
+VIEWS = (
+    "customer_360",
+    "product_performance",
+    "monthly_sales_trends",
+    "geographic_sales",
+    "category_performance",
+    "customer_cohorts",
+    "sales_funnel",
+)
+
+Row = dict[str, Any]
+Slices = dict[tuple[str, date], list[Row]]
+Files = Mapping[str, Mapping[date, Sequence[Row]]]  # source → day → rows as delivered
+
+
+class GuardFailed(AssertionError):
+    """A guard query of a file returned rows."""
+
+
+@dataclass(frozen=True)
+class SourceColumns:
+    """What replace_slices.sql sees of a source."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+_SOURCE_COLUMNS = tuple(
+    SourceColumns(name, tuple(column.name for column in contract.accepted_columns))
+    for name, contract in CONTRACTS.items()
+)
+
+
+@dataclass(frozen=True)
+class Load:
+    """The variable ``load`` of the SQL files."""
+
+    start_date: str
+    end_date: str
+    run_key: str
+    processed_bucket: str = "ecommerce-dwh-dev-processed"
+    copy_iam_role: str = "default"
+    sources: tuple[SourceColumns, ...] = _SOURCE_COLUMNS
+
+    @property
+    def run_id(self) -> str:
+        return self.run_key
+
+
+def load_of(first: date, last: date, run_key: str = "") -> Load:
+    """The window of a run. Runs of one window share their key, so that the endpoint sees the same texts again."""
+    return Load(first.isoformat(), last.isoformat(), run_key or f"test-{first}-{last}")
+
+
+_JINJA = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(str(SQL)), undefined=jinja2.StrictUndefined, autoescape=False, cache_size=-1
+)
+
+
+@lru_cache(maxsize=4096)
+def statements(file: str, load: Load | None = None) -> tuple[str, ...]:
+    """The statements of a file, rendered."""
+    return tuple(split_statements(_JINJA.get_template(file).render(load=load)))
+
+
+@lru_cache(maxsize=4096)
+def temporary_tables(file: str, load: Load | None = None) -> tuple[str, ...]:
+    """Temporary tables that a file makes; a task's end would drop them, here the session goes on."""
+    words = [without_comments(statement).split() for statement in statements(file, load)]
+    return tuple(w[3] for w in words if [x.lower() for x in w[:3]] == ["create", "temp", "table"])
+
+
+# What processing does with a day's file ------------------------------------------------------------------------------
+
+
+def row_hash(contract: SourceContract, row: Mapping[str, Any]) -> str:
+    """Content hash as the architecture defines it: all contract columns but the key and ``updated_at``."""
+    parts = [
+        f"{column.name}={row.get(column.name)}"
+        for column in contract.columns
+        if column.name not in (contract.key, "updated_at")
+    ]
+    return hashlib.md5("\x1f".join(parts).encode()).hexdigest()
+
+
+def accept(source: str, day: date, rows: Iterable[Mapping[str, Any]]) -> tuple[list[Row], list[Row]]:
+    """The rows of a day that stand, complete with service columns, and those superseded within the day."""
+    contract = CONTRACTS[source]
+    complete: list[Row] = []
+    for number, given in enumerate(rows, 2):
+        row: Row = {column.name: None for column in contract.accepted_columns}
+        row.update(given)
+        row["delivery_date"] = day
+        row["version_at"] = row.get("updated_at") or datetime.combine(day, time.min)
+        row["row_hash"] = row_hash(contract, row)
+        row["source_file"] = f"{source}/dt={day}/{source}.csv"
+        row["source_line"] = number
+        if "order_status_raw" in row and row["order_status_raw"] is None:
+            row["order_status_raw"] = row.get("order_status")
+        complete.append(row)
+    standing: dict[Any, Row] = {}
+    superseded: list[Row] = []
+    for row in complete:
+        key = (row[contract.key], row["version_at"]) if contract.history == "scd2" else row[contract.key]
+        best = standing.get(key)
+        if best is None:
+            standing[key] = row
+        elif (row["version_at"], row["row_hash"]) > (best["version_at"], best["row_hash"]):
+            superseded.append(best)
+            standing[key] = row
+        else:
+            superseded.append(row)
+    return list(standing.values()), superseded
+
+
+def amount(source: str, row: Mapping[str, Any]) -> Decimal:
+    """What the ledger counts as a row's money."""
+    if source != "order_items":
+        return Decimal(0)
+    if row["line_total"] is not None:
+        return Decimal(row["line_total"])
+    return row["quantity"] * Decimal(row["unit_price"])
+
+
+# The warehouse -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Warehouse:
+    """A running warehouse.
+
+    Attributes:
+        connect: opens a client's connection to the Redshift endpoint.
+        admin: a connection to the PostgreSQL behind it.
+        slices: the accepted rows of the last load of each source and day: what the model computes from.
+    """
+
+    connect: Callable[[], Any]
+    admin: psycopg.Connection[Any]
+    slices: Slices = field(default_factory=dict)
+    _session: Any = None
+    _resets: int = 0
+
+    @property
+    def session(self) -> Any:
+        """The test's own client connection, opened when first needed."""
+        if self._session is None:
+            self._session = self.connect()
+        return self._session
+
+    # Running files -------------------------------------------------------------------------------------------------
+
+    def run(self, file: str, load: Load | None = None, session: Any = None) -> None:
+        """Run a file as the operator does: one transaction, guards checked."""
+        session = session or self.session
+        try:
+            for _ in self.steps(file, load, session):
+                pass
+            session.commit()
+        except Exception:
+            self._abandon(session)
+            raise
+
+    def steps(self, file: str, load: Load | None, session: Any) -> Iterator[str]:
+        """Run a file statement by statement without commit; yields each statement after it ran."""
+        cursor = session.cursor()
+        for statement in statements(file, load):
+            cursor.execute(statement)
+            if (message := guard_message(statement)) and (rows := cursor.fetchall()):
+                raise GuardFailed(f"{message}: {rows[:5]}")
+            yield statement
+        if names := temporary_tables(file, load):
+            cursor.execute(f"drop table {', '.join(names)}")
+
+    def _abandon(self, session: Any) -> None:
+        with suppress(Exception):
+            session.rollback()
+            return
+        with suppress(Exception):
+            session.close()
+        if session is self._session:
+            self._session = None
+
+    def merge(self, load: Load, session: Any = None) -> None:
+        """All steps from replace_slices to the facts."""
+        for file in (REPLACE, *MERGES):
+            self.run(file, load, session)
+
+    def audit(self, load: Load, session: Any = None, folder: str = "audits") -> dict[str, list[Any]]:
+        """Run the audits as the operator does; returns the rows of those that found any, by name."""
+        session = session or self.session
+        cursor = session.cursor()
+        cursor.execute("select merge_seq from quality.warehouse_state")
+        merge_seq = cursor.fetchone()[0]
+        failed: dict[str, list[Any]] = {}
+        stop = False
+        for file in sorted((SQL / folder).glob("*.sql")):
+            audit = _audit(f"{folder}/{file.name}", load)
+            cursor.execute(f"select * from (\n{audit.query}\n) as violations limit 6")
+            if rows := cursor.fetchall():
+                failed[audit.name] = [list(row) for row in rows]
+                stop = stop or audit.severity == "fail"
+        if not stop and folder == "audits":
+            cursor.execute(
+                f"update quality.warehouse_state set audited_seq = {merge_seq} where audited_seq < {merge_seq}"
+            )
+        session.commit()
+        return failed
+
+    def publish(self, load: Load, session: Any = None) -> None:
+        """Audits and refresh; audits of severity ``fail`` must pass."""
+        failed = self.audit(load, session)
+        failed.pop("held_lines_are_few", None)
+        failed.pop("fact_dates_are_covered", None)
+        assert not failed, failed
+        self.run(REFRESH, load, session)
+
+    def stage(self, first: date, last: date, rows: Files, run_key: str = "") -> Load:
+        """Put a run's rows into staging with their ledger, as processing and COPY leave them."""
+        load = load_of(first, last, run_key)
+        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+        with self.admin.transaction(), self.admin.cursor() as cursor:
+            for source in SOURCES:
+                contract = CONTRACTS[source]
+                names = [column.name for column in contract.accepted_columns]
+                cursor.execute(f"delete from staging.stg_{source} where run_id = %s", (load.run_key,))
+                everything: list[tuple[Any, ...]] = []
+                ledger = []
+                for day in days:
+                    accepted, superseded = accept(source, day, rows.get(source, {}).get(day, ()))
+                    self.slices[source, day] = accepted
+                    for row in accepted:
+                        row["run_id"] = load.run_key
+                        everything.append(tuple(row[name] for name in names))
+                    taken = sum((amount(source, row) for row in accepted), Decimal(0))
+                    lost = sum((amount(source, row) for row in superseded), Decimal(0))
+                    ledger.append(
+                        (source, day, load.run_key, 1, len(accepted) + len(superseded), len(accepted),
+                         len(superseded), 0, taken + lost, taken, lost, 0)
+                    )  # fmt: skip
+                if everything:
+                    cursor.executemany(
+                        f"insert into staging.stg_{source} ({', '.join(names)}) "
+                        f"values ({', '.join(['%s'] * len(names))})",
+                        everything,
+                    )
+                if source == SOURCES[0]:
+                    cursor.execute("delete from staging.stg_ledger where run_id = %s", (load.run_key,))
+                cursor.executemany(
+                    "insert into staging.stg_ledger values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                    ledger,
+                )
+        return load
+
+    def load(self, first: date, last: date, rows: Files, session: Any = None) -> Load:
+        """One whole run of the daily DAG from COPY on."""
+        load = self.stage(first, last, rows)
+        self.merge(load, session)
+        self.publish(load, session)
+        return load
+
+    # Looking --------------------------------------------------------------------------------------------------------
+
+    def rows(self, query: str) -> list[Row]:
+        """Rows of a query, read past the endpoint."""
+        cursor = self.admin.execute(query)
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def client_rows(self, query: str, session: Any = None) -> list[Row]:
+        """Rows of a query as a client of the endpoint gets them."""
+        session = session or self.session
+        cursor = session.cursor()
+        cursor.execute(query)
+        names = [
+            str(column[0], "utf-8") if isinstance(column[0], bytes) else column[0]
+            for column in cursor.description
+        ]
+        found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        session.commit()
+        return found
+
+    def reset(self) -> None:
+        """Empty the warehouse: as bootstrap left it."""
+        self._abandon_quietly()
+        self.slices.clear()
+        self._resets += 1
+        self.admin.execute(_empty_all(self.admin))
+        if self._resets % 40 == 0:
+            self.admin.execute("vacuum")
+
+    def _abandon_quietly(self) -> None:
+        if self._session is not None:
+            with suppress(Exception):
+                self._session.rollback()
+
+    def close(self) -> None:
+        with suppress(Exception):
+            self.session.close()
+        self.admin.close()
+
+
+@lru_cache(maxsize=512)
+def _audit(file: str, load: Load) -> Any:
+    return parse_audit(Path(file).stem, _JINJA.get_template(file).render(load=load))
+
+
+_KEPT = {"dimensions.dim_date", "quality.warehouse_state", "analytics.published"}
+
+
+@lru_cache(maxsize=4)
+def _empty_all(admin: psycopg.Connection[Any]) -> str:
+    tables = [
+        name
+        for (name,) in admin.execute(
+            "select schemaname || '.' || tablename from pg_tables where schemaname in "
+            "('staging', 'history', 'dimensions', 'facts', 'analytics', 'quality') order by 1"
+        ).fetchall()
+        if name not in _KEPT
+    ]
+    keys = {"dimensions.dim_customer": "customer_key", "dimensions.dim_product": "product_key"}
+    parts = [f"delete from {name}" + (f" where {keys[name]} <> -1" if name in keys else "") for name in tables]
+    parts.append(
+        "update quality.warehouse_state set merge_seq = 0, audited_seq = 0, published_day = null, "
+        "published_at = null, published_run_id = null"
+    )
+    parts.append("update analytics.published set published_day = null")
+    return "; ".join(parts)
+
+
+def bootstrap(connection: Any, admin: psycopg.Connection[Any]) -> None:
+    """Create the warehouse from ``include/sql/ddl`` and fill a small calendar."""
+    for file in sorted((SQL / "ddl").glob("*.sql")):
+        cursor = connection.cursor()
+        for statement in statements(f"ddl/{file.name}"):
+            cursor.execute(statement)
+        connection.commit()
+    with admin.transaction(), admin.cursor() as cursor:
+        cursor.execute("delete from dimensions.dim_date")
+        cursor.executemany(
+            "insert into dimensions.dim_date values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, "
+            "%s, %s, %s, %s)",
+            list(_calendar(date(2024, 1, 1), date(2028, 12, 31))),
+        )
+
+
+def _calendar(first: date, last: date) -> Iterator[tuple[Any, ...]]:
+    for number in range((last - first).days + 1):
+        day = first + timedelta(days=number)
+        iso = day.isocalendar()
+        month_end = day.replace(day=calendar.monthrange(day.year, day.month)[1])
+        yield (
+            int(f"{day:%Y%m%d}"), day, iso.weekday, f"{day:%A}", day.day, day.timetuple().tm_yday, iso.week, iso.year,
+            day.month, f"{day:%B}", (day.month - 1) // 3 + 1, day.year, day.year, 1, 1, iso.weekday > 5, False, None,
+            day.replace(day=1), month_end,
+        )  # fmt: skip
+
+
+def redshift_connect(port: int, user: str, password: str, database: str) -> Any:
+    """A client's connection to the endpoint, as the provider's hook opens it."""
+    connection = redshift_connector.connect(
+        host="127.0.0.1", port=port, user=user, password=password, database=database, ssl=False
+    )
+    connection.autocommit = False
+    return connection

@@ -1,0 +1,635 @@
+"""The warehouse as plain Python: what dimensions, facts and views must hold, given the accepted rows of each day.
+
+Written from docs/metrics.md and the design, by brute force over all rows and without looking at the SQL: dictionaries,
+``Decimal`` and ``Fraction``, no increments, no queue. Slow and simple on purpose.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+Row = dict[str, Any]
+Slices = Mapping[tuple[str, date], list[Row]]
+
+BEGINNING = datetime.fromisoformat("1900-01-01")
+LAST_INSTANT = datetime.fromisoformat("9999-12-30")
+END = datetime.fromisoformat("9999-12-31")
+ZERO = Decimal(0)
+UNIT = Decimal("0.0001")
+
+
+def rounded(value: Fraction | Decimal | int, places: int = 2) -> Decimal:
+    """Half away from zero, as SQL rounds decimals."""
+    exact = Fraction(value) * 10**places
+    whole = (abs(exact) * 2 + 1) // 2
+    return Decimal(int(whole) * (1 if exact >= 0 else -1)).scaleb(-places)
+
+
+def ratio(part: Decimal | int, whole: Decimal | int, factor: int = 1) -> Decimal | None:
+    """``factor × part / whole`` with two decimals; None when there is nothing to divide by."""
+    return rounded(factor * Fraction(part) / Fraction(whole)) if whole else None
+
+
+def surrogate(text: str) -> int:
+    return int(hashlib.md5(text.encode()).hexdigest()[:15], 16)
+
+
+def version_key(natural_key: str, effective_from: datetime) -> int:
+    return surrogate(f"{natural_key}|{effective_from.isoformat(sep=' ', timespec='microseconds')}")
+
+
+def place_key(place: tuple[str, str, str]) -> int:
+    return surrogate("".join(hashlib.md5(part.encode()).hexdigest() for part in place))
+
+
+def bounded(instant: datetime) -> datetime:
+    return min(max(instant, BEGINNING), LAST_INSTANT)
+
+
+def standing(rows: Iterable[Row], key: str) -> dict[str, Row]:
+    """The newest delivery of each key: by version, then by content hash."""
+    best: dict[str, Row] = {}
+    for row in rows:
+        held = best.get(row[key])
+        if held is None or (row["version_at"], row["row_hash"]) > (held["version_at"], held["row_hash"]):
+            best[row[key]] = row
+    return best
+
+
+def versions(
+    rows: Iterable[Row], key: str, attributes: Callable[[Row], tuple[Any, ...]]
+) -> dict[str, list[Row]]:
+    """SCD type 2: each key's versions in order, with their intervals."""
+    at_instant: dict[str, dict[datetime, Row]] = defaultdict(dict)
+    for row in rows:
+        instant = bounded(row["version_at"])
+        held = at_instant[row[key]].get(instant)
+        if held is None or (row["version_at"], row["row_hash"]) > (held["version_at"], held["row_hash"]):
+            at_instant[row[key]][instant] = row
+    result: dict[str, list[Row]] = {}
+    for natural_key, delivered in at_instant.items():
+        kept: list[Row] = []
+        for instant in sorted(delivered):
+            row = delivered[instant]
+            if kept and attributes(kept[-1]) == attributes(row):
+                continue
+            if kept:
+                kept[-1]["effective_to"] = instant
+            kept.append({**row, "effective_from": instant if kept else BEGINNING, "effective_to": END})
+        result[natural_key] = kept
+    return result
+
+
+def as_of(found: list[Row], instant: datetime) -> Row:
+    """The version valid at an instant."""
+    [version] = [v for v in found if v["effective_from"] <= instant < v["effective_to"]]
+    return version
+
+
+def allocate(amount: Decimal, weights: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Largest remainder at 4 decimals; equal shares where the weights cancel out."""
+    total = sum(weights.values(), ZERO)
+    if total == 0 or abs(total) * 100 < max(abs(w) for w in weights.values()):
+        weights, total = dict.fromkeys(weights, Decimal(1)), Decimal(len(weights))
+    units = Fraction(amount) / Fraction(UNIT)
+    exact = {name: units * Fraction(weight) / Fraction(total) for name, weight in weights.items()}
+    shares = {name: share.numerator // share.denominator for name, share in exact.items()}
+    left = int(units) - sum(shares.values())
+    for name in sorted(exact, key=lambda n: (shares[n] - exact[n], n))[:left]:
+        shares[name] += 1
+    return {name: share * UNIT for name, share in shares.items()}
+
+
+def ntile(number: int, ordered: list[str]) -> dict[str, int]:
+    size, longer = divmod(len(ordered), number)
+    tiles: dict[str, int] = {}
+    position = 0
+    for tile in range(1, number + 1):
+        count = size + (tile <= longer)
+        tiles.update(dict.fromkeys(ordered[position : position + count], tile))
+        position += count
+    return tiles
+
+
+def ranks(values: Mapping[Any, Decimal]) -> dict[Any, int]:
+    return {name: 1 + sum(other > value for other in values.values()) for name, value in values.items()}
+
+
+class Model:
+    """The warehouse of some accepted rows.
+
+    Args:
+        slices: accepted rows by source and day.
+        published_day: newest day of the runs that were published.
+        calendar: first and last day of dim_date.
+    """
+
+    def __init__(
+        self,
+        slices: Slices,
+        published_day: date | None,
+        calendar: tuple[date, date] = (date(2024, 1, 1), date(2028, 12, 31)),
+    ) -> None:
+        self.slices = slices
+        self.published_day = published_day
+        self.calendar = calendar
+
+    def rows(self, source: str) -> list[Row]:
+        return [row for (name, _day), rows in self.slices.items() if name == source for row in rows]
+
+    # Dimensions ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def customers(self) -> dict[str, list[Row]]:
+        found = versions(self.rows("customers"), "customer_id", lambda row: (row["row_hash"],))
+        named = {row["customer_id"] for source in ("orders", "web_events") for row in self.rows(source)} - {
+            None
+        }
+        return {**found, **{key: [inferred()] for key in named - set(found)}}
+
+    @cached_property
+    def products(self) -> dict[str, list[Row]]:
+        parts = (
+            "product_name",
+            "category_name",
+            "subcategory_name",
+            "brand",
+            "sku",
+            "price",
+            "cost",
+            "is_active",
+        )
+        found = versions(self.rows("products"), "product_id", lambda row: tuple(row[part] for part in parts))
+        named = {row["product_id"] for source in ("order_items", "web_events") for row in self.rows(source)} - {
+            None
+        }
+        return {**found, **{key: [inferred()] for key in named - set(found)}}
+
+    def dim_customer(self) -> list[Row]:
+        names = (
+            "first_name", "last_name", "email", "phone", "date_of_birth", "gender", "address", "city", "state",
+            "postal_code", "country", "customer_segment", "registration_date",
+        )  # fmt: skip
+        table = []
+        for key, found in self.customers.items():
+            for v in found:
+                full_name = " ".join(part for part in (v.get("first_name"), v.get("last_name")) if part)
+                email = v.get("email") or ""
+                table.append(
+                    {
+                        "customer_key": version_key(key, v["effective_from"]),
+                        "customer_id": key,
+                        **{name: v.get(name) for name in names},
+                        "full_name": full_name or None,
+                        "email_domain": email.split("@")[1].lower() if "@" in email else None,
+                        "effective_from": v["effective_from"],
+                        "effective_to": v["effective_to"],
+                        "is_current": v["effective_to"] == END,
+                        "is_inferred": v.get("is_inferred", False),
+                    }
+                )
+        return table
+
+    def dim_product(self) -> list[Row]:
+        names = (
+            "product_name",
+            "category_name",
+            "subcategory_name",
+            "brand",
+            "sku",
+            "price",
+            "cost",
+            "is_active",
+        )
+        table = []
+        for key, found in self.products.items():
+            for v in found:
+                price, cost = v.get("price"), v.get("cost")
+                margin = None
+                if price is not None and cost is not None and price > 0:
+                    margin = rounded(100 * Fraction(price - cost) / Fraction(price), 4)
+                table.append(
+                    {
+                        "product_key": version_key(key, v["effective_from"]),
+                        "product_id": key,
+                        **{name: v.get(name) for name in names},
+                        "profit_margin": margin,
+                        "price_category": price_category(price),
+                        "effective_from": v["effective_from"],
+                        "effective_to": v["effective_to"],
+                        "is_current": v["effective_to"] == END,
+                        "is_inferred": v.get("is_inferred", False),
+                    }
+                )
+        return table
+
+    def dim_geography(self) -> list[Row]:
+        places = {line["place"] for line in self.sales}
+        return [
+            {"geography_key": place_key(place), "country": place[0], "state": place[1], "city": place[2]}
+            for place in places
+        ]
+
+    # Facts -----------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def headers(self) -> dict[str, Row]:
+        return standing(self.rows("orders"), "order_id")
+
+    @cached_property
+    def items(self) -> dict[str, Row]:
+        return standing(self.rows("order_items"), "order_item_id")
+
+    @cached_property
+    def sales(self) -> list[Row]:
+        by_order: dict[str, list[Row]] = defaultdict(list)
+        for item in self.items.values():
+            if item["order_id"] in self.headers:
+                by_order[item["order_id"]].append(item)
+        return [line for order, items in by_order.items() for line in self._lines(self.headers[order], items)]
+
+    def _lines(self, header: Row, items: list[Row]) -> Iterable[Row]:
+        totals = {
+            item["order_item_id"]: item["line_total"]
+            if item["line_total"] is not None
+            else item["quantity"] * item["unit_price"]
+            for item in items
+        }
+        shares = {
+            name: allocate(header[column] or ZERO, totals)
+            for name, column in (("tax", "tax"), ("shipping", "shipping_cost"), ("discount", "discount"))
+        }
+        instant = bounded(header["order_date"])
+        customer = as_of(self.customers[header["customer_id"]], instant) if header["customer_id"] else {}
+        place = (header["shipping_country"] or customer.get("country"), *local_place(header, customer))
+        for item in items:
+            product = as_of(self.products[item["product_id"]], instant)
+            line_total = totals[item["order_item_id"]]
+            cost = product.get("cost")
+            is_cancelled = header["order_status"] in ("cancelled", "unavailable")
+            yield {
+                "order_item_id": item["order_item_id"],
+                "order_id": header["order_id"],
+                "order_timestamp": header["order_date"],
+                "order_date": header["order_date"].date(),
+                "customer_id": header["customer_id"],
+                "customer_key": version_key(header["customer_id"], customer["effective_from"])
+                if customer
+                else -1,
+                "product_id": item["product_id"],
+                "product_key": version_key(item["product_id"], product["effective_from"]),
+                "place": tuple(part or "unknown" for part in place),
+                "order_status": header["order_status"],
+                "payment_method": header["payment_method"],
+                "currency": header["currency"],
+                "quantity": item["quantity"],
+                "unit_price": item["unit_price"],
+                "line_total": line_total,
+                "tax_amount": shares["tax"][item["order_item_id"]],
+                "shipping_amount": shares["shipping"][item["order_item_id"]],
+                "discount_amount": shares["discount"][item["order_item_id"]],
+                "unit_cost": cost,
+                "gross_profit": None if cost is None else line_total - item["quantity"] * cost,
+                "is_revenue": not (is_cancelled and item["quantity"] > 0),
+                "is_return": item["quantity"] < 0,
+                "delivery_date": item["delivery_date"],
+            }
+
+    def fact_sales(self) -> list[Row]:
+        return [
+            {
+                **{name: value for name, value in line.items() if name != "place"},
+                "order_date_key": int(f"{line['order_date']:%Y%m%d}"),
+                "geography_key": place_key(line["place"]),
+            }
+            for line in self.sales
+        ]
+
+    @cached_property
+    def events(self) -> dict[str, Row]:
+        return standing(self.rows("web_events"), "event_id")
+
+    def fact_web_events(self) -> list[Row]:
+        names = ("event_id", "event_timestamp", "customer_id", "product_id", "session_id", "is_session_derived",
+                 "event_type", "page_url", "referrer", "device_type", "browser")  # fmt: skip
+        table = []
+        for event in self.events.values():
+            instant = bounded(event["event_timestamp"])
+            row = {name: event[name] for name in names}
+            row["event_date"] = event["event_timestamp"].date()
+            row["event_date_key"] = int(f"{row['event_date']:%Y%m%d}")
+            for part, dimension in (("customer", self.customers), ("product", self.products)):
+                key = event[f"{part}_id"]
+                row[f"{part}_key"] = (
+                    version_key(key, as_of(dimension[key], instant)["effective_from"]) if key else -1
+                )
+            table.append(row)
+        return table
+
+    def fact_inventory(self) -> list[Row]:
+        units = Counter[tuple[str, date]]()
+        for line in self.sales:
+            if line["is_revenue"]:
+                units[line["product_id"], line["order_date"]] += line["quantity"]
+        table = []
+        for (source, day), rows in self.slices.items():
+            if source != "products":
+                continue
+            for row in standing(rows, "product_id").values():
+                if row["stock_quantity"] is None:
+                    continue
+                key = row["product_id"]
+                sold = sum(units[key, day - timedelta(days=back)] for back in range(28))
+                end_of_day = datetime.combine(day, time.max)
+                cover = rounded(Fraction(row["stock_quantity"]) * 28 / sold) if sold > 0 else None
+                table.append(
+                    {
+                        "snapshot_date": day,
+                        "snapshot_date_key": int(f"{day:%Y%m%d}"),
+                        "product_key": version_key(
+                            key, as_of(self.products[key], end_of_day)["effective_from"]
+                        ),
+                        "product_id": key,
+                        "stock_quantity": row["stock_quantity"],
+                        "units_sold_28d": sold,
+                        "days_of_supply": cover,
+                    }
+                )
+        return table
+
+    # Views -----------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def revenue(self) -> list[Row]:
+        return [line for line in self.sales if line["is_revenue"]]
+
+    def customer_360(self) -> list[Row]:
+        table: dict[str, Row] = {}
+        for key, found in self.customers.items():
+            lines = [line for line in self.revenue if line["customer_id"] == key]
+            orders = {line["order_id"] for line in lines}
+            days = [line["order_date"] for line in lines]
+            value = total(lines)
+            current = found[-1]
+            full_name = " ".join(part for part in (current.get("first_name"), current.get("last_name")) if part)
+            recency = (self.published_day - max(days)).days if days and self.published_day else None
+            status = "never_ordered"
+            if days:
+                status = "churned"
+                if recency is not None and recency <= 90:
+                    status = "active" if recency <= 30 else "at_risk"
+            table[key] = {
+                "customer_id": key,
+                "full_name": full_name or None,
+                **{
+                    name: current.get(name)
+                    for name in ("customer_segment", "city", "state", "country", "registration_date")
+                },
+                "first_order_date": min(days, default=None),
+                "last_order_date": max(days, default=None),
+                "total_orders": len(orders),
+                "lifetime_value": value,
+                "average_order_value": ratio(value, len(orders)),
+                "unique_products": len({line["product_id"] for line in lines}),
+                "recency_days": recency,
+                "frequency": len(orders),
+                "monetary": value,
+                "customer_status": status,
+            }
+        buyers = [key for key, row in table.items() if row["total_orders"]]
+        scores = {
+            name: ntile(5, sorted(buyers, key=lambda key: (table[key][column], key)))
+            for name, column in (("recency", "last_order_date"), ("frequency", "total_orders"),
+                                 ("monetary", "lifetime_value"))
+        }  # fmt: skip
+        for key, row in table.items():
+            for name, tiles in scores.items():
+                row[f"{name}_score"] = tiles.get(key)
+            found_scores = [str(tiles[key]) for tiles in scores.values() if key in tiles]
+            row["rfm_score"] = "".join(found_scores) or None
+        return list(table.values())
+
+    @cached_property
+    def _product_totals(self) -> dict[str, Row]:
+        table = {}
+        for key, found in self.products.items():
+            lines = [line for line in self.revenue if line["product_id"] == key]
+            costed = [line for line in lines if line["gross_profit"] is not None]
+            table[key] = {
+                "current": found[-1],
+                "lines": lines,
+                "units_sold": sum(line["quantity"] for line in lines),
+                "total_revenue": total(lines),
+                "costed_revenue": total(costed),
+                "gross_profit": sum((line["gross_profit"] for line in costed), ZERO) if costed else None,
+                "units_gross": sum(line["quantity"] for line in lines if line["quantity"] > 0),
+                "units_returned": -sum(line["quantity"] for line in lines if line["quantity"] < 0),
+            }
+        return table
+
+    def product_performance(self) -> list[Row]:
+        totals = self._product_totals
+        overall = ranks({key: row["total_revenue"] for key, row in totals.items()})
+        table = []
+        for key, row in totals.items():
+            current = row["current"]
+            category = current.get("category_name")
+            rivals = {
+                k: r["total_revenue"]
+                for k, r in totals.items()
+                if r["current"].get("category_name") == category
+            }
+            table.append(
+                {
+                    "product_id": key,
+                    "product_name": current.get("product_name"),
+                    "category_name": category,
+                    "brand": current.get("brand"),
+                    "current_price": current.get("price"),
+                    "current_cost": current.get("cost"),
+                    "units_sold": row["units_sold"],
+                    "total_revenue": row["total_revenue"],
+                    "gross_profit": row["gross_profit"],
+                    "gross_margin_percent": ratio(row["gross_profit"] or ZERO, row["costed_revenue"], 100),
+                    "orders": len({line["order_id"] for line in row["lines"]}),
+                    "customers": len({line["customer_id"] for line in row["lines"]} - {None}),
+                    "return_rate_percent": ratio(row["units_returned"], row["units_gross"], 100),
+                    "revenue_rank_in_category": ranks(rivals)[key],
+                    "overall_revenue_rank": overall[key],
+                }
+            )
+        return table
+
+    def monthly_sales_trends(self) -> list[Row]:
+        by_month: dict[date, list[Row]] = defaultdict(list)
+        for line in self.revenue:
+            by_month[line["order_date"].replace(day=1)].append(line)
+        table: list[Row] = []
+        previous: Row | None = None
+        month = min(by_month, default=None)
+        while month is not None and month <= max(by_month):
+            if self.calendar[0] <= month <= self.calendar[1]:
+                lines = by_month.get(month, [])
+                orders = len({line["order_id"] for line in lines})
+                row = {
+                    "year_number": month.year,
+                    "month_number": month.month,
+                    "month_name": f"{month:%B}",
+                    "quarter_number": (month.month + 2) // 3,
+                    "total_orders": orders,
+                    "unique_customers": len({line["customer_id"] for line in lines} - {None}),
+                    "units_sold": sum(line["quantity"] for line in lines),
+                    "total_revenue": total(lines),
+                    "average_order_value": ratio(total(lines), orders),
+                    "revenue_growth_percent": None,
+                    "customer_growth_percent": None,
+                }
+                if previous is not None:
+                    for name, column in (("revenue", "total_revenue"), ("customer", "unique_customers")):
+                        row[f"{name}_growth_percent"] = ratio(
+                            row[column] - previous[column], previous[column], 100
+                        )
+                table.append(row)
+                previous = row
+            month = (month + timedelta(days=31)).replace(day=1)
+        return table
+
+    def geographic_sales(self) -> list[Row]:
+        by_place: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+        for line in self.revenue:
+            by_place[line["place"]].append(line)
+        everything = total(self.revenue)
+        rank = ranks({place: total(lines) for place, lines in by_place.items()})
+        table = []
+        for place, lines in by_place.items():
+            customers = len({line["customer_id"] for line in lines} - {None})
+            table.append(
+                {
+                    "country": place[0],
+                    "state": place[1],
+                    "city": place[2],
+                    "total_customers": customers,
+                    "total_orders": len({line["order_id"] for line in lines}),
+                    "total_revenue": total(lines),
+                    "revenue_per_customer": ratio(total(lines), customers),
+                    "revenue_share_percent": ratio(total(lines), everything, 100),
+                    "revenue_rank": rank[place],
+                }
+            )
+        return table
+
+    def category_performance(self) -> list[Row]:
+        by_category: dict[str, list[Row]] = defaultdict(list)
+        for row in self._product_totals.values():
+            by_category[row["current"].get("category_name") or "unknown"].append(row)
+        revenue = {name: sum((r["total_revenue"] for r in rows), ZERO) for name, rows in by_category.items()}
+        everything = sum(revenue.values(), ZERO)
+        rank = ranks(revenue)
+        table = []
+        for name, rows in by_category.items():
+            profits = [row["gross_profit"] for row in rows if row["gross_profit"] is not None]
+            profit = sum(profits, ZERO) if profits else None
+            table.append(
+                {
+                    "category_name": name,
+                    "products": len(rows),
+                    "units_sold": sum(row["units_sold"] for row in rows),
+                    "total_revenue": revenue[name],
+                    "gross_profit": profit,
+                    "gross_margin_percent": ratio(
+                        profit or ZERO, sum((row["costed_revenue"] for row in rows), ZERO), 100
+                    ),
+                    "return_rate_percent": ratio(
+                        sum(row["units_returned"] for row in rows), sum(row["units_gross"] for row in rows), 100
+                    ),
+                    "revenue_share_percent": ratio(revenue[name], everything, 100),
+                    "revenue_rank": rank[name],
+                }
+            )
+        return table
+
+    def customer_cohorts(self) -> list[Row]:
+        months: dict[str, dict[date, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
+        for line in self.revenue:
+            if line["customer_id"] is not None:
+                months[line["customer_id"]][line["order_date"].replace(day=1)] += line["line_total"]
+        sizes = Counter(min(active) for active in months.values())
+        cells: dict[tuple[date, int], Row] = {}
+        for active in months.values():
+            first = min(active)
+            for month, revenue in active.items():
+                distance = (month.year - first.year) * 12 + month.month - first.month
+                cell = cells.setdefault((first, distance), {"customers": 0, "revenue": ZERO})
+                cell["customers"] += 1
+                cell["revenue"] += revenue
+        return [
+            {
+                "cohort_month": first,
+                "months_since_first": distance,
+                "cohort_size": sizes[first],
+                "active_customers": cell["customers"],
+                "retention_percent": ratio(cell["customers"], sizes[first], 100),
+                "revenue": cell["revenue"],
+            }
+            for (first, distance), cell in cells.items()
+        ]
+
+    def sales_funnel(self) -> list[Row]:
+        stages = {
+            "view": {"page_view", "product_view", "view"},
+            "cart": {"add_to_cart"},
+            "checkout": {"checkout", "begin_checkout"},
+            "purchase": {"purchase"},
+        }
+        by_day: dict[date, list[Row]] = defaultdict(list)
+        for event in self.events.values():
+            by_day[event["event_timestamp"].date()].append(event)
+        table = []
+        for day, events in by_day.items():
+            row: Row = {"event_date": day, "sessions": len({e["session_id"] for e in events} - {None})}
+            for stage, types in stages.items():
+                row[f"sessions_with_{stage}"] = len(
+                    {e["session_id"] for e in events if e["event_type"] in types} - {None}
+                )
+            lines = [line for line in self.revenue if line["order_date"] == day]
+            row["orders"] = len({line["order_id"] for line in lines})
+            row["revenue"] = total(lines)
+            row["cart_rate_percent"] = ratio(row["sessions_with_cart"], row["sessions"], 100)
+            row["conversion_rate_percent"] = ratio(row["sessions_with_purchase"], row["sessions"], 100)
+            table.append(row)
+        return table
+
+    # Ledger ----------------------------------------------------------------------------------------------------------
+
+    def held(self) -> list[Row]:
+        return [item for item in self.items.values() if item["order_id"] not in self.headers]
+
+
+def inferred() -> Row:
+    return {"effective_from": BEGINNING, "effective_to": END, "is_inferred": True}
+
+
+def price_category(price: Decimal | None) -> str:
+    if price is None:
+        return "unknown"
+    if price == 0:
+        return "free"
+    return next((name for limit, name in ((500, "budget"), (2000, "standard"), (10000, "premium")) if price < limit),
+                "luxury")  # fmt: skip
+
+
+def local_place(header: Row, customer: Row) -> tuple[str | None, str | None]:
+    if header["shipping_state"] is None and header["shipping_city"] is None:
+        return customer.get("state"), customer.get("city")
+    return header["shipping_state"], header["shipping_city"]
+
+
+def total(lines: Iterable[Row]) -> Decimal:
+    return sum((line["line_total"] for line in lines), ZERO)
