@@ -85,7 +85,7 @@ def show_warehouse(config: LocalConfig, target: Console = console, *, ledger_by_
             for index in range(len(section.columns))
             if any(isinstance(row[index], int | float | Decimal) for row in section.rows)
         ]
-        rows = [[_cell(value) for value in row] for row in section.rows]
+        rows = [[_cell(*pair) for pair in zip(section.columns, row, strict=True)] for row in section.rows]
         if rows:
             target.print(grid(section.columns, rows, right=right))
         else:
@@ -112,7 +112,7 @@ def show_quality(config: LocalConfig, days: Sequence[str], target: Console = con
             report = json.loads(_read(s3, settings.processed_bucket, f"{prefix}/report.json"))
             (folder / f"{day}.html").write_bytes(_read(s3, settings.processed_bucket, f"{prefix}/report.html"))
         except ClientError as error:
-            rows.append([day, Text(f"no report ({error.response['Error']['Code']})", style="red"), "", "", ""])
+            rows.append([day, Text(f"no report ({error.response['Error']['Code']})", style="red"), "", ""])
             continue
         rules = [rule for table in report["tables"] for rule in table["rules"]]
         broken = [rule["rule"] for rule in rules if not rule["passed"]]
@@ -122,11 +122,11 @@ def show_quality(config: LocalConfig, days: Sequence[str], target: Console = con
                 Text(report["status"], style=colours.get(report["status"], "")),
                 len(rules),
                 ", ".join(broken[:3]) + (f" and {len(broken) - 3} more" if len(broken) > 3 else "") or "–",
-                f"s3://{settings.processed_bucket}/{prefix}/report.html",
             ]
         )
     heading("Quality", target.print)
-    target.print(grid(["day", "status", "rules", "not passed", "report"], rows, right=[2]))
+    target.print(grid(["day", "status", "rules", "not passed"], rows, right=[2]))
+    target.print(f"s3://{settings.processed_bucket}/quality/dt=<day>/report.html", style="dim", markup=False)
 
 
 def show_places(config: LocalConfig, target: Console = console) -> None:
@@ -146,16 +146,16 @@ def _read(s3: Any, bucket: str, key: str) -> bytes:
     return bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
-def _cell(value: Any) -> str | Text:
+def _cell(column: str, value: Any) -> str | Text:
     match value:
         case None:
             text: str | Text = Text("–", style="dim")
         case bool():
             text = "yes" if value else "no"
         case int():
-            text = str(value) if 1900 < value < 2100 else f"{value:,}"  # a year has no thousands separator
+            text = str(value) if column == "year" else f"{value:,}"
         case Decimal():
-            text = f"{value:,.2f}"
+            text = f"{value:,}" if value.as_tuple().exponent == 0 else f"{value:,.2f}"
         case datetime():
             text = value.isoformat(sep=" ", timespec="seconds")
         case _:

@@ -31,8 +31,8 @@ def test_each_section_is_one_select() -> None:
 
 
 def test_cells_are_short_and_readable() -> None:
-    assert summary._cell(Decimal("1234567.5000")) == "1,234,567.50"
-    assert summary._cell(12345) == "12,345"
-    assert summary._cell(2026) == "2026"
-    assert str(summary._cell(None)) == "–"
-    assert len(str(summary._cell("x" * 100))) == 40
+    assert summary._cell("revenue", Decimal("1234567.5000")) == "1,234,567.50"
+    assert summary._cell("rows", 12345) == "12,345"
+    assert summary._cell("year", 2026) == "2026"
+    assert str(summary._cell("city", None)) == "–"
+    assert len(str(summary._cell("name", "x" * 100))) == 40
