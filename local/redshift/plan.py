@@ -1,0 +1,67 @@
+"""What the front does for one statement, and how it refuses one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class Refused(Exception):
+    """The statement is not run; the message names the construct and says who cannot serve it."""
+
+    def __init__(self, text: str, state: str = "0A000") -> None:
+        super().__init__(text)
+        self.state = state
+
+
+def not_served(construct: str, why: str = "") -> Refused:
+    """Redshift has it, this warehouse does not."""
+    return Refused(f"{construct} is not served by the local warehouse" + (f": {why}" if why else ""))
+
+
+def not_in_redshift(construct: str, instead: str = "") -> Refused:
+    """PostgreSQL would take it, Redshift does not."""
+    return Refused(f"{construct} is not supported by Amazon Redshift" + (f"; {instead}" if instead else ""))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One statement, rewritten.
+
+    Attributes:
+        kind: query type as SYS_QUERY_HISTORY has it.
+        sql: text for PostgreSQL.
+        before: statements to run before it, in the same transaction.
+        after: statements to run after it, in the same transaction.
+        copy: a parsed COPY, which the front carries out itself.
+        truncate: commits the transaction that it runs in.
+        setting: a session setting that the front itself follows, such as query_group, and its value.
+        tag: command tag for the client instead of PostgreSQL's.
+        title: text for logs and history, without secrets.
+        refused: the statement is answered with this error.
+        reads_history: the answer depends on what the front has recorded so far.
+        table: target of a write, for messages.
+        control: begins or ends a transaction.
+    """
+
+    kind: str
+    sql: str = ""
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    copy: Any = None
+    truncate: bool = False
+    setting: tuple[str, str] | None = None
+    tag: str = ""
+    title: str = ""
+    refused: Refused | None = None
+    reads_history: bool = False
+    table: str = ""
+    control: bool = False
+    names: tuple[str, ...] = field(default=())
+
+    @property
+    def special(self) -> bool:
+        """Whether it takes more than handing one text to PostgreSQL."""
+        return bool(
+            self.before or self.after or self.copy or self.truncate or self.setting or self.tag or self.refused
+        )

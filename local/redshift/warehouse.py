@@ -1,0 +1,66 @@
+"""Makes a PostgreSQL database a warehouse: the admin role and the shim schema.
+
+The shim is what PostgreSQL lacks and Redshift has: functions, aggregates, system views. It lies in the schema
+``redshift_shim``, which every session has at the end of its search path but before ``pg_catalog``, so that a
+function of the same name and arguments is Redshift's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from local import postgres
+from local.config import REPO, LocalConfig
+
+if str(REPO / "plugins") not in sys.path:
+    sys.path.insert(0, str(REPO / "plugins"))
+
+from ecommerce_dwh.settings import load_settings
+
+SHIM_SCHEMA = "redshift_shim"
+_SHIM_FILES = sorted((Path(__file__).parent / "shim").glob("*.sql"))
+_HISTORY_DAYS = 7
+
+
+def database_name(environ: Mapping[str, str]) -> str:
+    """Name of the warehouse's database, as the product has it."""
+    return load_settings(environ).database
+
+
+def install(config: LocalConfig, database: str) -> None:
+    """Create the admin role and bring the shim of one database up to date; both are safe to repeat."""
+    texts = [path.read_text() for path in _SHIM_FILES]
+    digest = hashlib.sha256("".join(texts).encode()).hexdigest()
+    with psycopg.connect(postgres.url(config, database), connect_timeout=10) as connection:
+        connection.execute("select pg_advisory_xact_lock(hashtext('redshift_shim'))")
+        _admin(connection, config.redshift_user, config.redshift_password)
+        connection.execute(sql.SQL("grant all on database {} to public").format(sql.Identifier(database)))
+        connection.execute("grant all on schema public to public")
+        connection.execute(f"create schema if not exists {SHIM_SCHEMA}")
+        comment = connection.execute(
+            "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = %s", (SHIM_SCHEMA,)
+        ).fetchone()
+        if comment != (digest,):
+            for text in texts:
+                connection.execute(text.encode())
+            connection.execute(sql.SQL("comment on schema redshift_shim is {}").format(sql.Literal(digest)))
+        connection.execute(
+            "delete from redshift_shim.query_history where start_time < now() - make_interval(days => %s)",
+            (_HISTORY_DAYS,),
+        )
+
+
+def _admin(connection: psycopg.Connection[tuple[object, ...]], user: str, password: str) -> None:
+    known = connection.execute("select 1 from pg_roles where rolname = %s", (user,)).fetchone()
+    verb = "alter" if known else "create"
+    connection.execute(
+        sql.SQL(f"{verb} role {{}} with login superuser createdb createrole password {{}}").format(
+            sql.Identifier(user), sql.Literal(password)
+        )
+    )
