@@ -1,9 +1,9 @@
 """Writes the SQL that follows from the source contracts.
 
-``python -m ecommerce_dwh.codegen`` writes the staging and history tables and one COPY script per source into
-``include/sql``; ``--check`` writes nothing and fails with a diff when a file differs from what the contracts say,
-which is what CI runs. Generated files are committed, so that a reviewer sees what a contract change means for the
-warehouse and so that a deployment needs no generator.
+``python -m ecommerce_dwh.codegen`` writes the staging and history tables and one COPY script per source to
+``include/sql``; ``--check``, which CI runs, writes nothing and fails with a diff when a file differs from what the
+contracts say. Generated files are committed, so that a reviewer sees what a contract change means for the warehouse
+and a deployment needs no generator.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _columns(*pairs: tuple[str, str]) -> tuple[Column, ...]:
     return tuple(Column(name, kind) for name, kind in pairs)
 
 
-# What the jobs report beside data: written by Glue, loaded like a source. The order is that of the Parquet files.
+# What the jobs report beside data: written by Glue, loaded like a source, columns in the order of the files.
 LEDGER_COLUMNS = _columns(
     ("source", "varchar(64)"),
     ("delivery_date", "date"),
@@ -65,10 +65,10 @@ def staging_ddl(contracts: Mapping[str, SourceContract]) -> str:
     """``create table`` statements of the ``staging`` schema."""
     parts = [
         HEADER,
-        "-- Staging: what COPY loads, one table per source, columns in the order of the Parquet files (COPY of\n"
-        "-- Parquet maps by position). Rows live until their run is published; run_id tells runs apart.\n"
-        "-- Distribution is that of history.*, so that replace_slices moves rows without crossing nodes; there is\n"
-        "-- no sort key, because slices are small and read once, and sorting would slow COPY down.\n",
+        "-- Staging: what COPY loads, one table per source, columns in the order of the Parquet files (COPY\n"
+        "-- of Parquet maps by position). Rows live until their run is published; run_id tells runs apart.\n"
+        "-- Distribution is that of history.*, so that replace_slices moves rows without crossing nodes;\n"
+        "-- there is no sort key, because slices are small and read once, and sorting would slow COPY down.\n",
     ]
     for contract in contracts.values():
         parts.append(
@@ -91,8 +91,8 @@ def history_ddl(contracts: Mapping[str, SourceContract]) -> str:
     """``create table`` statements of the delivered slices in the ``history`` schema."""
     parts = [
         HEADER,
-        "-- History: each day's accepted rows as delivered, one slice per source and day. A run replaces its own\n"
-        "-- slices; dimensions and facts are recomputed from here for the keys that changed.\n"
+        "-- History: each day's accepted rows as delivered, one slice per source and day. A run replaces its\n"
+        "-- own slices; dimensions and facts are recomputed from here for the keys that changed.\n"
         "-- Replacing a slice finds its rows by delivery_date, which the sort key makes neighbours. Recomputing\n"
         "-- joins all deliveries of few keys with the list of touched keys: the distribution key keeps that join\n"
         "-- on the node.\n",
@@ -102,7 +102,7 @@ def history_ddl(contracts: Mapping[str, SourceContract]) -> str:
         why = ""
         if contract.distribution_column != contract.key:
             why = (
-                f"-- spread by {contract.distribution_column}: its rows are recomputed and joined together with\n"
+                f"-- spread by {contract.distribution_column}: its rows are recomputed and joined with\n"
                 "-- their parent, so both lie on the same node\n"
             )
         parts.append(
@@ -126,8 +126,8 @@ def load_sql(name: str, columns: Iterable[Column]) -> str:
     """
     table = f"staging.stg_{name}"
     column_list = ",\n".join(f"    {column.name}" for column in columns)
-    return (
-        f"{HEADER}"
+    return (  # text from contract names, which are checked identifiers
+        f"{HEADER}"  # noqa: S608
         f"-- Loads what the run's manifest names into {table}; one transaction.\n"
         "-- Repeating it replaces the run's own rows; rows of runs that were published are no longer needed.\n"
         "-- The lock comes first: two runs at once wait for each other instead of failing on a conflict.\n"
@@ -184,7 +184,7 @@ def glue_columns(contract: SourceContract) -> list[dict[str, str]]:
 
 
 def check(include: Path, files: Mapping[str, str]) -> list[str]:
-    """Differences between the files on disk and what the contracts say, as unified diffs; none means no drift."""
+    """Differences between the files on disk and the contracts, as unified diffs; none means no drift."""
     diffs = []
     for name, wanted in files.items():
         path = include / name

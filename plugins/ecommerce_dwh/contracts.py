@@ -5,8 +5,8 @@ source's columns, types, keys, PII, delivery, formats and quality rules. Staging
 lists, Spark schemas and casts, quality rules and the data dictionary all come from here. Pure Python without
 Airflow; PyYAML is needed only by `load_contracts`, so that Glue can read the JSON form without a YAML parser.
 
-Everything that can be wrong in a contract is refused on load, with file and line, because a contract error found
-by a Spark job at 02:20 is the wrong time to learn about it.
+Everything that can be wrong in a contract is refused on load, with file and line: a Spark job at 02:20 would be
+the wrong place to learn about it.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ class SourceContract:
         delivery: ``required`` sources must bring a file or declare an empty day.
         rules: quality rules.
         version_column: column that orders versions of a key; empty: the delivery date does.
-        amount: column whose sum the ledger accounts for, with the two factors that replace it where it is empty.
+        amount: column whose sum the ledger accounts for, and the two factors that replace it where empty.
         distribution_column: column by which Redshift spreads the history table.
         sessions: sessionisation, for event sources.
         owner: owning team.
@@ -247,14 +247,14 @@ class SourceContract:
         raise KeyError(f"{self.name} has no column {name}")
 
 
-# --- loading ---------------------------------------------------------------------------------------------------
+# --- loading ---
 
 
 class _Document:
     """A YAML document as plain values, with the line of every node for error messages."""
 
     def __init__(self, path: Path) -> None:
-        import yaml  # only here: Glue reads the JSON form and has no need of a YAML parser
+        import yaml  # noqa: PLC0415 - Glue reads the JSON form and has no YAML parser
 
         self.path = path
         self.lines: dict[tuple[str | int, ...], int] = {}
@@ -391,8 +391,8 @@ class _Reader:
         if not match:
             raise self.fail(
                 (*path, "physicalType"),
-                f"column '{item.get('name')}': unknown physicalType {item.get('physicalType')!r}; use varchar(n), "
-                "integer, bigint, decimal(p,s), date, timestamp or boolean",
+                f"column '{item.get('name')}': unknown physicalType {item.get('physicalType')!r}; "
+                "use varchar(n), integer, bigint, decimal(p,s), date, timestamp or boolean",
             )
         if match[1] and not 1 <= int(match[2]) <= 65535:
             raise self.fail(
@@ -454,7 +454,8 @@ class _Reader:
             if not good or not {"y", "M", "d"} <= {token[0] for token in letters}:
                 raise self.fail(
                     path,
-                    f"column '{name}': date format '{text}' cannot be used; write it like M/d/yyyy or dd.MM.yyyy HH:mm",
+                    f"column '{name}': date format '{text}' cannot be used; write it like M/d/yyyy "
+                    "or dd.MM.yyyy HH:mm",
                 )
             # Month and day of the same shape in two orders would read one text as two dates: a guess.
             shape = re.sub(r"[Md]+", "#", text)
@@ -474,7 +475,8 @@ class _Reader:
         if derivation not in known:
             raise self.fail(
                 path,
-                f"derived column '{item['name']}': derivation {derivation!r} is not raw:<text column> or session_derived",
+                f"derived column '{item['name']}': derivation {derivation!r} is not raw:<text column> "
+                "or session_derived",
             )
         return Column(
             name=str(item["name"]),
@@ -592,7 +594,7 @@ class _Reader:
         if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
             raise self.fail(
                 (*path, "implementation"),
-                f"rule '{name}': threshold {threshold!r} is impossible; it is the share of failing rows, 0 to 1",
+                f"rule '{name}': threshold {threshold!r} is impossible; it is a share of rows, 0 to 1",
             )
         must, may = RULE_KINDS[kind]
         if own_column and "column" in must:
@@ -695,8 +697,23 @@ class _Reader:
 
 
 _SQL_WORDS = frozenset(
-    "and or not is null in between like rlike case when then else end true false distinct from as decimal date "
-    "timestamp interval day days hour hours minute minutes string bigint int integer double boolean".split()
+    {
+        *("and", "or", "not", "is", "null", "in", "between", "like", "rlike", "distinct", "from", "as"),
+        *("case", "when", "then", "else", "end", "true", "false"),
+        *(
+            "decimal",
+            "date",
+            "timestamp",
+            "interval",
+            "string",
+            "bigint",
+            "int",
+            "integer",
+            "double",
+            "boolean",
+        ),
+        *("day", "days", "hour", "hours", "minute", "minutes"),
+    }
 )
 
 
@@ -738,7 +755,7 @@ def load_contracts(folder: Path) -> dict[str, SourceContract]:
 
 
 def contracts_json(contracts: Mapping[str, SourceContract]) -> str:
-    """The contracts as JSON text, for the library zip of the Glue jobs; the inverse of `contracts_from_json`."""
+    """The contracts as JSON text, for the library zip of the Glue jobs; `contracts_from_json` reads it."""
     return json.dumps([asdict(contract) for contract in contracts.values()], indent=1, sort_keys=True) + "\n"
 
 

@@ -23,12 +23,13 @@ os.environ["PYSPARK_PYTHON"] = sys.executable
 os.environ["PYTHONPATH"] = os.pathsep.join(SOURCE_PATHS)  # for Spark's Python workers
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 
+from pyspark.sql import DataFrame, SparkSession  # noqa: E402
+from storage import FolderStorage  # noqa: E402
+
 from ecommerce_dwh.contracts import SourceContract, load_contracts  # noqa: E402
 from ecommerce_dwh_glue.job import Options, tune  # noqa: E402
 from ecommerce_dwh_glue.processing import Outcome, Processing  # noqa: E402
 from ecommerce_dwh_glue.quality import Quality  # noqa: E402
-from pyspark.sql import DataFrame, SparkSession  # noqa: E402
-from storage import FolderStorage  # noqa: E402
 
 SOURCES = ("customers", "products", "orders", "order_items", "web_events")
 ITEM_HEADER = b"order_item_id,order_id,product_id,quantity,unit_price,line_total\n"
@@ -104,7 +105,9 @@ class Lake:
         return Processing(self.spark, self.storage, self.contracts, self.options(start, end, run)).run()
 
     def assess(self, start: str, end: str | None = None, run: str = "manual-1") -> dict[str, Any]:
-        return Quality(self.spark, self.storage, self.contracts, self.options(start, end, run), self.metrics).run()
+        return Quality(
+            self.spark, self.storage, self.contracts, self.options(start, end, run), self.metrics
+        ).run()
 
     def summary(self, run: str = "manual-1") -> dict[str, Any]:
         return json.loads(self.storage.read("processed", f"runs/{run}/processing.json"))

@@ -16,7 +16,7 @@ class FolderStorage:
 
     root: Path
 
-    def list(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
+    def objects(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
         base = self.root / bucket
         start = base / prefix.rpartition("/")[0]
         keys = sorted(path.relative_to(base).as_posix() for path in start.rglob("*") if path.is_file())

@@ -3,6 +3,8 @@
 All cases run in one job, each as a file of its own day, so that one broken file cannot hide another's result.
 """
 
+# ruff: noqa: E501 - a case per line reads as a table
+
 from __future__ import annotations
 
 import datetime as dt
@@ -14,7 +16,9 @@ from typing import Any
 import pytest
 from conftest import ITEM_HEADER, Lake
 
-ORDER_HEADER = b"order_id,customer_id,order_date,order_status,shipping_city,total_amount,shipped_date,updated_at\n"
+ORDER_HEADER = (
+    b"order_id,customer_id,order_date,order_status,shipping_city,total_amount,shipped_date,updated_at\n"
+)
 FIRST = dt.date(2026, 1, 1)
 
 
@@ -87,7 +91,7 @@ CASES = {
     ),
     "not whole numbers": Case(
         items(b"a,o,p,6.5,1,", b"b,o,p,x,1,", b"c,o,p,1e3,1,", b"d,o,p,0x1A,1,", "e,o,p,٣,1,".encode(), b"f,o,p,,1,"),
-        {}, tuple((line, "unparseable:quantity") for line in range(2, 7)) + ((7, "not_null:quantity"),),
+        {}, (*((line, "unparseable:quantity") for line in range(2, 7)), (7, "not_null:quantity")),
     ),
     "integer overflow": Case(items(b"a,o,p,2147483648,1,", b"b,o,p,-99999999999999999999,1,"), {}, ((2, "out_of_range:quantity"), (3, "out_of_range:quantity"))),
     "money": Case(
@@ -122,20 +126,20 @@ CASES = {
         orders(
             b"a,,2026-01-02T03:04:05Z,,,,,", b"b,,2026-01-02T03:04:05.123456+05:30,,,,,", b"c,,2026-01-02 03:04:05.5,,,,,",
             b"d,,2026-01-02,,,,,", b"e,,2026-01-02T03:04,,,,,", b"f,,2026-01-02 03:04:05 +0530,,,,,", b"g,,2024-02-29,,,,,",
-            b"h,,1899-12-31 23:59:59,,,,,",
+            b"h,,1899-12-31 23:59:59,,,,,", b"i,,9999-12-31 23:59:59,,,,,",
         ),
         {"a": {"order_date": UTC(2026, 1, 2, 3, 4, 5)}, "b": {"order_date": UTC(2026, 1, 1, 21, 34, 5, 123456)},
          "c": {"order_date": UTC(2026, 1, 2, 3, 4, 5, 500000)}, "d": {"order_date": UTC(2026, 1, 2)},
          "e": {"order_date": UTC(2026, 1, 2, 3, 4)}, "f": {"order_date": UTC(2026, 1, 1, 21, 34, 5)},
-         "g": {"order_date": UTC(2024, 2, 29)}, "h": {"order_date": UTC(1899, 12, 31, 23, 59, 59)}},
+         "g": {"order_date": UTC(2024, 2, 29)}, "h": {"order_date": UTC(1899, 12, 31, 23, 59, 59)}, "i": {"order_date": UTC(9999, 12, 31, 23, 59, 59)}},
         source="orders",
     ),
     "no timestamps": Case(
         orders(
             b"a,,01/02/2026,,,,,", b"b,,2026-02-30,,,,,", b"c,,2026,,,,,", b"d,,12:30,,,,,", b"e,,2026-1-2,,,,,",
-            b"f,,2026-01-02T25:00,,,,,", b"g,,1767225600,,,,,", b"h,,2026-01-01,,,,soon,", b"i,,0000-01-01,,,,,",
+            b"f,,2026-01-02T25:00,,,,,", b"g,,1767225600,,,,,", b"h,,2026-01-01,,,,soon,", b"i,,0000-01-01,,,,,", b"j,,9999-12-31T23:59:59-05:00,,,,,",
         ),
-        {}, tuple((line, "unparseable:order_date") for line in range(2, 9)) + ((9, "unparseable:shipped_date"), (10, "unparseable:order_date")),
+        {}, (*((line, "unparseable:order_date") for line in range(2, 9)), (9, "unparseable:shipped_date"), (10, "unparseable:order_date"), (11, "unparseable:order_date")),
         source="orders",
     ),
     "newest version of an order counts": Case(
@@ -177,7 +181,11 @@ def ran(new_lake: Callable[[], Lake]) -> Ran:
 @pytest.mark.parametrize("name", CASES)
 def test_rows(ran: Ran, name: str) -> None:
     case, day = CASES[name], ran.days[name]
-    key = f"{case.source}_id".replace("orders_", "order_").replace("items_", "item_").replace("customers_", "customer_")
+    key = (
+        f"{case.source}_id".replace("orders_", "order_")
+        .replace("items_", "item_")
+        .replace("customers_", "customer_")
+    )
     rows = ran.accepted.get((case.source, day), [])
     bad = {(row["source_line"], row["rule"]) for row in ran.quarantined if row["dt"] == day}
     assert bad == set(case.bad)
@@ -212,11 +220,15 @@ def test_messages_name_column_and_value(ran: Ran) -> None:
     messages = {row["message"] for row in ran.quarantined}
     assert "quantity: '6.5' is not a whole number" in messages
     assert "unit_price: '-0.01' is below 0" in messages
-    assert "order_item_id has 66 bytes, 64 are allowed" in messages
+    assert "order_item_id has 66 bytes, varchar(64) allows fewer" in messages
 
 
 def test_drift_is_reported(ran: Ran) -> None:
-    found = {(item["column"], item["kind"]) for item in ran.lake.summary()["drift"] if item["source"] == "order_items"}
+    found = {
+        (item["column"], item["kind"])
+        for item in ran.lake.summary()["drift"]
+        if item["source"] == "order_items"
+    }
     assert ("surprise", "unknown column, ignored") in found
     assert ("line_total", "optional column missing, null") in found
 

@@ -1,5 +1,7 @@
 """Files that cannot be read fail the day before anything is written, all of them in one readable line."""
 
+# ruff: noqa: E501 - a case per line reads as a table
+
 from __future__ import annotations
 
 import gzip
@@ -7,6 +9,7 @@ import zlib
 
 import pytest
 from conftest import ITEM_HEADER, Lake
+
 from ecommerce_dwh_glue.job import JobError
 
 DAY = "2026-03-01"
@@ -75,7 +78,7 @@ def test_all_problems_are_told_at_once_up_to_ten(lake: Lake) -> None:
 def test_a_required_source_without_files_is_missing_not_empty(lake: Lake) -> None:
     lake.put("order_items", DAY, ITEM_HEADER)
     lake.declare_empty(DAY, DAY, ("customers",))
-    with pytest.raises(JobError, match=f"s3://raw/orders/dt={DAY}/ has no file; .*_EMPTY"):
+    with pytest.raises(JobError, match=rf"s3://raw/orders/dt={DAY}/ has no file; .*_EMPTY"):
         lake.process(DAY)
 
 

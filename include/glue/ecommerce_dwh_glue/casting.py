@@ -15,15 +15,16 @@ Expressions are SQL built from contract names only, never from data.
 
 from __future__ import annotations
 
-from ecommerce_dwh.contracts import Column, SourceContract
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from ecommerce_dwh.contracts import Column, SourceContract
+
+# With a zone, the first and last year may leave the range that everyone downstream can hold.
 _ISO = (
-    r"^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"^(?!0000)(?!(0001|9999)[^:]*:.*(Z|[+-][0-9:]+)$)[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
 )
-_LAST_INSTANT = "timestamp'9999-12-31 23:59:59.999999'"
 _BLANKS = r" \t\r\n"
 SPARK_TYPES = {"integer": "int", "varchar": "string"}
 
@@ -77,9 +78,8 @@ def value_sql(column: Column) -> str:
         rf"then try_cast(regexp_replace({text}, '([0-9]) ([Z+-])', '$1$2') as timestamp) end"
     )
     tries = [iso, *(f"try_to_timestamp({text}, {_literal(pattern)})" for pattern in column.formats)]
-    stamp = f"coalesce({', '.join(tries)})"
-    bounded = f"(case when {stamp} between timestamp'0001-01-01 00:00:00' and {_LAST_INSTANT} then {stamp} end)"
-    return f"cast({bounded} as date)" if base == "date" else bounded
+    stamp = f"coalesce({', '.join(tries)})" if column.formats else iso
+    return f"cast({stamp} as date)" if base == "date" else stamp
 
 
 def _rule_sql(column: Column) -> str | None:
@@ -128,26 +128,34 @@ def _bad_sql(column: Column) -> str:
 
 
 def _message_sql(contract: SourceContract) -> str:
-    cases = []
+    """Words for the row's rule. Maps keep the expression small: its size is paid on every start of a job."""
+    pairs: dict[str, list[str]] = {"text": [], "type": [], "expected": []}
     for column in contract.columns:
-        text = f"left(x_{column.name}, 80)"
         # A rejected value helps to find the error, but personal data has no place in a message.
-        shown = "'a value'" if column.pii else f"concat('\\'', {text}, '\\'')"
-        name = column.name
-        cases += [
-            f"when '{kind}:{name}' then {words}"
-            for kind, words in (
-                ("not_null", f"'{name} is empty, a value is required'"),
-                ("too_long", f"concat('{name} has ', octet_length(x_{name}), ' bytes, {column.length} are allowed')"),
-                ("unparseable", f"concat('{name}: ', {shown}, ' is not {_EXPECTED.get(column.base_type, '')}')"),
-                ("non_finite", f"concat('{name}: ', {shown}, ' is not a finite number')"),
-                ("out_of_range", f"concat('{name}: ', {shown}, ' does not fit {column.type}')"),
-                ("below_minimum", f"concat('{name}: ', {shown}, ' is below {column.minimum}')"),
-            )
-            if (kind != "too_long" or column.length)
-            and (kind != "below_minimum" or column.minimum is not None)
-            and (kind not in ("unparseable", "non_finite", "out_of_range") or column.base_type != "varchar")
-        ]
+        shown = "'a value'" if column.pii else f"concat('\\'', left(x_{column.name}, 80), '\\'')"
+        if column.length:
+            size = f"cast(octet_length(x_{column.name}) as string)"
+            shown = f"case when rule like 'too_long%' then {size} else {shown} end"
+        pairs["text"].append(f"'{column.name}', {shown}")
+        pairs["type"].append(f"'{column.name}', '{column.type}'")
+        pairs["expected"].append(f"'{column.name}', '{_EXPECTED.get(column.base_type, '')}'")
+    name = "substring_index(rule, ':', -1)"
+    text, kind, expected = (f"element_at(map({', '.join(entries)}), {name})" for entries in pairs.values())
+    minimum = " ".join(
+        f"when '{column.name}' then '{column.minimum}'"
+        for column in contract.columns
+        if column.minimum is not None
+    )
+    words = {
+        "not_null": "' is empty, a value is required'",
+        "too_long": f"concat(' has ', {text}, ' bytes, ', {kind}, ' allows fewer')",
+        "unparseable": f"concat(': ', {text}, ' is not ', {expected})",
+        "non_finite": f"concat(': ', {text}, ' is not a finite number')",
+        "out_of_range": f"concat(': ', {text}, ' does not fit ', {kind})",
+    }
+    if minimum:
+        words["below_minimum"] = f"concat(': ', {text}, ' is below ', case {name} {minimum} end)"
+    by_kind = " ".join(f"when '{kind}' then {sql}" for kind, sql in words.items())
     whole = {
         "wrong_field_count": "the number of fields differs from the header",
         "invalid_utf8": "the row is not UTF-8 text",
@@ -157,8 +165,11 @@ def _message_sql(contract: SourceContract) -> str:
         "malformed_quotes": "text follows a closing quote",
         "malformed_json": "the line is not one JSON object with unique members",
     }
-    cases += [f"when '{name}' then '{words}'" for name, words in whole.items()]
-    return f"case rule {' '.join(cases)} end"
+    defects = " ".join(f"when '{name}' then '{text}'" for name, text in whole.items())
+    return (
+        f"case when instr(rule, ':') = 0 then case rule {defects} end "
+        f"else concat({name}, case substring_index(rule, ':', 1) {by_kind} end) end"
+    )
 
 
 def amount_sql(contract: SourceContract) -> str:

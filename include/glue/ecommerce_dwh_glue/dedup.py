@@ -10,10 +10,10 @@ share a hash are sorted; a collision of hashes costs time, never correctness.
 
 from __future__ import annotations
 
-from ecommerce_dwh.contracts import SourceContract
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh_glue.casting import row_hash_sql
 
 

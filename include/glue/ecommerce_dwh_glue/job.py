@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ecommerce_dwh.contracts import SourceContract, contracts_from_json
 from pyspark.sql import SparkSession
+
+from ecommerce_dwh.contracts import SourceContract, contracts_from_json
 
 ARGUMENTS = ("env", "region", "raw_bucket", "processed_bucket", "start_date", "end_date", "run_id")
 LATEST = "latest"
@@ -110,7 +111,9 @@ def bundled_contracts() -> dict[str, SourceContract]:
     except OSError:
         text = None
     if text is None:
-        raise JobError("ecommerce_dwh_glue.zip has no contracts.json; pack it with python -m ecommerce_dwh.codegen")
+        raise JobError(
+            "ecommerce_dwh_glue.zip has no contracts.json; pack it with python -m ecommerce_dwh.codegen"
+        )
     return contracts_from_json(text.decode())
 
 

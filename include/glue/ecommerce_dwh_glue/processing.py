@@ -18,13 +18,13 @@ from decimal import Decimal
 from functools import reduce
 from typing import Any
 
-from ecommerce_dwh.contracts import SourceContract
 from py4j.protocol import Py4JJavaError
 from pyspark import StorageLevel, inheritable_thread_target
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh_glue import dedup, ledger, manifest
 from ecommerce_dwh_glue.casting import cast_rows, row_hash_sql, spark_type
 from ecommerce_dwh_glue.job import LATEST, JobError, Options, days_between
@@ -76,6 +76,7 @@ class _Source:
     rows: DataFrame | None = None
     losers: DataFrame | None = None
     rivals: int = 0
+    quarantined: int = 0
     accepted: list[StoredObject] = field(default_factory=list)
 
 
@@ -138,7 +139,7 @@ class Processing:
             self._check_rows(files, outcome)
             raw = sum(entry.raw_rows for entry in outcome.ledger.values())
             self._note(f"{raw:,} rows read and typed, {quarantined:,} quarantined")
-            self._in_threads([self._deduplicate_and_write(source, days) for source in sources])
+            self._in_threads([self._deduplicate_and_write(source) for source in sources])
             self._note(f"{sum(len(source.accepted) for source in sources)} Parquet files written")
             quarantine_files = self._write_quarantine(sources, quarantined)
             self._count_results(sources, outcome)
@@ -163,7 +164,9 @@ class Processing:
         if LATEST in (start, end):
             newest = latest_day(self.storage, self.options.raw_bucket, self.contracts)
             if newest is None:
-                raise JobError(f"the raw bucket s3://{self.options.raw_bucket} holds no day (<source>/dt=YYYY-MM-DD/)")
+                raise JobError(
+                    f"the raw bucket s3://{self.options.raw_bucket} holds no day (<source>/dt=YYYY-MM-DD/)"
+                )
             end = newest if end == LATEST else end
             start = newest if start == LATEST else start
         if start > end:
@@ -184,7 +187,11 @@ class Processing:
                     seen = {file.day for file in listing.files} | {day for _, day in listing.empty_days}
                     missing = [day for day in days if day not in seen]
                     if missing:
-                        more = f" nor for {len(missing) - 1} other day(s) of the window" if len(missing) > 1 else ""
+                        more = (
+                            f" nor for {len(missing) - 1} other day(s) of the window"
+                            if len(missing) > 1
+                            else ""
+                        )
                         problems.append(
                             (
                                 f"{name}/dt={missing[0]}/",
@@ -299,6 +306,7 @@ class Processing:
             if row["rounded"]:
                 outcome.rounded[row["source"]] = outcome.rounded.get(row["source"], 0) + row["rounded"]
             by_name[row["source"]].rivals += row["rivals"]
+            by_name[row["source"]].quarantined += entry.quarantined_rows
         return total
 
     def _check_rows(self, files: Sequence[SourceFile], outcome: Outcome) -> None:
@@ -315,7 +323,7 @@ class Processing:
                     "were files changed while the job ran? Run it again"
                 )
 
-    def _deduplicate_and_write(self, source: _Source, days: Sequence[str]) -> Callable[[], None]:
+    def _deduplicate_and_write(self, source: _Source) -> Callable[[], None]:
         def work() -> None:
             contract = source.contract
             if source.rows is None:
@@ -330,7 +338,7 @@ class Processing:
                 source.losers.count()
                 losers = F.broadcast(source.losers) if few else source.losers
                 rows = dedup.without(rows, losers)
-            self._write_accepted(source, rows, days)
+            self._write_accepted(source, rows)
 
         return work
 
@@ -343,7 +351,7 @@ class Processing:
             *(F.col(column.name).cast(spark_type(column)) for column in contract.accepted_columns)
         )
 
-    def _write_accepted(self, source: _Source, rows: DataFrame, days: Sequence[str]) -> None:
+    def _write_accepted(self, source: _Source, rows: DataFrame) -> None:
         contract, bucket = source.contract, self.options.processed_bucket
         folder = f"accepted/{contract.name}/run={self.options.run_id}/try={self.attempt}/"
         frame = self._accepted_columns(rows, contract)
@@ -360,8 +368,12 @@ class Processing:
                 # What was shuffled is spread over tasks again; without this every task would write every day.
                 frame = frame.repartition(max(self.cores, expected // _ROWS_PER_FILE), "dt")
             writer, target = frame.write.partitionBy("dt"), folder
-        writer.option("maxRecordsPerFile", _ROWS_PER_FILE).mode("append").parquet(self.storage.url(bucket, target))
-        source.accepted = [item for item in self.storage.list(bucket, folder) if item.key.endswith(".parquet")]
+        writer.option("maxRecordsPerFile", _ROWS_PER_FILE).mode("append").parquet(
+            self.storage.url(bucket, target)
+        )
+        source.accepted = [
+            item for item in self.storage.objects(bucket, folder) if item.key.endswith(".parquet")
+        ]
         if not source.accepted:
             self._write_empty(source)
 
@@ -372,7 +384,9 @@ class Processing:
         schema = ", ".join(f"`{column.name}` {spark_type(column)}" for column in contract.accepted_columns)
         empty = self.spark.createDataFrame([], schema).coalesce(1)
         empty.write.mode("append").parquet(self.storage.url(bucket, folder))
-        source.accepted = [item for item in self.storage.list(bucket, folder) if item.key.endswith(".parquet")]
+        source.accepted = [
+            item for item in self.storage.objects(bucket, folder) if item.key.endswith(".parquet")
+        ]
 
     def _write_quarantine(self, sources: Sequence[_Source], rows: int) -> list[StoredObject]:
         if not rows:
@@ -381,10 +395,10 @@ class Processing:
         before = {}
         parts = []
         for source in sources:
-            if source.rows is None:
+            if source.rows is None or not source.quarantined:
                 continue
             prefix = f"quarantine/source={source.contract.name}/run={run_key}/"
-            before[prefix] = {item.key for item in self.storage.list(bucket, prefix)}
+            before[prefix] = {item.key for item in self.storage.objects(bucket, prefix)}
             parts.append(
                 source.rows.where("rule is not null").select(
                     "delivery_date",
@@ -410,7 +424,7 @@ class Processing:
         return [
             item
             for prefix, known in before.items()
-            for item in self.storage.list(bucket, prefix)
+            for item in self.storage.objects(bucket, prefix)
             if item.key not in known and item.key.endswith(".parquet")
         ]
 
@@ -421,7 +435,9 @@ class Processing:
         for source in sources:
             contract = source.contract
             name = F.lit(contract.name).alias("source")
-            written = [self.storage.url(bucket, item.key) for item in source.accepted if "/empty/" not in item.key]
+            written = [
+                self.storage.url(bucket, item.key) for item in source.accepted if "/empty/" not in item.key
+            ]
             if written:
                 amount = F.lit(Decimal(0)).cast("decimal(38,4)")
                 if contract.amount:
@@ -478,7 +494,7 @@ class Processing:
         ]  # fmt: skip
         frame = self.spark.createDataFrame(rows, _LEDGER_SCHEMA).coalesce(1)
         frame.write.mode("append").parquet(self.storage.url(bucket, folder))
-        written = [item for item in self.storage.list(bucket, folder) if item.key.endswith(".parquet")]
+        written = [item for item in self.storage.objects(bucket, folder) if item.key.endswith(".parquet")]
         manifest.write_copy_manifest(self.storage, bucket, run_key, "ledger", written)
         for source in sources:
             manifest.write_copy_manifest(self.storage, bucket, run_key, source.contract.name, source.accepted)

@@ -10,20 +10,20 @@ import datetime as dt
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from ecommerce_dwh.contracts import Rule, SourceContract
 from py4j.protocol import Py4JJavaError
 from pyspark import inheritable_thread_target
 from pyspark.errors import AnalysisException, ParseException, PySparkException
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from ecommerce_dwh.contracts import Rule, SourceContract
 from ecommerce_dwh_glue import manifest
 from ecommerce_dwh_glue.casting import spark_type
 from ecommerce_dwh_glue.job import JobError, Options
@@ -104,7 +104,7 @@ class Quality:
             samples = self._samples(frames, counts)
             quarantine = self._quarantine(processing["quarantine_files"])
             report = self._report(processing, counts, samples, quarantine)
-            self._write_check_results(report, counts, processing)
+            self._write_check_results(counts)
         except (Py4JJavaError, PySparkException) as error:
             java = getattr(error, "java_exception", None)
             text = " ".join((java.toString() if java is not None else str(error)).split())
@@ -152,17 +152,17 @@ class Quality:
         self, frames: Mapping[str, DataFrame], processing: Mapping[str, Any]
     ) -> dict[str, dict[str, dict[str, Count]]]:
         """Counts by source, day and rule; the rule ``""`` counts all rows."""
-        ledger = defaultdict(dict)
+        ledger: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         for entry in processing["ledger"]:
             ledger[entry["source"]][entry["delivery_date"]] = entry
-        jobs = []
+        jobs: list[tuple[str, Rule | None, Callable[[], dict[str, Any]]]] = []
         for name, contract in self.contracts.items():
-            jobs.append((name, None, lambda n=name, c=contract: one_pass(frames[n], c)))
+            jobs.append((name, None, partial(one_pass, frames[name], contract)))
             for rule in contract.rules:
                 if rule.kind == "unique":
-                    jobs.append((name, rule, lambda n=name, r=rule: duplicates(frames[n], r)))
+                    jobs.append((name, rule, partial(duplicates, frames[name], rule)))
                 elif rule.kind == "referential":
-                    jobs.append((name, rule, lambda n=name, r=rule: self._orphan_counts(frames, n, r)))
+                    jobs.append((name, rule, partial(self._orphan_counts, frames, name, rule)))
         # Side by side: on a small day, planning a job takes longer than running it.
         with ThreadPoolExecutor(max_workers=4) as pool:
             futures = [(name, rule, pool.submit(inheritable_thread_target(work))) for name, rule, work in jobs]
@@ -170,7 +170,9 @@ class Quality:
         result: dict[str, dict[str, dict[str, Count]]] = {}
         for name, rule, counts in found:
             if rule is None:
-                nothing = {"": Count(0, 0)} | {each.name: Count(0, 0) for each in row_rules(self.contracts[name])}
+                nothing = {"": Count(0, 0)} | {
+                    each.name: Count(0, 0) for each in row_rules(self.contracts[name])
+                }
                 result[name] = {day: counts.get(day, dict(nothing)) for day in ledger[name]}
         for name, rule, counts in found:
             if rule is not None:
@@ -212,7 +214,9 @@ class Quality:
                     continue
                 parts.append(
                     broken.select(
-                        F.lit(name).alias("source"), F.lit(rule.name).alias("rule"), F.col(contract.key).alias("key")
+                        F.lit(name).alias("source"),
+                        F.lit(rule.name).alias("rule"),
+                        F.col(contract.key).alias("key"),
                     )
                     .orderBy("key")
                     .limit(SAMPLES)
@@ -236,13 +240,19 @@ class Quality:
         place = F.row_number().over(group.orderBy("source_file", "source_line"))
         found: dict[tuple[str, str], dict[str, Any]] = {}
         kept = rows.withColumn("n", F.count("*").over(group)).withColumn("place", place)
-        for row in kept.where(F.col("place") <= QUARANTINE_SAMPLES).orderBy("source", "rule", "place").collect():
+        for row in (
+            kept.where(F.col("place") <= QUARANTINE_SAMPLES).orderBy("source", "rule", "place").collect()
+        ):
             entry = found.setdefault(
                 (row["source"], row["rule"]),
                 {"source": row["source"], "rule": row["rule"], "rows": row["n"], "samples": []},
             )
             entry["samples"].append(
-                {"source_file": row["source_file"], "source_line": row["source_line"], "message": row["message"]}
+                {
+                    "source_file": row["source_file"],
+                    "source_line": row["source_line"],
+                    "message": row["message"],
+                }
             )
         return sorted(found.values(), key=lambda entry: (entry["source"], -entry["rows"], entry["rule"]))
 
@@ -295,12 +305,7 @@ class Quality:
             "drift": processing["drift"],
         }
 
-    def _write_check_results(
-        self,
-        report: Mapping[str, Any],
-        counts: Mapping[str, Mapping[str, Mapping[str, Count]]],
-        processing: Mapping[str, Any],
-    ) -> None:
+    def _write_check_results(self, counts: Mapping[str, Mapping[str, Mapping[str, Count]]]) -> None:
         bucket, run_key = self.options.processed_bucket, self.options.run_id
         rows = []
         for name, days in counts.items():
@@ -319,7 +324,7 @@ class Quality:
         folder = f"check_results/run={run_key}/try={self.attempt}/"
         frame = self.spark.createDataFrame(rows, _CHECK_SCHEMA).coalesce(1)
         frame.write.mode("append").parquet(self.storage.url(bucket, folder))
-        written = [item for item in self.storage.list(bucket, folder) if item.key.endswith(".parquet")]
+        written = [item for item in self.storage.objects(bucket, folder) if item.key.endswith(".parquet")]
         manifest.write_copy_manifest(self.storage, bucket, run_key, "check_result", written)
 
     def _publish(self, report: Mapping[str, Any]) -> None:

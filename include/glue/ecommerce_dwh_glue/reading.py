@@ -16,11 +16,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import reduce
 
-from ecommerce_dwh.contracts import SourceContract
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh_glue.records import csv_records, json_records
 from ecommerce_dwh_glue.storage import Storage
 from ecommerce_dwh_glue.survey import MAX_ROW_BYTES, SLICE, SourceFile, text_chunks
@@ -57,7 +57,9 @@ def read_source(
     """
     groups: dict[tuple[object, ...], list[SourceFile]] = defaultdict(list)
     for file in files:
-        groups[(file.reader, file.header if file.reader in ("whole", "lines") else (), file.odd_bytes)].append(file)
+        groups[(file.reader, file.header if file.reader in ("whole", "lines") else (), file.odd_bytes)].append(
+            file
+        )
     frames: list[DataFrame] = []
     for (reader, header, odd_bytes), members in sorted(groups.items(), key=str):
         if reader == "parquet":
@@ -86,7 +88,9 @@ def _key(storage: Storage, bucket: str) -> Column:
 def _whole_lines(spark: SparkSession, storage: Storage, bucket: str, files: Sequence[SourceFile]) -> DataFrame:
     paths = [storage.url(bucket, file.key) for file in files]
     content = spark.read.text(paths, wholetext=True).select(_key(storage, bucket).alias("source_file"), "value")
-    return content.select("source_file", F.posexplode(F.split("value", "\n")).alias("position", "value")).select(
+    return content.select(
+        "source_file", F.posexplode(F.split("value", "\n")).alias("position", "value")
+    ).select(
         "source_file",
         (F.col("position") + 1).cast("bigint").alias("source_line"),
         _without_cr(F.col("value")).alias("value"),

@@ -49,7 +49,8 @@ class Unclosed(ValueError):
 
 def cut_lines(chunks: Iterable[bytes]) -> Iterator[Line]:
     """Lines of a text; keeps no more than `MAX_ROW_BYTES` of a line in memory."""
-    number, parts, size = 1, [], 0
+    number, size = 1, 0
+    parts: list[bytes] = []
     for chunk in chunks:
         pieces = chunk.split(b"\n")
         for index, piece in enumerate(pieces):

@@ -35,7 +35,8 @@ white-space:nowrap}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;
 .bar{position:relative;height:6px;border-radius:3px;background:var(--track);margin-top:5px;min-width:90px}
 .bar i{position:absolute;inset:0 auto 0 0;border-radius:3px;background:currentColor}
 .bar u{position:absolute;top:-2px;bottom:-2px;width:2px;background:var(--soft)}
-details{margin-top:6px}summary{cursor:pointer;color:var(--accent)}code{font:12.5px ui-monospace,Menlo,Consolas,monospace;
+details{margin-top:6px}summary{cursor:pointer;color:var(--accent)}
+code{font:12.5px ui-monospace,Menlo,Consolas,monospace;
 overflow-wrap:anywhere}svg{display:block;width:100%;height:46px}svg .a{fill:var(--accent)}svg .q{fill:var(--bad)}
 .empty{padding:14px 16px;color:var(--soft)}
 """
@@ -56,8 +57,12 @@ def _cell(content: str, numeric: bool = False) -> str:
 
 
 def _table(head: Iterable[tuple[str, bool]], rows: Iterable[str]) -> str:
-    cells = "".join(f"<th scope=col{' class=n' if numeric else ''}>{escape(text)}</th>" for text, numeric in head)
-    return f"<div class=scroll><table><thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    cells = "".join(
+        f"<th scope=col{' class=n' if numeric else ''}>{escape(text)}</th>" for text, numeric in head
+    )
+    return (
+        f"<div class=scroll><table><thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
 
 
 def _state(rule: Mapping[str, Any]) -> str:
@@ -219,9 +224,11 @@ def html_page(report: Mapping[str, Any], contracts: Mapping[str, SourceContract]
     status = report["status"]
     tables = sorted(
         report["tables"],
-        key=lambda table: min((0 if _state(rule) == "failed" else 1 if not rule["passed"] else 2) for rule in table["rules"])
-        if table["rules"]
-        else 2,
+        key=lambda table: (
+            min((0 if _state(rule) == "failed" else 1 if not rule["passed"] else 2) for rule in table["rules"])
+            if table["rules"]
+            else 2
+        ),
     )
     owners = ", ".join(sorted({contract.owner for contract in contracts.values() if contract.owner}))
     return (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ecommerce_dwh.contracts import Rule, SourceContract
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+
+from ecommerce_dwh.contracts import Rule, SourceContract
 
 ROW_KINDS = frozenset({"not_null", "accepted_values", "range", "pattern", "max_length", "expression"})
 

@@ -7,9 +7,10 @@ the window of the run. Days are looked at one by one for that reason.
 
 from __future__ import annotations
 
-from ecommerce_dwh.contracts import SourceContract
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
+
+from ecommerce_dwh.contracts import SourceContract
 
 
 def derive_sessions(rows: DataFrame, contract: SourceContract) -> DataFrame:
@@ -37,13 +38,13 @@ def derive_sessions(rows: DataFrame, contract: SourceContract) -> DataFrame:
     gap = F.expr(f"interval {sessions.gap_minutes} minutes")
     started = rows.withColumn("party", party).withColumn(
         "started",
-        F.when(
-            F.coalesce(instant >= F.lag(instant).over(order) + gap, F.lit(True)), instant
-        ),
+        F.when(F.coalesce(instant >= F.lag(instant).over(order) + gap, F.lit(True)), instant),
     )
     first = F.last("started", ignorenulls=True).over(order)
     made = F.md5(
-        F.concat_ws("\0", F.col("delivery_date").cast("string"), F.col("party"), first.cast("string")).cast("binary")
+        F.concat_ws("\0", F.col("delivery_date").cast("string"), F.col("party"), first.cast("string")).cast(
+            "binary"
+        )
     )
     result = started
     for name in flags:

@@ -18,7 +18,7 @@ class StoredObject:
 class Storage(Protocol):
     """What the jobs need of an object store. Instances travel to executors, so they must pickle."""
 
-    def list(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
+    def objects(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
         """Objects below a prefix in the order of their keys."""
 
     def folders(self, bucket: str, prefix: str) -> list[str]:
@@ -57,7 +57,7 @@ class S3Storage:
             self._client = boto3.client("s3", region_name=self.region, config=config)
         return self._client
 
-    def list(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
+    def objects(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
         pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=bucket, Prefix=prefix, StartAfter=start_after
         )
@@ -66,16 +66,18 @@ class S3Storage:
                 yield StoredObject(item["Key"], item["Size"])
 
     def folders(self, bucket: str, prefix: str) -> list[str]:
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=prefix, Delimiter="/"
+        )
         return [
-            item["Prefix"][len(prefix) :].rstrip("/") for page in pages for item in page.get("CommonPrefixes", ())
+            item["Prefix"][len(prefix) :].rstrip("/")
+            for page in pages
+            for item in page.get("CommonPrefixes", ())
         ]
 
     def read(self, bucket: str, key: str, start: int = 0, length: int | None = None) -> bytes:
-        if start < 0:
-            span = f"bytes={start}"
-        else:
-            span = f"bytes={start}-{'' if length is None else start + length - 1}"
+        end = "" if length is None else start + length - 1
+        span = f"bytes={start}" if start < 0 else f"bytes={start}-{end}"
         return self.client.get_object(Bucket=bucket, Key=key, Range=span)["Body"].read()
 
     def open(self, bucket: str, key: str) -> BinaryIO:

@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from ecommerce_dwh.contracts import SourceContract
-
 from ecommerce_dwh_glue.storage import Storage
 
 CHUNK = 1 << 20
@@ -127,7 +126,7 @@ def list_window(storage: Storage, bucket: str, source: str, start: str, end: str
     """
     files, empty_days = [], set()
     prefix = f"{source}/dt={start}/" if start == end else f"{source}/dt="
-    for item in storage.list(bucket, prefix, f"{source}/dt={start}"):
+    for item in storage.objects(bucket, prefix, f"{source}/dt={start}"):
         match = _NAME.fullmatch(item.key)
         if match is None:
             continue
@@ -178,7 +177,7 @@ def text_chunks(stream: BinaryIO, gzipped: bool) -> Iterator[bytes]:
                 text = inflater.decompress(chunk, CHUNK)
                 if text:
                     yield text
-                chunk = inflater.unused_data if inflater.eof else inflater.unconsumed_tail  # noqa: PLW2901
+                chunk = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
     except zlib.error as error:
         raise FileError(f"is a damaged gzip file ({error}); send it again") from None
     if fed and not inflater.eof:
@@ -196,7 +195,9 @@ def _header(head: bytes, file: SourceFile, contract: SourceContract) -> SourceFi
         head = head[len(BOM) :]
     end = head.find(b"\n", 0, MAX_HEADER)
     if end < 0 and (len(head) >= MAX_HEADER or b"\r" in head.rstrip(b"\r")):
-        raise FileError("has no line end in its first 64 KiB; a CSV file starts with one header line ending in LF or CRLF")
+        raise FileError(
+            "has no line end in its first 64 KiB; a CSV file starts with one header line ending in LF or CRLF"
+        )
     try:
         text = head[: MAX_HEADER + (end < 0)].decode("utf-8", "strict" if end < 0 else "ignore")
         head[: end if end >= 0 else None].decode("utf-8")
@@ -362,4 +363,6 @@ def problems_text(bucket: str, problems: Sequence[tuple[str, str]]) -> str:
     """
     shown = "; ".join(f"s3://{bucket}/{key} {what}" for key, what in problems[:10])
     more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
-    return f"{len(problems)} problem(s) with the raw files, nothing was loaded: {shown}{more}".replace("\n", " ")
+    return f"{len(problems)} problem(s) with the raw files, nothing was loaded: {shown}{more}".replace(
+        "\n", " "
+    )

@@ -1,8 +1,8 @@
 -- generated from include/sources; run make generate
--- Staging: what COPY loads, one table per source, columns in the order of the Parquet files (COPY of
--- Parquet maps by position). Rows live until their run is published; run_id tells runs apart.
--- Distribution is that of history.*, so that replace_slices moves rows without crossing nodes; there is
--- no sort key, because slices are small and read once, and sorting would slow COPY down.
+-- Staging: what COPY loads, one table per source, columns in the order of the Parquet files (COPY
+-- of Parquet maps by position). Rows live until their run is published; run_id tells runs apart.
+-- Distribution is that of history.*, so that replace_slices moves rows without crossing nodes;
+-- there is no sort key, because slices are small and read once, and sorting would slow COPY down.
 
 create table if not exists staging.stg_customers (
     delivery_date date not null,

@@ -1,6 +1,6 @@
 -- generated from include/sources; run make generate
--- History: each day's accepted rows as delivered, one slice per source and day. A run replaces its own
--- slices; dimensions and facts are recomputed from here for the keys that changed.
+-- History: each day's accepted rows as delivered, one slice per source and day. A run replaces its
+-- own slices; dimensions and facts are recomputed from here for the keys that changed.
 -- Replacing a slice finds its rows by delivery_date, which the sort key makes neighbours. Recomputing
 -- joins all deliveries of few keys with the list of touched keys: the distribution key keeps that join
 -- on the node.
@@ -35,7 +35,7 @@ distkey (customer_id)
 compound sortkey (delivery_date, customer_id);
 
 -- order_items: one row per day, order_item_id
--- spread by order_id: its rows are recomputed and joined together with
+-- spread by order_id: its rows are recomputed and joined with
 -- their parent, so both lie on the same node
 create table if not exists history.order_items (
     delivery_date date not null,

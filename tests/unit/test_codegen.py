@@ -1,0 +1,88 @@
+"""Generated SQL follows the contracts, and drift is noticed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ecommerce_dwh import codegen
+from ecommerce_dwh.contracts import load_contracts
+
+INCLUDE = Path(__file__).resolve().parents[2] / "include"
+
+
+@pytest.fixture
+def include(tmp_path: Path) -> Path:
+    shutil.copytree(INCLUDE / "sources", tmp_path / "sources")
+    assert codegen.main(["--include", str(tmp_path)]) == 0
+    return tmp_path
+
+
+def test_committed_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    assert codegen.main(["--check"]) == 0, capsys.readouterr().out
+
+
+def test_drift_fails_with_a_diff(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = include / "sql" / "staging" / "load_orders.sql"
+    path.write_text(path.read_text().replace("    currency,\n", ""))
+    capsys.readouterr()
+    assert codegen.main(["--check", "--include", str(include)]) == 1
+    output = capsys.readouterr()
+    assert "+    currency," in output.out
+    assert "make generate" in output.err
+
+
+def test_a_script_without_contract_is_drift(include: Path) -> None:
+    (include / "sql" / "staging" / "load_returns.sql").write_text("select 1;")
+    assert codegen.main(["--check", "--include", str(include)]) == 1
+
+
+def test_a_new_contract_is_enough_for_tables_and_copy(include: Path) -> None:
+    text = (include / "sources" / "products.yaml").read_text()
+    (include / "sources" / "returns.yaml").write_text(text.replace("name: products\n", "name: returns\n"))
+    assert codegen.main(["--include", str(include)]) == 0
+    assert "staging.stg_returns" in (include / "sql" / "ddl" / "200_staging.sql").read_text()
+    assert "history.returns" in (include / "sql" / "ddl" / "210_history.sql").read_text()
+    assert (include / "sql" / "staging" / "load_returns.sql").exists()
+
+
+def test_an_unusable_contract_generates_nothing(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (include / "sources" / "orders.yaml").write_text("kind: Nothing\n")
+    assert codegen.main(["--include", str(include)]) == 1
+    assert "orders.yaml:1:" in capsys.readouterr().err
+
+
+def test_tables_and_copy_name_the_same_columns_in_the_same_order() -> None:
+    contracts = load_contracts(INCLUDE / "sources")
+    staging, history = codegen.staging_ddl(contracts), codegen.history_ddl(contracts)
+    for name, contract in contracts.items():
+        wanted = [column.name for column in contract.accepted_columns]
+        for ddl, table in ((staging, f"staging.stg_{name}"), (history, f"history.{name}")):
+            body = ddl.split(f"create table if not exists {table} (\n")[1].split("\n)")[0]
+            assert [line.split()[0] for line in body.splitlines() if "primary key" not in line] == wanted
+        copy = codegen.load_sql(name, contract.accepted_columns)
+        assert re.search(r"copy [^(]+\(\n(.*?)\n\)", copy, re.DOTALL)[1].replace(",", "").split() == wanted
+
+
+def test_ledger_columns_are_those_of_the_architecture() -> None:
+    text = (INCLUDE.parent / "docs" / "architecture.md").read_text()
+    for table, columns in (
+        ("stg_ledger", codegen.LEDGER_COLUMNS),
+        ("stg_check_result", codegen.CHECK_RESULT_COLUMNS),
+    ):
+        paragraph = re.search(rf"`staging\.{table}`: `(.*?)`", text, re.DOTALL)[1]
+        names = re.findall(r"(\w+) (?:varchar|date|int|bigint|decimal|boolean)", paragraph)
+        assert names == [column.name for column in columns]
+
+
+def test_catalog_columns_have_the_types_of_hive() -> None:
+    columns = {
+        item["Name"]: item["Type"]
+        for item in codegen.glue_columns(load_contracts(INCLUDE / "sources")["order_items"])
+    }
+    assert columns["quantity"] == "int"
+    assert columns["unit_price"] == "decimal(18,4)"
+    assert columns["order_id"] == "string"
