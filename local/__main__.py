@@ -245,7 +245,8 @@ def _env(config: LocalConfig, options: argparse.Namespace) -> int:
             for name, value in sorted(values.items()):
                 print(f"export {name}={_quote(value)}")
     if options.part == "all":
-        print(f'export PATH={_quote(str(config.local_python.parent))}:"$PATH"')
+        programs = f"{config.local_python.parent}:{config.airflow_python.parent}"  # aws; airflow
+        print(f'export PATH={_quote(programs)}:"$PATH"')
     return 0
 
 
