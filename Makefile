@@ -95,5 +95,5 @@ clean: ## delete the environments (local state stays; see reset)
 python:
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || \
 	  { echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or say which: make PYTHON=/path/to/python3"; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "$(PYTHON) is $$("$(PYTHON)" -V 2>&1), but 3.11 or newer is needed: make PYTHON=python3.11 …"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "$(PYTHON) is not Python 3.11 or newer ($$("$(PYTHON)" -V 2>&1 | head -1)). Say which: make PYTHON=python3.11 …"; exit 1; }
