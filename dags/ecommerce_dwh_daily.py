@@ -4,14 +4,13 @@ Loads the day that ended (or a range of days, see the Params) from the raw bucke
 
 1. **wait_for_raw**: every required source has brought a file, or declared an empty day
 2. **crawl_raw**: the Glue crawler enters the day's files and their columns into the catalogue
-3. **check_schema_drift**: the columns are held against the source contracts; a missing required one stops the
-   run
+3. **check_schema_drift**: the columns are held against the source contracts; a missing required one stops the run
 4. **process_data**: the Glue job casts, quarantines and deduplicates, and counts every row in a ledger
 5. **assess_quality**: the Glue job evaluates all quality rules and writes the report
 6. **quality_gate**: goes on only if no rule of severity *error* failed
 7. **load_staging**: one COPY per source, then the run's slices of history are replaced
-8. **merge_dimensions**: customers and products (SCD type 2), then geography
-9. **merge_facts**: sales and web events, then inventory
+8. **merge_dimensions**: customers and products (SCD type 2)
+9. **merge_facts**: sales (with the places they name) and web events, then inventory
 10. **audit**: SQL checks and reconciliation; nothing is published before they pass
 11. **refresh_views**: analytics of the touched keys, and the published day, in one transaction
 12. **publish**: assets, metrics, and a summary in the log

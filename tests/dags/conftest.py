@@ -6,6 +6,7 @@ own environment, the way the local stack starts them.
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -29,6 +30,7 @@ os.environ.update(
 import json  # noqa: E402 - Airflow reads the environment when it is first imported
 from pathlib import Path  # noqa: E402
 
+import botocore.loaders  # noqa: E402
 import pytest  # noqa: E402
 from servers import (  # noqa: E402
     REPO,
@@ -42,6 +44,10 @@ from servers import (  # noqa: E402
 )
 
 sys.path.insert(0, str(REPO))
+# Each hook has a session of its own, and each session parses megabytes of service models again.
+botocore.loaders.JSONFileLoader.load_file = functools.cache(botocore.loaders.JSONFileLoader.load_file)
+botocore.loaders.JSONFileLoader.__hash__ = lambda _self: 0
+botocore.loaders.JSONFileLoader.__eq__ = lambda _self, other: isinstance(other, botocore.loaders.JSONFileLoader)
 
 
 @pytest.fixture(autouse=True)

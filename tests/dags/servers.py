@@ -49,14 +49,20 @@ def local_environ(home: Path, environ: dict[str, str]) -> dict[str, str]:
     return {**inherited, "DWH_LOCAL_HOME": str(home), "DWH_LOCAL_VENVS": str(VENVS), **environ}
 
 
-def run_module(module: str, home: Path, environ: dict[str, str]) -> None:
-    """Run a command of the local stack to its end."""
-    command = [str(VENVS / "local" / "bin" / "python"), "-m", module]
+def run_module(module: str, home: Path, environ: dict[str, str]) -> str:
+    """Run a module of the local stack to its end and return what it prints."""
+    return run_python(["-m", module], home, environ)
+
+
+def run_python(arguments: list[str], home: Path, environ: dict[str, str]) -> str:
+    """Run the local stack's Python to its end and return what it prints."""
+    command = [str(VENVS / "local" / "bin" / "python"), *arguments]
     done = subprocess.run(
         command, cwd=REPO, env=local_environ(home, environ), capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise RuntimeError(f"{module} failed:\n{done.stdout}\n{done.stderr}")
+        raise RuntimeError(f"{arguments} failed:\n{done.stdout}\n{done.stderr}")
+    return done.stdout.strip()
 
 
 @contextlib.contextmanager
@@ -183,6 +189,23 @@ def start_redshift(home: Path) -> Iterator[LocalRedshift]:
         yield LocalRedshift(port)
 
 
+@contextlib.contextmanager
+def start_airflow_database(home: Path) -> Iterator[str]:
+    """An embedded PostgreSQL with an empty database for Airflow; yields its SQLAlchemy URL."""
+    home.mkdir(parents=True, exist_ok=True)
+    script = (
+        "import time\n"
+        "from local import postgres\n"
+        "from local.config import load_config\n"
+        "config = load_config()\n"
+        "while not postgres.answers(config, ()): time.sleep(0.1)\n"
+        "postgres.ensure_databases(config, ('airflow',))\n"
+        "print(postgres.sqlalchemy_url(config, 'airflow'))\n"
+    )
+    with component("local.postgres", home, None, {}):
+        yield run_python(["-c", script], home, {})
+
+
 class Mailbox:
     """The local SMTP server and the mails it has kept."""
 
@@ -218,6 +241,7 @@ class Mailbox:
 
 @contextlib.contextmanager
 def start_mail(home: Path) -> Iterator[Mailbox]:
+    home.mkdir(parents=True, exist_ok=True)
     smtp_port, page_port = free_port(), free_port()
     environ = {"DWH_LOCAL_SMTP_PORT": str(smtp_port), "DWH_LOCAL_MAIL_PORT": str(page_port)}
     with component("local.smtp", home, smtp_port, environ):
