@@ -1,4 +1,4 @@
-"""What Terraform asks of AWS and moto lacks: a few Redshift and Budgets calls that store and return what they get.
+"""What Terraform asks of AWS and moto lacks or drops: calls that store and return what they get.
 
 Nothing acts on it here (nobody takes scheduled snapshots of a laptop); it is stored so that an apply goes through
 and the next plan finds what was applied.
@@ -29,6 +29,8 @@ def fill_gaps(service: str) -> None:
             RedshiftResponse.create_cluster = create_cluster  # type: ignore[method-assign]
         for action in _REDSHIFT_ACTIONS:
             setattr(RedshiftResponse, action.__name__, action)
+    elif service == "ec2":
+        _mend_rule_descriptions()
     elif service == "budgets":
         from moto.budgets.responses import BudgetsResponse  # noqa: PLC0415
 
@@ -51,6 +53,8 @@ def create_cluster(self: Any) -> ActionResult:
     """Moto's, and what it drops: default role, relocation, a password that Redshift manages."""
     result = self.plain_create_cluster()
     cluster = self.redshift_backend.clusters[self._get_param("ClusterIdentifier")]
+    cluster.maintenance_track_name = self._get_param("MaintenanceTrackName") or "current"
+    cluster.manual_snapshot_retention_period = self._get_int_param("ManualSnapshotRetentionPeriod") or -1
     cluster.default_iam_role_arn = self._get_param("DefaultIamRoleArn")
     if self._get_bool_param("AvailabilityZoneRelocation", False):
         cluster.availability_zone_relocation_status = "enabled"
@@ -173,6 +177,51 @@ def describe_scheduled_actions(self: Any) -> ActionResult:
 def delete_scheduled_action(self: Any) -> EmptyResult:
     _kept(self, "actions").pop(self._get_param("ScheduledActionName"), None)
     return EmptyResult()
+
+
+# --- fields that moto drops ----------------------------------------------------------------------------------------
+
+
+def mend_connections() -> None:
+    """Glue connections answer with their type, and can be deleted."""
+    from moto.glue.models import FakeConnection  # noqa: PLC0415
+    from moto.glue.responses import GlueResponse  # noqa: PLC0415
+
+    if hasattr(GlueResponse, "delete_connection"):
+        return
+    plain = FakeConnection.as_dict
+
+    def as_dict(self: Any, hide_password: bool = False) -> dict[str, Any]:
+        return {**plain(self, hide_password), "ConnectionType": self.connection_input.get("ConnectionType")}
+
+    def delete_connection(self: Any) -> EmptyResult:
+        self.glue_backend.connections.pop(self._get_param("ConnectionName"), None)
+        return EmptyResult()
+
+    FakeConnection.as_dict = as_dict  # type: ignore[method-assign]
+    GlueResponse.delete_connection = delete_connection  # type: ignore[attr-defined]
+
+
+def _mend_rule_descriptions() -> None:
+    """Rules of security groups keep their description, whatever they refer to."""
+    from moto.ec2.models.security_groups import SecurityGroupRule  # noqa: PLC0415
+
+    if hasattr(SecurityGroupRule, "local_description"):
+        return
+    plain = SecurityGroupRule.__init__
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        places = [value for value in (*args, *kwargs.values()) if isinstance(value, dict)]
+        self.local_description = next(
+            (place["Description"] for place in places if "Description" in place), None
+        )
+        plain(self, *args, **kwargs)
+
+    SecurityGroupRule.local_description = None  # type: ignore[attr-defined]
+    SecurityGroupRule.__init__ = init  # type: ignore[method-assign]
+    SecurityGroupRule.description = property(  # type: ignore[assignment,method-assign]
+        lambda self: self.ip_range.get("Description") or self.local_description
+    )
 
 
 # --- budgets --------------------------------------------------------------------------------------------------------
