@@ -54,7 +54,8 @@ resource "aws_redshift_cluster" "this" {
   cluster_type       = var.nodes > 1 ? "multi-node" : "single-node"
   number_of_nodes    = var.nodes
 
-  # Redshift makes the password, keeps it in Secrets Manager and rotates it; it is in no state file and no plan.
+  # Redshift makes the password, keeps it in Secrets Manager and rotates it every 30 days; it is in no
+  # state file and no plan.
   master_username                   = var.admin
   manage_master_password            = true
   master_password_secret_kms_key_id = var.kms_key_arn
@@ -83,18 +84,6 @@ resource "aws_redshift_cluster" "this" {
   lifecycle {
     # A restored or resized cluster keeps what the console set; changing these means a new cluster.
     ignore_changes = [snapshot_identifier]
-  }
-}
-
-# Managed rotation: no Lambda, Redshift changes the password itself.
-resource "aws_secretsmanager_secret_rotation" "admin" {
-  count = local.provisioned ? 1 : 0
-
-  secret_id          = aws_redshift_cluster.this[0].master_password_secret_arn
-  rotate_immediately = false
-
-  rotation_rules {
-    automatically_after_days = 30
   }
 }
 
