@@ -324,6 +324,14 @@ def _merge(nodes: list[Node]) -> Plan:
         raise Refused(
             "syntax error in MERGE: WHEN MATCHED updates or deletes, WHEN NOT MATCHED inserts", "42601"
         )
+    target = name[-1].upper()
+    if any(
+        token.up == target
+        for node in nodes[index + 1 : on]
+        if isinstance(node, Group)
+        for token in walk([node])
+    ):
+        raise Refused("Source view/subquery in Merge statement cannot reference target table.", "0A000")
     _check_merge_condition(nodes[on + 1 : find(nodes, "WHEN", on)])
     _check_merge_columns(clauses)
     values = find(clauses[1], "VALUES")

@@ -269,22 +269,49 @@ def _try_cast(_name: str, arguments: Arguments) -> str:
     position = find(nodes, "AS")
     kind, _ = read_type(nodes, position + 1)
     value = inner(nodes[:position])
-    bare = kind.split("(")[0]
-    if bare == "numeric":
+    if kind.startswith("numeric"):
         raise not_served("TRY_CAST to DECIMAL", "it would have to know about overflow")
-    return (
-        f"(case when pg_catalog.pg_input_is_valid(cast({value} as text), '{kind}') "
-        f"then cast(cast({value} as text) as {kind}) end)"
-    )
+    # the test is inside, so that a constant that cannot be cast is not cast while the query is planned
+    text = f"cast({value} as text)"
+    return f"cast(case when pg_catalog.pg_input_is_valid({text}, '{kind}') then {text} end as {kind})"
+
+
+def _of_moments(name: str, arguments: Arguments) -> str:
+    """A function of dates: its bare literals are timestamps."""
+    first = {"CONVERT_TIMEZONE": len(arguments) - 1}.get(name, 0)
+    texts = [
+        _moment(argument) if number >= first and not (name == "NEXT_DAY" and number) else inner(argument)
+        for number, argument in enumerate(arguments)
+    ]
+    return f"redshift_shim.{name.lower()}({', '.join(texts)})"
 
 
 def _regexp_replace(name: str, arguments: Arguments) -> str:
     _want(name, arguments, 2, 5)
-    if len(arguments) == 5:
-        raise not_served("REGEXP_REPLACE with parameters")
     if len(arguments) > 2 and re.search(r"\$\d|\\", render(arguments[2])):
         raise not_served("REGEXP_REPLACE with a reference to the match")
-    return f"redshift_shim.regexp_replace({', '.join(inner(argument) for argument in arguments)})"
+    texts = [inner(argument) for argument in arguments]
+    if len(arguments) < 5:
+        return f"redshift_shim.regexp_replace({', '.join(texts)})"
+    flags = _flags(name, arguments[4])
+    return f"redshift_shim.regexp_replace_with({', '.join(texts[:4])}, '{flags}')"
+
+
+def _flags(name: str, nodes: Sequence[Node]) -> str:
+    """Parameters of a regular expression function, which must be a literal."""
+    token = nodes[0] if len(nodes) == 1 and isinstance(nodes[0], Token) else None
+    if token is None or token.kind != "string" or set(string_value(token)) - set("ic"):
+        raise not_served(f"{name} with the parameters {render(nodes).strip()}", "'i' and 'c' are")
+    return string_value(token)
+
+
+def _json_path(name: str, arguments: Arguments) -> str:
+    _want(name, arguments, 2, 7)
+    last = render(arguments[-1]).strip().lower()
+    quiet = last in {"true", "false"}
+    texts = [inner(argument) for argument in (arguments[:-1] if quiet else arguments)]
+    path = ", ".join(f"cast({text} as text)" for text in texts[1:])
+    return f"redshift_shim.json_path({texts[0]}, {last if quiet else 'false'}, {path})"
 
 
 def _split_part(name: str, arguments: Arguments) -> str:
@@ -332,8 +359,10 @@ REWRITES: dict[str, Callable[[str, Arguments], str]] = {
     "TRY_CAST": _try_cast,
     "REGEXP_REPLACE": _regexp_replace,
     "SPLIT_PART": _split_part,
+    **dict.fromkeys(("MONTHS_BETWEEN", "ADD_MONTHS", "LAST_DAY", "NEXT_DAY", "CONVERT_TIMEZONE"), _of_moments),
     "NOW": _now,
     "JSON_SERIALIZE": _json_serialize,
+    "JSON_EXTRACT_PATH_TEXT": _json_path,
 }
 
 # Window functions that need an explicit frame as soon as they have an ORDER BY.

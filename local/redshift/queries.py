@@ -58,7 +58,7 @@ _NOT_OPERANDS = {
         "ANY",
     ),
 }
-_JSON_OPERATORS = {"->", "->>", "@>", "<@", "~*", "!~*", "~~*"}
+_JSON_OPERATORS = {"->", "->>", "@>", "<@", "~*", "!~*"}
 _CLAUSES = ("INTO", "FROM", "WHERE", "GROUP BY", "HAVING", "QUALIFY", "ORDER BY", "LIMIT", "OFFSET")
 
 
@@ -172,6 +172,8 @@ def _call(nodes: Sequence[Node], index: int, out: list[Node]) -> int:  # noqa: P
         raise not_in_redshift("FILTER (WHERE …)", "use CASE inside of the aggregate")
     if word in {"PIVOT", "UNPIVOT"}:
         raise not_served(word)
+    if word == "LATERAL":
+        raise not_in_redshift("LATERAL")
     if word in functions.FOREIGN_FUNCTIONS:
         raise not_in_redshift(f"The function {word}", functions.FOREIGN_FUNCTIONS[word])
     if word in functions.UNSERVED_FUNCTIONS:

@@ -1,4 +1,5 @@
--- Text, hashes, regular expressions and JSON as Redshift documents them.
+-- Text, hashes, regular expressions and JSON as Redshift documents them. No body has a backslash: it is read with the
+-- session's setting, where a backslash escapes.
 
 create or replace function redshift_shim.len(text) returns integer
 language sql immutable strict as $$ select length($1) $$;
@@ -75,7 +76,7 @@ declare
     w bigint[];
     a bigint; b bigint; c bigint; d bigint; e bigint; f bigint; k bigint; t bigint;
 begin
-    data := data || '\x80'::bytea;
+    data := data || decode('80', 'hex');
     data := data || decode(repeat('00', (119 - octet_length(data) % 64 + 1) % 64), 'hex') || int8send(bits);
     for block in 0 .. octet_length(data) / 64 - 1 loop
         w := array_fill(0::bigint, array[80]);
@@ -127,6 +128,11 @@ language sql immutable strict as $$
     select left($1, $4 - 1) || pg_catalog.regexp_replace(substr($1, $4), $2, $3, 'g')
 $$;
 
+create or replace function redshift_shim.regexp_replace_with(text, text, text, integer, text) returns text
+language sql immutable strict as $$
+    select left($1, $4 - 1) || pg_catalog.regexp_replace(substr($1, $4), $2, $3, 'g' || $5)
+$$;
+
 -- No match is the empty string in Redshift, null in PostgreSQL.
 create or replace function redshift_shim.regexp_substr(text, text) returns text
 language sql immutable strict as $$ select coalesce(pg_catalog.regexp_substr($1, $2), '') $$;
@@ -152,19 +158,26 @@ language sql immutable strict as $$ select pg_input_is_valid($1, 'jsonb') $$;
 
 create or replace function redshift_shim.is_valid_json(text) returns boolean
 language sql immutable strict as $$
-    select case when pg_input_is_valid($1, 'jsonb') then jsonb_typeof($1::jsonb) = 'object' else false end
+    select coalesce(jsonb_typeof(cast(case when pg_input_is_valid($1, 'jsonb') then $1 end as jsonb)) = 'object', false)
 $$;
 
 create or replace function redshift_shim.is_valid_json_array(text) returns boolean
 language sql immutable strict as $$
-    select case when pg_input_is_valid($1, 'jsonb') then jsonb_typeof($1::jsonb) = 'array' else false end
+    select coalesce(jsonb_typeof(cast(case when pg_input_is_valid($1, 'jsonb') then $1 end as jsonb)) = 'array', false)
 $$;
 
 create or replace function redshift_shim.json_array_length(text) returns integer
 language sql immutable strict as $$ select jsonb_array_length($1::jsonb) $$;
 
-create or replace function redshift_shim.json_extract_path_text(text, variadic text[]) returns text
-language sql immutable strict as $$ select json_extract_path_text($1::json, variadic $2) $$;
+create or replace function redshift_shim.json_path(text, boolean, variadic text[]) returns text
+language sql immutable strict as $$
+    select case
+        when array_position($3, null) is null
+        then json_extract_path_text(
+            cast(case when not $2 or pg_input_is_valid($1, 'json') then $1 end as json), variadic $3
+        )
+    end
+$$;
 
 create or replace function redshift_shim.json_extract_array_element_text(text, integer) returns text
 language sql immutable strict as $$ select $1::json ->> $2 $$;

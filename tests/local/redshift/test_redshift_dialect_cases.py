@@ -1,0 +1,68 @@
+"""Every construct of ``cases.yaml`` through the real driver and the real endpoint."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redshift_connector
+import yaml
+
+CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text())
+
+
+def shown(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, dt.datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, (dt.date, dt.time)):
+        return value.isoformat()
+    return value
+
+
+def test_case_names_are_unique() -> None:
+    names = [case["name"] for case in CASES]
+    assert len(names) > 100
+    assert len(names) == len(set(names))
+
+
+@pytest.fixture(scope="module")
+def session(warehouse_config: Any) -> Any:
+    connection = redshift_connector.connect(
+        host="127.0.0.1",
+        port=warehouse_config.redshift_port,
+        database="ecommerce_dwh_dev",
+        user=warehouse_config.redshift_user,
+        password=warehouse_config.redshift_password,
+        ssl=False,
+    )
+    connection.autocommit = True
+    yield connection
+    connection.close()
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_construct(case: dict[str, Any], session: Any) -> None:
+    cursor = session.cursor()
+    cursor.execute("create schema dialect_case")
+    try:
+        cursor.execute("set search_path to dialect_case, public")
+        for statement in case.get("setup", ()):
+            cursor.execute(statement)
+        if "error" in case:
+            with pytest.raises(redshift_connector.ProgrammingError) as caught:
+                cursor.execute(case["sql"])
+            assert case["error"] in caught.value.args[0]["M"]
+        else:
+            cursor.execute(case["sql"])
+            assert [[shown(value) for value in row] for row in cursor.fetchall()] == case["rows"]
+        if "columns" in case:
+            assert [column[0] for column in cursor.description] == case["columns"]
+    finally:
+        cursor.execute("drop schema dialect_case cascade")
+        cursor.execute("reset query_group")
+        cursor.execute('drop table if exists "#t"')
