@@ -473,9 +473,9 @@ class Model:
             by_month[line["order_date"].replace(day=1)].append(line)
         table: list[Row] = []
         previous: Row | None = None
-        month = min(by_month, default=None)
-        while month is not None and month <= max(by_month):
-            if self.calendar[0] <= month <= self.calendar[1]:
+        month = self.calendar[0].replace(day=1)
+        while by_month and month <= min(max(by_month), self.calendar[1]):
+            if month >= min(by_month):
                 lines = by_month.get(month, [])
                 orders = len({line["order_id"] for line in lines})
                 row = {

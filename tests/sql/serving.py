@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from harness import REPO, Warehouse, bootstrap, redshift_connect
+from harness import REPO, Warehouse, bootstrap, psycopg_connect, redshift_connect
 
 from local import postgres
 from local.config import LocalConfig
@@ -44,14 +44,13 @@ def running_warehouse(folder: Path) -> Iterator[Warehouse]:
     try:
         endpoint = _endpoint(config)
         database = database_name(os.environ)
-        connect = partial(
-            redshift_connect, config.redshift_port, config.redshift_user, config.redshift_password, database
-        )
+        login = (config.redshift_port, config.redshift_user, config.redshift_password, database)
+        connect = partial(redshift_connect, *login)
         client = _patiently(connect, endpoint)
         admin = psycopg.connect(postgres.url(config, database), autocommit=True)
         bootstrap(client, admin)
         client.close()
-        warehouse = Warehouse(connect, admin)
+        warehouse = Warehouse(connect, partial(psycopg_connect, *login), admin)
         yield warehouse
         warehouse.close()
     finally:

@@ -18,7 +18,7 @@ Steps = list[tuple[Run, dict[int, Day]]]
 
 
 def load(warehouse: Warehouse, run: Run, files: dict[int, Day]) -> date:
-    warehouse.load(DAYS[run.first], DAYS[run.last], by_source(files))
+    warehouse.load(DAYS[run.first], DAYS[run.last], by_source(files), warehouse.quick)
     return DAYS[run.last]
 
 

@@ -1,0 +1,394 @@
+"""Named situations of a warehouse's life, each with the exact rows that it must lead to."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from harness import Warehouse
+from shop import Shop, customer, event, item, order, product
+
+D1, D2, D3, D4 = "2026-01-29", "2026-01-30", "2026-01-31", "2026-02-01"
+FROM, TO = "1900-01-01", "9999-12-31"
+
+
+@pytest.fixture
+def shop(warehouse: Warehouse) -> Shop:
+    return Shop(warehouse)
+
+
+def test_first_load_with_several_versions_per_customer_and_product(shop: Shop) -> None:
+    shop.load(
+        D1,
+        customers=[
+            customer("C1", "2026-01-10 08:00", city="Pune"),
+            customer("C1", "2026-01-20 08:00", city="Delhi"),
+            customer("C1", "2026-01-25 08:00", city="Delhi"),  # says nothing new
+        ],
+        products=[product("P1", "10", "4", "2026-01-10"), product("P1", "12", "5", "2026-01-22")],
+        orders=[order("O1", "C1", "2026-01-05 10:00"), order("O2", "C1", "2026-01-23 10:00")],
+        order_items=[item("I1", "O1", "P1", 1, "10"), item("I2", "O2", "P1", 1, "12")],
+    )
+    assert shop.customers("city, effective_from, effective_to, is_current") == [
+        ("Pune", FROM, "2026-01-20 08:00", False),
+        ("Delhi", "2026-01-20 08:00", TO, True),
+    ]
+    assert shop.products("price, profit_margin, effective_from, effective_to, is_current") == [
+        ("10", "60", FROM, "2026-01-22", False),
+        ("12", "58.3333", "2026-01-22", TO, True),
+    ]
+    assert shop.sales("order_item_id, c.city, p.price, unit_cost, gross_profit") == [
+        ("I1", "Pune", "10", "4", "6"),
+        ("I2", "Delhi", "12", "5", "7"),
+    ]
+
+
+def test_late_order_releases_its_held_lines(shop: Shop) -> None:
+    shop.load(D1, order_items=[item("I1", "O1", "P1", 2, "10"), item("I2", "O1", "P1", 1, "5")])
+    assert shop.sales("order_item_id") == []
+    held = "select held_rows, held_amount from quality.ledger_balance where source = 'order_items'"
+    assert shop.read(held) == [(2, "25")]
+    shop.load(D3, orders=[order("O1", "C1", f"{D1} 10:00", tax="1")])
+    assert shop.sales("order_item_id, line_total, tax_amount, s.delivery_date") == [
+        ("I1", "20", "0.8", D1),
+        ("I2", "5", "0.2", D1),
+    ]
+    assert shop.read(held) == [(0, "0")]
+
+
+def test_order_header_corrected_alone_reaches_its_lines(shop: Shop) -> None:
+    shop.load(
+        D1,
+        orders=[
+            order(
+                "O1", "C1", f"{D1} 10:00", f"{D1} 10:00", tax="1", payment_method="card", shipping_city="Pune"
+            )
+        ],
+        order_items=[item("I1", "O1", "P1", 1, "10"), item("I2", "O1", "P2", 2, "10")],
+    )
+    shop.load(
+        D2,
+        orders=[
+            order(
+                "O1", "C2", f"{D1} 11:00", f"{D2} 09:00", tax="4", payment_method="upi", shipping_city="Delhi"
+            )
+        ],
+    )
+    assert shop.sales("order_item_id, s.customer_id, order_timestamp, payment_method, g.city, tax_amount") == [
+        ("I1", "C2", f"{D1} 11:00", "upi", "Delhi", "1.3333"),
+        ("I2", "C2", f"{D1} 11:00", "upi", "Delhi", "2.6667"),
+    ]
+    assert shop.read("select city from dimensions.dim_geography") == [("Delhi",)]
+
+
+def test_corrected_line_with_its_header(shop: Shop) -> None:
+    shop.load(
+        D1, orders=[order("O1", "C1", f"{D1} 10:00", tax="1")], order_items=[item("I1", "O1", "P1", 1, "10")]
+    )
+    shop.load(
+        D2, orders=[order("O1", "C1", f"{D1} 10:00", tax="3")], order_items=[item("I1", "O1", "P2", 3, "9")]
+    )
+    assert shop.sales("order_item_id, s.product_id, quantity, line_total, tax_amount, s.delivery_date") == [
+        ("I1", "P2", 3, "27", "3", D2)
+    ]
+
+
+def test_further_line_of_an_old_order_shares_its_amounts_anew(shop: Shop) -> None:
+    shop.load(
+        D1,
+        orders=[order("O1", "C1", f"{D1} 10:00", shipping_cost="9")],
+        order_items=[item("I1", "O1", "P1", 1, "10")],
+    )
+    shop.load(D3, order_items=[item("I2", "O1", "P1", 2, "10")])
+    assert shop.sales("order_item_id, shipping_amount") == [("I1", "3"), ("I2", "6")]
+    assert shop.read("select total_orders, total_revenue from analytics.monthly_sales_trends") == [(1, "30")]
+
+
+def test_order_added_to_a_day_that_was_loaded(shop: Shop) -> None:
+    first = order("O1", "C1", f"{D1} 10:00")
+    shop.load(D1, orders=[first], order_items=[item("I1", "O1", "P1", 1, "10")])
+    shop.load(D2, orders=[order("O2", "C1", f"{D2} 10:00")], order_items=[item("I2", "O2", "P1", 1, "20")])
+    shop.load(
+        D1,
+        orders=[first, order("O3", "C2", f"{D1} 12:00")],
+        order_items=[item("I1", "O1", "P1", 1, "10"), item("I3", "O3", "P1", 1, "30")],
+    )
+    assert shop.sales("order_item_id, s.order_date, line_total") == [
+        ("I1", D1, "10"),
+        ("I2", D2, "20"),
+        ("I3", D1, "30"),
+    ]
+
+
+def test_second_delivery_for_a_loaded_day_replaces_the_first(shop: Shop) -> None:
+    shop.load(
+        D1,
+        customers=[customer("C1", city="Pune")],
+        orders=[order("O1", "C1", f"{D1} 10:00"), order("O2", "C1", f"{D1} 11:00")],
+        order_items=[item("I1", "O1", "P1", 1, "10"), item("I2", "O2", "P1", 1, "10")],
+    )
+    shop.load(
+        D1,
+        customers=[customer("C1", city="Delhi")],
+        orders=[order("O1", "C1", f"{D1} 10:00")],
+        order_items=[item("I1", "O1", "P1", 1, "11")],
+    )
+    assert shop.customers("city, effective_from") == [("Delhi", FROM)]
+    assert shop.sales("order_item_id, line_total, c.city") == [("I1", "11", "Delhi")]
+    ledger = "select raw_rows, accepted_rows, accepted_amount from quality.ledger where source = 'order_items'"
+    assert shop.read(ledger) == [(1, 1, "11")]
+
+
+def test_older_header_version_delivered_after_a_newer_one_changes_nothing(shop: Shop) -> None:
+    shop.load(
+        D2,
+        orders=[order("O1", "C2", f"{D1} 10:00", f"{D2} 09:00", order_status="shipped")],
+        order_items=[item("I1", "O1", "P1", 1, "10")],
+    )
+    shop.load(D3, orders=[order("O1", "C1", f"{D1} 10:00", f"{D1} 10:00", order_status="placed")])
+    assert shop.sales("order_item_id, s.customer_id, order_status") == [("I1", "C2", "shipped")]
+    superseded = "select superseded_rows from quality.ledger_balance where source = 'orders'"
+    assert shop.read(superseded) == [(1,)]
+
+
+def test_customer_change_delivered_late_moves_orders_that_are_loaded(shop: Shop) -> None:
+    shop.load(
+        D1,
+        customers=[customer("C1", "2026-01-01", city="Pune", state="MH", country="IN")],
+        orders=[order("O1", "C1", f"{D1} 10:00"), order("O2", "C1", "2026-01-10 10:00")],
+        order_items=[item("I1", "O1", "P1", 1, "10"), item("I2", "O2", "P1", 1, "20")],
+    )
+    shop.load(D3, customers=[customer("C1", "2026-01-20", city="Agra", state="UP", country="IN")])
+    assert shop.sales("order_item_id, c.city, g.city as place, c.effective_from") == [
+        ("I1", "Agra", "Agra", "2026-01-20"),
+        ("I2", "Pune", "Pune", FROM),
+    ]
+    assert shop.read(
+        "select city, total_customers, total_revenue from analytics.geographic_sales order by city"
+    ) == [
+        ("Agra", 1, "10"),
+        ("Pune", 1, "20"),
+    ]
+
+
+def test_customer_version_inserted_in_the_middle(shop: Shop) -> None:
+    shop.load(
+        D1,
+        customers=[customer("C1", "2026-01-01", city="Pune"), customer("C1", "2026-01-20", city="Agra")],
+        orders=[order(f"O{n}", "C1", f"2026-01-{n} 00:00") for n in ("05", "10", "15", "25")],
+        order_items=[item(f"I{n}", f"O{n}", "P1", 1, "10") for n in ("05", "10", "15", "25")],
+    )
+    shop.load(D2, customers=[customer("C1", "2026-01-10", city="Delhi")])
+    assert shop.customers("city, effective_from, effective_to, is_current") == [
+        ("Pune", FROM, "2026-01-10", False),
+        ("Delhi", "2026-01-10", "2026-01-20", False),
+        ("Agra", "2026-01-20", TO, True),
+    ]
+    assert shop.sales("order_item_id, c.city") == [
+        ("I05", "Pune"),
+        ("I10", "Delhi"),  # half-open: the version holds from its very instant
+        ("I15", "Delhi"),
+        ("I25", "Agra"),
+    ]
+
+
+def test_two_versions_of_a_customer_in_one_load(shop: Shop) -> None:
+    shop.load(D1, customers=[customer("C1", "2026-01-01", first_name="Asha")])
+    shop.load(
+        D2,
+        customers=[
+            customer("C1", f"{D2} 08:00", first_name="Asha", last_name="Rao"),
+            customer("C1", f"{D2} 12:00", first_name="Asha", last_name="Iyer", email="a@Mail.COM"),
+        ],
+    )
+    assert shop.customers("full_name, email_domain, effective_from, is_current") == [
+        ("Asha", None, FROM, False),
+        ("Asha Rao", None, f"{D2} 08:00", False),
+        ("Asha Iyer", "mail.com", f"{D2} 12:00", True),
+    ]
+
+
+def test_line_that_disappears_from_a_corrected_file(shop: Shop) -> None:
+    header = order("O1", "C1", f"{D1} 10:00", discount="3")
+    shop.load(
+        D1, orders=[header], order_items=[item("I1", "O1", "P1", 1, "10"), item("I2", "O1", "P2", 1, "20")]
+    )
+    shop.load(D1, orders=[header], order_items=[item("I1", "O1", "P1", 1, "10")])
+    assert shop.sales("order_item_id, discount_amount") == [("I1", "3")]
+    assert shop.products("product_id") == [("P1",)]  # nothing names P2 any more
+    assert shop.read("select product_id, units_sold from analytics.product_performance") == [("P1", 1)]
+
+
+def test_line_that_moves_to_another_order_and_back(shop: Shop) -> None:
+    shop.load(
+        D1,
+        orders=[order("O1", "C1", f"{D1} 10:00", tax="2"), order("O2", "C2", f"{D1} 11:00", tax="4")],
+        order_items=[
+            item("I1", "O1", "P1", 1, "10"),
+            item("I2", "O1", "P1", 1, "10"),
+            item("I3", "O2", "P1", 1, "10"),
+        ],
+    )
+    shop.load(D2, order_items=[item("I2", "O2", "P1", 1, "10")])
+    assert shop.sales("order_item_id, order_id, s.customer_id, tax_amount") == [
+        ("I1", "O1", "C1", "2"),
+        ("I2", "O2", "C2", "2"),
+        ("I3", "O2", "C2", "2"),
+    ]
+    shop.load(D2)  # the move was a mistake: the day's file is corrected to nothing
+    assert shop.sales("order_item_id, order_id, s.customer_id, tax_amount") == [
+        ("I1", "O1", "C1", "1"),
+        ("I2", "O1", "C1", "1"),
+        ("I3", "O2", "C2", "4"),
+    ]
+
+
+def test_order_cancelled_after_load_takes_its_revenue_with_it(shop: Shop) -> None:
+    shop.load(
+        D1,
+        orders=[order("O1", "C1", f"{D1} 10:00", f"{D1} 10:00", order_status="placed", shipping_city="Pune")],
+        order_items=[item("I1", "O1", "P1", 2, "10"), item("I2", "O1", "P1", -1, "10")],
+    )
+    shop.load(
+        D2,
+        orders=[
+            order("O1", "C1", f"{D1} 10:00", f"{D2} 10:00", order_status="cancelled", shipping_city="Pune")
+        ],
+    )
+    assert shop.sales("order_item_id, order_status, is_revenue, line_total") == [
+        ("I1", "cancelled", False, "20"),
+        ("I2", "cancelled", True, "-10"),  # a return still reduces revenue
+    ]
+    assert shop.read("select total_orders, lifetime_value from analytics.customer_360") == [(1, "-10")]
+    assert shop.read("select city, total_revenue from analytics.geographic_sales") == [("Pune", "-10")]
+
+
+def test_product_that_arrives_after_its_sales_completes_the_inferred_member(shop: Shop) -> None:
+    shop.load(D1, orders=[order("O1", "C1", f"{D1} 10:00")], order_items=[item("I1", "O1", "P1", 1, "10")])
+    [(key, name, inferred)] = shop.products("product_key, product_name, is_inferred")
+    assert (name, inferred) == (None, True)
+    assert shop.sales("order_item_id, unit_cost, gross_profit") == [("I1", None, None)]
+    shop.load(
+        D3,
+        products=[
+            product("P1", "10", "4", f"{D2}", product_name="Pen"),
+            product("P1", "11", "4", f"{D3}", product_name="Pen"),
+        ],
+    )
+    assert shop.products("product_name, price, effective_from, is_inferred") == [
+        ("Pen", "10", FROM, False),
+        ("Pen", "11", D3, False),
+    ]
+    assert shop.sales("order_item_id, s.product_key, unit_cost, gross_profit") == [("I1", key, "4", "6")]
+
+
+def test_customer_erased_and_returned(shop: Shop) -> None:
+    shop.load(
+        D1,
+        customers=[customer("C1", city="Pune", email="c1@x.com")],
+        orders=[order("O1", "C1", f"{D1} 10:00")],
+        order_items=[item("I1", "O1", "P1", 1, "10")],
+    )
+    shop.load(D1, orders=[order("O1", None, f"{D1} 10:00")], order_items=[item("I1", "O1", "P1", 1, "10")])
+    assert shop.customers("customer_id") == []
+    assert shop.sales("order_item_id, s.customer_key, g.city") == [("I1", -1, "unknown")]
+    assert shop.read("select customer_id from analytics.customer_360") == []
+    shop.load(
+        D3,
+        customers=[customer("C1", city="Delhi")],
+        orders=[order("O2", "C1", f"{D3} 10:00")],
+        order_items=[item("I2", "O2", "P1", 1, "20")],
+    )
+    assert shop.customers("customer_id, city, email") == [("C1", "Delhi", None)]
+    assert shop.read("select customer_id, lifetime_value from analytics.customer_360") == [("C1", "20")]
+
+
+# Beside the list: what else has gone wrong in warehouses --------------------------------------------------
+
+
+def test_full_snapshot_that_repeats_itself_touches_nothing(shop: Shop) -> None:
+    snapshot = [customer(f"C{n}", city="Pune") for n in range(5)]
+    shop.load(D1, customers=snapshot)
+    before = shop.customers("customer_key, effective_from, effective_to")
+    day = date.fromisoformat(D2)
+    load = shop.warehouse.stage(day, day, {"customers": {day: snapshot}})
+    shop.warehouse.run("staging/replace_slices.sql", load)
+    assert shop.read("select count(*) from history.pending_key where entity = 'customer'") == [(0,)]
+    shop.warehouse.merge(load)
+    assert shop.customers("customer_key, effective_from, effective_to") == before
+
+
+def test_guest_checkout_is_the_unknown_customer_but_a_place_of_its_own(shop: Shop) -> None:
+    shop.load(
+        D1,
+        orders=[order("O1", None, f"{D1} 10:00", shipping_city="Pune", shipping_country="IN")],
+        order_items=[item("I1", "O1", "P1", 1, "10")],
+    )
+    assert shop.sales("order_item_id, s.customer_key, g.country, g.state, g.city") == [
+        ("I1", -1, "IN", "unknown", "Pune")
+    ]
+    assert shop.read(
+        "select total_customers, total_orders, revenue_per_customer from analytics.geographic_sales"
+    ) == [(0, 1, None)]
+
+
+def test_nonsense_instants_break_no_interval(shop: Shop) -> None:
+    shop.load(
+        D1,
+        customers=[
+            customer("C1", "0001-01-01", city="Pune"),
+            customer("C1", "1850-01-01", city="Agra"),
+            customer("C1", "9999-12-31", city="Delhi"),
+        ],
+        orders=[
+            order("O1", "C1", "0001-01-01"),
+            order("O2", "C1", f"{D1} 10:00"),
+            order("O3", "C1", "9999-12-31"),
+        ],
+        order_items=[item(f"I{n}", f"O{n}", "P1", 1, "10") for n in (1, 2, 3)],
+        web_events=[
+            event("E1", "view", "0001-01-01", "S1", "C1"),
+            event("E2", "view", "9999-12-31", "S1", "C1"),
+        ],
+    )
+    assert shop.customers("city, effective_from, effective_to") == [
+        ("Agra", FROM, "9999-12-30"),
+        ("Delhi", "9999-12-30", TO),
+    ]
+    assert shop.sales("order_item_id, c.city") == [("I1", "Agra"), ("I2", "Agra"), ("I3", "Delhi")]
+
+
+def test_places_with_a_border_in_their_names_stay_apart(shop: Shop) -> None:
+    shop.load(
+        D1,
+        orders=[
+            order("O1", None, f"{D1} 10:00", shipping_state="a|b", shipping_city="c"),
+            order("O2", None, f"{D1} 10:00", shipping_state="a", shipping_city="b|c"),
+        ],
+        order_items=[item("I1", "O1", "P1", 1, "1"), item("I2", "O2", "P1", 1, "2")],
+    )
+    assert shop.sales("order_item_id, g.state, g.city") == [("I1", "a|b", "c"), ("I2", "a", "b|c")]
+
+
+def test_customer_named_like_the_unknown_member_does_not_take_its_place(shop: Shop) -> None:
+    shop.load(
+        D1,
+        customers=[customer("(unknown)", first_name="Odd")],
+        orders=[order("O1", "(unknown)", f"{D1} 10:00"), order("O2", None, f"{D1} 10:00")],
+        order_items=[item("I1", "O1", "P1", 1, "1"), item("I2", "O2", "P1", 1, "2")],
+    )
+    assert shop.sales("order_item_id, c.full_name") == [("I1", "Odd"), ("I2", "Unknown customer")]
+
+
+def test_stock_cover_looks_back_28_days_and_follows_late_sales(shop: Shop) -> None:
+    shop.load("2026-01-28", products=[product("P1", stock_quantity=10)])
+    shop.load(
+        D1,
+        products=[product("P1", stock_quantity=8)],
+        orders=[order("O1", "C1", "2026-01-01 10:00"), order("O2", "C1", "2026-01-02 10:00")],
+        order_items=[item("I1", "O1", "P1", 4, "1"), item("I2", "O2", "P1", 3, "1")],
+    )
+    stock = "select snapshot_date, stock_quantity, units_sold_28d, days_of_supply from facts.fact_inventory order by 1"
+    assert shop.read(stock) == [("2026-01-28", 10, 7, "40"), (D1, 8, 3, "74.67")]
+    shop.load(D3, order_items=[item("I2", "O2", "P1", 5, "1")])
+    assert shop.read(stock) == [("2026-01-28", 10, 9, "31.11"), (D1, 8, 5, "44.8")]
