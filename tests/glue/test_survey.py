@@ -59,7 +59,7 @@ def test_a_file_that_cannot_be_read_fails_the_day(lake: Lake, case: str) -> None
 def test_a_file_that_is_not_gzip_says_so(lake: Lake) -> None:
     lake.storage.write("raw", f"order_items/dt={DAY}/part.csv.gz", ITEM_HEADER + ROW, "")
     lake.declare_empty(DAY, DAY)
-    with pytest.raises(JobError, match="is not gzip although its name ends with .gz"):
+    with pytest.raises(JobError, match=r"is not gzip although its name ends with \.gz"):
         lake.process(DAY)
 
 

@@ -168,16 +168,16 @@ class Quality:
             futures = [(name, rule, pool.submit(inheritable_thread_target(work))) for name, rule, work in jobs]
             found = [(name, rule, future.result()) for name, rule, future in futures]
         result: dict[str, dict[str, dict[str, Count]]] = {}
-        for name, rule, counts in found:
-            if rule is None:
+        for name, judged, counts in found:
+            if judged is None:
                 nothing = {"": Count(0, 0)} | {
                     each.name: Count(0, 0) for each in row_rules(self.contracts[name])
                 }
                 result[name] = {day: counts.get(day, dict(nothing)) for day in ledger[name]}
-        for name, rule, counts in found:
-            if rule is not None:
+        for name, judged, counts in found:
+            if judged is not None:
                 for day, by_rule in result[name].items():
-                    by_rule[rule.name] = Count(by_rule[""].checked, counts.get(day, Count(0, 0)).failed)
+                    by_rule[judged.name] = Count(by_rule[""].checked, counts.get(day, Count(0, 0)).failed)
         for name, days in result.items():
             for day, by_rule in days.items():
                 for rule in self.contracts[name].rules:

@@ -134,6 +134,19 @@ def _cut_lines(spark: SparkSession, storage: Storage, bucket: str, files: Sequen
     return rows.repartition(2 * cores) if tasks < cores else rows
 
 
+def _is_utf8(text: Column) -> Column:
+    """Whether a text read from a file is valid UTF-8; Spark keeps the file's bytes as they are."""
+    if hasattr(F, "is_valid_utf8"):  # Spark 4, whose decode() fails on such bytes instead of replacing them
+        return F.is_valid_utf8(text)
+    return F.encode(F.decode(text.cast("binary"), "UTF-8"), "UTF-8") == text.cast("binary")
+
+
+def _as_utf8(text: Column) -> Column:
+    if hasattr(F, "make_valid_utf8"):
+        return F.make_valid_utf8(text)
+    return F.decode(text.cast("binary"), "UTF-8")
+
+
 def _parse_csv(lines: DataFrame, header: Sequence[str], contract: SourceContract, checks: bool) -> DataFrame:
     """Parse lines that each are a record.
 
@@ -148,15 +161,10 @@ def _parse_csv(lines: DataFrame, header: Sequence[str], contract: SourceContract
     defect = F.lit(None).cast("string")
     parsable = value
     if checks:
-        as_bytes = value.cast("binary")
         defect = (
             F.when(F.octet_length(value) > MAX_ROW_BYTES, F.lit("row_too_long"))
             .when(F.instr(value, "\0") > 0, F.lit("nul_byte"))
-            .when(
-                (F.octet_length(value) != F.length(value))
-                & (F.encode(F.decode(as_bytes, "UTF-8"), "UTF-8") != as_bytes),
-                F.lit("invalid_utf8"),
-            )
+            .when(~_is_utf8(value), F.lit("invalid_utf8"))
         )
         parsable = F.when(defect.isNull(), value)
     parsed = (
@@ -172,7 +180,7 @@ def _parse_csv(lines: DataFrame, header: Sequence[str], contract: SourceContract
         )
         for column in contract.columns
     ]
-    raw = F.decode(value.cast("binary"), "UTF-8") if checks else value
+    raw = _as_utf8(value) if checks else value
     return parsed.select(
         "source_file",
         "source_line",
