@@ -1,0 +1,80 @@
+mock_provider "aws" {
+  source = "../../mocks"
+}
+
+variables {
+  prefix  = "ecommerce-dwh-dev"
+  env     = "dev"
+  region  = "ap-south-1"
+  sources = ["orders", "order_items"]
+  buckets = {
+    raw       = "ecommerce-dwh-dev-raw"
+    processed = "ecommerce-dwh-dev-processed"
+    scripts   = "ecommerce-dwh-dev-scripts"
+    logs      = "ecommerce-dwh-dev-logs"
+  }
+  kms_key_arn = "arn:aws:kms:ap-south-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+  role_arns = {
+    crawler         = "arn:aws:iam::123456789012:role/crawler"
+    data_processing = "arn:aws:iam::123456789012:role/processing"
+    data_quality    = "arn:aws:iam::123456789012:role/quality"
+  }
+  subnet_id         = "subnet-11111111"
+  availability_zone = "ap-south-1a"
+  security_group_id = "sg-11111111"
+  jobs = {
+    data_processing = { worker_type = "G.1X", max_workers = 4, timeout_minutes = 120, execution_class = "FLEX" }
+    data_quality    = { worker_type = "G.1X", max_workers = 2, timeout_minutes = 60, execution_class = "STANDARD" }
+  }
+  log_retention_days = 30
+}
+
+run "jobs_run_glue_5_1_in_the_vpc_encrypted" {
+  assert {
+    condition = alltrue([
+      for job in aws_glue_job.this :
+      job.glue_version == "5.1" && job.connections == tolist(["ecommerce-dwh-dev-vpc"]) && job.security_configuration == "ecommerce-dwh-dev" && job.max_retries == 0
+    ])
+    error_message = "Glue 5.1, private network, encrypted, and Airflow does the retries."
+  }
+
+  assert {
+    condition     = alltrue([for job in aws_glue_job.this : job.default_arguments["--enable-auto-scaling"] == "true"])
+    error_message = "Workers scale with the work."
+  }
+
+  assert {
+    condition     = aws_glue_job.this["data_processing"].role_arn != aws_glue_job.this["data_quality"].role_arn
+    error_message = "Each job has a role of its own."
+  }
+}
+
+run "the_crawler_sees_corrected_days" {
+  assert {
+    condition     = aws_glue_crawler.raw.recrawl_policy[0].recrawl_behavior == "CRAWL_EVERYTHING" && length(aws_glue_crawler.raw.s3_target) == 2
+    error_message = "Late and corrected files arrive in folders that were crawled before."
+  }
+}
+
+run "a_job_needs_two_workers" {
+  command = plan
+
+  variables {
+    jobs = {
+      data_processing = { worker_type = "G.1X", max_workers = 1, timeout_minutes = 120, execution_class = "FLEX" }
+      data_quality    = { worker_type = "G.1X", max_workers = 2, timeout_minutes = 60, execution_class = "STANDARD" }
+    }
+  }
+
+  expect_failures = [var.jobs]
+}
+
+run "no_sources_no_crawler" {
+  command = plan
+
+  variables {
+    sources = []
+  }
+
+  expect_failures = [var.sources]
+}

@@ -1,0 +1,56 @@
+mock_provider "aws" {
+  source = "../../mocks"
+}
+
+variables {
+  prefix          = "ecommerce-dwh-dev"
+  env             = "dev"
+  region          = "ap-south-1"
+  account_id      = "123456789012"
+  kms_key_arn     = "arn:aws:kms:ap-south-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+  alert_email     = "data-eng@company.com"
+  sources         = ["orders", "order_items"]
+  jobs            = ["ecommerce-dwh-dev-data-processing", "ecommerce-dwh-dev-data-quality"]
+  crawler         = "ecommerce-dwh-dev-raw-data-crawler"
+  cluster         = "ecommerce-dwh-dev-cluster"
+  provisioned     = true
+  cluster_sleeps  = false
+  airflow_enabled = true
+}
+
+run "every_alarm_reaches_a_person" {
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset([aws_sns_topic.alerts.arn]) && strcontains(alarm.alarm_description, "Runbook: ")])
+    error_message = "Every alarm goes to the topic and names its runbook."
+  }
+
+  assert {
+    condition     = aws_sns_topic_subscription.email.endpoint == "data-eng@company.com" && aws_sns_topic.alerts.kms_master_key_id == var.kms_key_arn
+    error_message = "The topic mails the team, encrypted at rest."
+  }
+}
+
+run "silence_is_an_alarm" {
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["stale"].treat_missing_data == "breaching" && aws_cloudwatch_metric_alarm.this["redshift-health"].treat_missing_data == "breaching"
+    error_message = "A pipeline that says nothing is broken."
+  }
+}
+
+run "a_paused_cluster_is_no_alarm" {
+  variables {
+    cluster_sleeps = true
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["redshift-health"].treat_missing_data == "notBreaching"
+    error_message = "Dev's cluster sleeps at night."
+  }
+}
+
+run "four_dashboards" {
+  assert {
+    condition     = toset(keys(output.dashboard_urls)) == toset(["pipeline", "glue", "redshift", "airflow"])
+    error_message = "Pipeline, Glue, Redshift and Airflow have a dashboard each."
+  }
+}

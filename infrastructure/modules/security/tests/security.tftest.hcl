@@ -1,0 +1,141 @@
+mock_provider "aws" {
+  source = "../../mocks"
+}
+
+variables {
+  prefix     = "ecommerce-dwh-dev"
+  project    = "ecommerce-dwh"
+  env        = "dev"
+  region     = "ap-south-1"
+  account_id = "123456789012"
+  buckets = {
+    raw       = "ecommerce-dwh-dev-raw"
+    processed = "ecommerce-dwh-dev-processed"
+    scripts   = "ecommerce-dwh-dev-scripts"
+    logs      = "ecommerce-dwh-dev-logs"
+  }
+  cluster                     = "ecommerce-dwh-dev-cluster"
+  database                    = "ecommerce_dwh_dev"
+  admin                       = "dwh_admin"
+  catalog_database            = "ecommerce_dwh_dev_raw"
+  secrets_prefix              = "airflow/ecommerce-dwh-dev"
+  github_repository           = "company/ecommerce-dwh"
+  create_github_oidc_provider = true
+  state_bucket                = "ecommerce-dwh-tfstate-123456789012"
+  cloudtrail                  = true
+  cloudtrail_name             = "ecommerce-dwh-dev"
+  logs_bucket_ready           = "ecommerce-dwh-dev-logs"
+  monthly_budget_usd          = 900
+  alert_email                 = "data-eng@company.com"
+}
+
+# Least privilege statement by statement is in tests/infra/test_least_privilege.py, which asks a policy simulator;
+# here are the rules that hold for every policy.
+run "no_policy_allows_everything" {
+  assert {
+    condition = alltrue(flatten([
+      for policy in concat(values(aws_iam_role_policy.glue), values(aws_iam_role_policy.airflow), [aws_iam_role_policy.redshift_copy, aws_iam_role_policy.redshift_scheduler], aws_iam_role_policy.deploy) : [
+        for statement in jsondecode(policy.policy).Statement : [
+          for action in flatten([statement.Action]) : !contains(["*", "s3:*", "iam:*", "kms:*", "glue:*", "redshift:*"], action)
+        ]
+      ]
+    ]))
+    error_message = "No role of a worker may do everything of a service."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for policy in concat(values(aws_iam_role_policy.glue), values(aws_iam_role_policy.airflow), aws_iam_role_policy.deploy) : [
+        for statement in jsondecode(policy.policy).Statement : statement.Resource != "*" || can(statement.Condition) || alltrue([
+          for action in flatten([statement.Action]) : can(regex("^(ec2:Describe|s3:GetAccountPublicAccessBlock|logs:DescribeLogGroups)", action))
+        ])
+      ]
+    ]))
+    error_message = "A star as resource needs a condition, or an action that knows no resources."
+  }
+}
+
+run "jobs_reach_what_they_work_on" {
+  assert {
+    condition = !anytrue(flatten([
+      for statement in jsondecode(aws_iam_role_policy.glue["crawler"].policy).Statement : [
+        for action in flatten([statement.Action]) : startswith(action, "s3:Put") || startswith(action, "s3:Delete")
+      ]
+    ]))
+    error_message = "The crawler writes nothing to S3."
+  }
+
+  assert {
+    condition = !anytrue(flatten([
+      for name in ["crawler", "data_processing", "data_quality"] : [
+        for statement in jsondecode(aws_iam_role_policy.glue[name].policy).Statement : [
+          for resource in flatten([statement.Resource]) : strcontains(resource, "ecommerce-dwh-dev-raw") && anytrue([
+            for action in flatten([statement.Action]) : can(regex("^s3:(Put|Delete)", action))
+          ])
+        ]
+      ]
+    ]))
+    error_message = "No job changes raw files."
+  }
+}
+
+run "only_the_right_workflow_signs_in" {
+  assert {
+    condition = alltrue([
+      for role in aws_iam_role.github :
+      jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
+    ])
+    error_message = "GitHub's tokens must be meant for AWS."
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role.github["apply"].assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == [
+      "repo:company/ecommerce-dwh:environment:dev"
+    ]
+    error_message = "Only a job in the approved GitHub environment may apply."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for role in aws_iam_role.github : [
+        for subject in jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] : !strcontains(subject, "*")
+      ]
+    ]))
+    error_message = "No wildcard in who may sign in."
+  }
+}
+
+run "no_github_no_roles" {
+  variables {
+    github_repository = ""
+  }
+
+  assert {
+    condition     = length(aws_iam_role.github) == 0 && length(aws_iam_openid_connect_provider.github) == 0
+    error_message = "Without a repository nobody signs in from GitHub."
+  }
+}
+
+run "the_key_rotates" {
+  assert {
+    condition     = aws_kms_key.this.enable_key_rotation && aws_kms_key.this.deletion_window_in_days == 30
+    error_message = "The key rotates, and its deletion can be stopped for a month."
+  }
+}
+
+run "data_access_leaves_a_trail" {
+  assert {
+    condition     = aws_cloudtrail.this[0].enable_log_file_validation && length(aws_cloudtrail.this[0].advanced_event_selector) == 2
+    error_message = "Management calls and data events are logged, tamper-evident."
+  }
+}
+
+run "a_repository_is_owner_and_name" {
+  command = plan
+
+  variables {
+    github_repository = "https://github.com/company/ecommerce-dwh"
+  }
+
+  expect_failures = [var.github_repository]
+}
