@@ -12,6 +12,10 @@ from local.data.schema import SOURCES
 from local.data.truth import Rules, Values, _amount, _checks, _moment, _rows, _rule_broken
 
 
+# Stock changes daily and is a fact of its own (fact_inventory), not a version of the product.
+_NOT_VERSIONED = ("updated_at", "stock_quantity")
+
+
 @dataclass
 class Version:
     """An accepted row of a source with history."""
@@ -83,7 +87,7 @@ def _versions(folder: Path, source: str, rules: Rules) -> dict[str, list[Version
     key_name = SOURCES[source].key
     moments: dict[str, dict[datetime, set[tuple[str | None, ...]]]] = defaultdict(lambda: defaultdict(set))
     for day, values in accepted(folder, source, rules):
-        content = tuple(value for name, value in values.items() if name not in (key_name, "updated_at"))
+        content = tuple(value for name, value in values.items() if name not in (key_name, *_NOT_VERSIONED))
         moments[str(values[key_name])][_version_at(day, values)].add(content)
     found: dict[str, list[Version] | None] = {}
     for key, by_moment in moments.items():
