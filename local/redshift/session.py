@@ -35,6 +35,8 @@ log = logging.getLogger("local.redshift")
 _FLUSH = wire.message(b"H")
 _SYNC = wire.message(b"S")
 _LOG_WIDTH = 200
+_WRITES = {"INSERT", "UPDATE", "DELETE", "MERGE", "COPY"}
+_STATISTICS_ROWS = 1000  # fewer changed rows never make a plan that a person would notice
 # JSONB and JSON go out as SUPER, whose values clients take as text.
 _TYPE_IDS = {3802: 4000, 114: 4000}
 _BYTE_CHECK = re.compile(r"redshift_bytes_\d+_(\d+)$")
@@ -106,6 +108,7 @@ class Session:
         self._statements: dict[str, Plan] = {}
         self._portals: dict[str, Plan] = {}
         self._gone = False
+        self._changed: dict[str, int] = {}
 
     # Start ------------------------------------------------------------------------------------------------------
 
@@ -223,6 +226,8 @@ class Session:
         started = self._begin(plan)
         if plan.reads_history:
             await self.front.history.flush()
+        if plan.control:
+            await self._refresh_statistics(plan)
         if plan.special:
             outcome = await self._special(plan)
         else:
@@ -318,6 +323,10 @@ class Session:
     async def _execute(self, payload: bytes, pending: list[_Pending]) -> bool:
         portal, _ = wire.read_cstring(payload)
         plan = self._portals.get(portal)
+        if plan is not None and plan.control and self._changed:
+            if await self._relay_pending(pending, flush=True):
+                return True
+            await self._refresh_statistics(plan)
         if plan is None or not plan.special:
             started = self._begin(plan) if plan else time.monotonic()
             self._up.send(wire.message(b"E", payload))
@@ -462,6 +471,32 @@ class Session:
                     del buffer[:end]
                     return found
             await self._up.fill()
+
+    # Statistics -------------------------------------------------------------------------------------------------
+
+    def _note_change(self, plan: Plan, outcome: Outcome) -> None:
+        """Remember how many rows of a table this transaction wrote."""
+        table = ".".join(plan.copy.name) if plan.copy is not None else plan.table
+        if "." in table and plan.kind in _WRITES and not outcome.fields:
+            self._changed[table] = self._changed.get(table, 0) + _rows(outcome)
+
+    async def _refresh_statistics(self, plan: Plan) -> None:
+        """Before a commit, analyze the tables that changed by a tenth or more.
+
+        Redshift keeps statistics current by itself (automatic analyze). PostgreSQL's own daemon comes around too late
+        for steps that follow each other within a second, and plans made for an empty table last for minutes.
+        """
+        changed, self._changed = self._changed, {}
+        if plan.sql != "commit" or self._status != "T":
+            return
+        for table, rows in changed.items():
+            if rows < _STATISTICS_ROWS:
+                continue
+            found, outcome = await self._internal(
+                f"select reltuples from pg_catalog.pg_class where oid = to_regclass({quote_text(table)})"
+            )
+            if not outcome.fields and found and rows >= 0.1 * float(found[0][0] or 0):
+                await self._internal(f"analyze {table}")
 
     # Special statements -----------------------------------------------------------------------------------------
 
@@ -685,6 +720,7 @@ class Session:
         else:
             result = outcome.tag or "done"
         log.info("%d %s %.1f ms [%s] %s", self.pid, self.user, seconds * 1000, result, shown)
+        self._note_change(plan, outcome)
         if self.database != self.front.database:
             return
         end = _now()
