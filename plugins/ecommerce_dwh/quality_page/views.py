@@ -1,0 +1,409 @@
+"""What the pages show, worked out of index and reports. Pure: no S3, no web framework."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from ecommerce_dwh.quality_page.charts import Point
+from ecommerce_dwh.quality_page.index import FAILED, PASSED, DayEntry, RuleMonth
+from ecommerce_dwh.quality_page.masking import mask, names_personal_column
+from ecommerce_dwh.quality_page.store import Snapshot, shift_month
+
+SPANS = (1, 3, 6, 12, 24)
+# State: (symbol, words). The symbol carries the meaning where colour does not.
+STATES = {
+    "passed": ("✓", "passed"),
+    "warned": ("!", "warning"),
+    "failed": ("✕", "failed"),
+    "unreadable": ("?", "report cannot be read"),
+    "none": ("·", "no report"),
+}
+_WORST = ("passed", "warned", "failed", "unreadable")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A day of a table in the overview."""
+
+    day: str
+    state: str
+    title: str
+    link: str = ""
+    is_range: bool = False
+
+    @property
+    def symbol(self) -> str:
+        return STATES[self.state][0]
+
+
+@dataclass(frozen=True)
+class MonthBlock:
+    """A month of the overview: one row per table, the first row sums up."""
+
+    name: str
+    title: str
+    days: tuple[int, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+
+@dataclass(frozen=True)
+class RuleLine:
+    """A rule in the overview's list."""
+
+    source: str
+    rule: str
+    dimension: str
+    severity: str
+    description: str
+    state: str
+    days_failed: int
+    days_seen: int
+    last_failed: str
+    points: tuple[Point, ...]
+
+
+@dataclass
+class Coverage:
+    """Which report speaks for a day: its own, or a later one of a range of days; the newest written counts."""
+
+    by_day: dict[str, tuple[str, DayEntry]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Coverage:
+        result = cls()
+        for month in snapshot.months:
+            for end, entry in month.days.items():
+                for day in _days(entry.start or end, end):
+                    known = result.by_day.get(day)
+                    if known is None or (_rank(entry), end == day) > (_rank(known[1]), known[0] == day):
+                        result.by_day[day] = (end, entry)
+        return result
+
+
+def _rank(entry: DayEntry) -> str:
+    return "" if entry.problem else entry.generated_at
+
+
+def _days(first: str, last: str) -> Iterable[str]:
+    day, end = date.fromisoformat(first), date.fromisoformat(last)
+    while day <= end:
+        yield day.isoformat()
+        day += timedelta(days=1)
+
+
+def table_state(entry: DayEntry, source: str) -> str:
+    """The state of one table in a report."""
+    if entry.problem:
+        return "unreadable"
+    if source not in entry.tables:
+        return "none"
+    _, _, errors, warnings = entry.tables[source]
+    return "failed" if errors else "warned" if warnings else "passed"
+
+
+def report_state(entry: DayEntry) -> str:
+    """The state of a whole report: never milder than its headline."""
+    if entry.problem:
+        return "unreadable"
+    states = [table_state(entry, source) for source in entry.tables]
+    return max([entry.status, *(state for state in states if state != "none")], key=_WORST.index)
+
+
+def sources_of(snapshot: Snapshot, first: Sequence[str] = ()) -> tuple[str, ...]:
+    """All tables of the span; those of the contracts first, in their order."""
+    found = {source for month in snapshot.months for source, _ in month.rules}
+    found |= {source for month in snapshot.months for entry in month.days.values() for source in entry.tables}
+    return (*(source for source in first if source in found), *sorted(found - set(first)))
+
+
+def month_blocks(
+    snapshot: Snapshot, names: Sequence[str], sources: Sequence[str], today: str
+) -> list[MonthBlock]:
+    """The overview, newest month first.
+
+    Args:
+        snapshot: index of at least these months and of all later ones.
+        names: months to show.
+        sources: tables, in order.
+        today: days after it are left empty.
+    """
+    coverage = Coverage.of(snapshot)
+    newest = max(coverage.by_day, default="")
+    blocks = []
+    for name in reversed(names):
+        first = date.fromisoformat(f"{name}-01")
+        last = date.fromisoformat(f"{shift_month(name, 1)}-01") - timedelta(days=1)
+        days = list(_days(first.isoformat(), last.isoformat()))
+        rows = [("All tables", tuple(_cell(day, "", coverage, newest, today) for day in days))]
+        rows += [
+            (source, tuple(_cell(day, source, coverage, newest, today) for day in days)) for source in sources
+        ]
+        blocks.append(MonthBlock(name, first.strftime("%B %Y"), tuple(range(1, last.day + 1)), tuple(rows)))
+    return blocks
+
+
+def _cell(day: str, source: str, coverage: Coverage, newest: str, today: str) -> Cell:
+    found = coverage.by_day.get(day)
+    who = source or "all tables"
+    if found is None:
+        if day > max(newest, today):
+            return Cell(day, "none", "")
+        return Cell(day, "none", f"{day}, {who}: no report")
+    end, entry = found
+    state = table_state(entry, source) if source else report_state(entry)
+    words = STATES[state][1]
+    if entry.problem:
+        words = f"report cannot be read: {entry.problem}"
+    elif source in entry.tables:
+        rows, rules, errors, warnings = entry.tables[source]
+        counts = [f"{rows:,} rows", f"{rules} rules"]
+        counts += [f"{errors} failed"] if errors else []
+        counts += [f"{warnings} warned"] if warnings else []
+        words = f"{words}, {', '.join(counts)}"
+    is_range = entry.start not in ("", end)
+    if is_range:
+        words += f" (one report for {entry.start} to {end})"
+    link = f"day/{day}" if end == day else f"day/{end}?focus={day}"
+    return Cell(day, state, f"{day}, {who}: {words}", f"{link}#{source}" if source else link, is_range)
+
+
+def rule_points(snapshot: Snapshot, source: str, rule: str, names: Collection[str]) -> list[Point]:
+    """A rule's days within the months given, one point per day."""
+    points = []
+    for month in snapshot.months:
+        if month.name not in names:
+            continue
+        found = month.rules.get((source, rule))
+        for place in range(month.length):
+            day = f"{month.name}-{place + 1:02}"
+            points.append(_point(found, place, day))
+    return points
+
+
+def _point(rule: RuleMonth | None, place: int, day: str) -> Point:
+    if rule is None or rule.verdicts[place] not in (PASSED, FAILED):
+        return Point(day, "none")
+    state = "passed"
+    if rule.verdicts[place] == FAILED:
+        state = "warned" if rule.severity == "warning" else "failed"
+    return Point(day, state, rule.checked[place] or 0, rule.failed[place] or 0)
+
+
+def rule_lines(
+    snapshot: Snapshot, names: Sequence[str], *, query: str = "", show: str = "failing", source: str = ""
+) -> tuple[list[RuleLine], int]:
+    """Rules of the span that match, those that failed last first; and how many rules there are in all.
+
+    Args:
+        query: words that must all occur in a rule's table, name, dimension, severity, description or state.
+        show: ``failing`` for rules that failed in the span, ``all`` for every rule.
+        source: only this table.
+    """
+    newest_words: dict[tuple[str, str], RuleMonth] = {}
+    for month in snapshot.months:
+        if month.name in names:
+            newest_words.update(month.rules)
+    words = query.lower().split()
+    lines = []
+    for (table, name), rule in newest_words.items():
+        if source and table != source:
+            continue
+        text = " ".join((f"{table}.{name}", rule.dimension, rule.severity, rule.description)).lower()
+        if not all(word in text for word in words):
+            continue
+        points = rule_points(snapshot, table, name, names)
+        seen = [point for point in points if point.state != "none"]
+        bad = [point for point in seen if point.state != "passed"]
+        if show == "failing" and not bad:
+            continue
+        lines.append(
+            RuleLine(
+                table, name, rule.dimension, rule.severity, rule.description,
+                seen[-1].state if seen else "none", len(bad), len(seen), bad[-1].day if bad else "", tuple(points),
+            )
+        )  # fmt: skip
+    lines.sort(key=lambda line: (line.source, line.rule))
+    lines.sort(key=lambda line: (line.last_failed, line.severity == "error", line.days_failed), reverse=True)
+    return lines, len(newest_words)
+
+
+@dataclass(frozen=True)
+class LedgerLine:
+    """What became of a source's rows on a day."""
+
+    day: str
+    source: str
+    raw: int
+    accepted: int
+    superseded: int
+    quarantined: int
+    link: str = ""
+
+    @property
+    def balances(self) -> bool:
+        return self.raw == self.accepted + self.superseded + self.quarantined
+
+
+def _ledger_line(day: str, source: str, counts: Sequence[int], link: str = "") -> LedgerLine:
+    raw, accepted, superseded, quarantined = counts
+    return LedgerLine(day, source, raw, accepted, superseded, quarantined, link)
+
+
+def ledger_lines(snapshot: Snapshot, names: Collection[str], source: str = "") -> list[LedgerLine]:
+    """The ledger of every day of the span, newest day first, as its newest report counts it."""
+    lines = []
+    for day, (end, entry) in sorted(Coverage.of(snapshot).by_day.items(), reverse=True):
+        if day[:7] not in names:
+            continue
+        for table, counts in entry.ledger.get(day, {}).items():
+            if not source or table == source:
+                lines.append(_ledger_line(day, table, counts, f"day/{end}"))
+    return lines
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """A rule in a day's report."""
+
+    source: str
+    rule: str
+    dimension: str
+    severity: str
+    description: str
+    checked: int
+    failed: int
+    ratio: float
+    threshold: float
+    state: str
+    message: str
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class QuarantineGroup:
+    """Rejected rows of one source and reason."""
+
+    source: str
+    rule: str
+    rows: int
+    samples: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class DayView:
+    """A day's report, ready to show."""
+
+    state: str
+    start: str
+    end: str
+    run_id: str
+    generated_at: str
+    tables: tuple[tuple[str, int, tuple[RuleResult, ...]], ...]
+    ledger: tuple[LedgerLine, ...]
+    quarantine: tuple[QuarantineGroup, ...]
+    drift: tuple[tuple[str, str, str, str], ...]
+    is_malformed: str = ""
+
+    @property
+    def broken(self) -> tuple[RuleResult, ...]:
+        """Rules that did not pass, errors first."""
+        found = [rule for _, _, rules in self.tables for rule in rules if rule.state != "passed"]
+        return tuple(sorted(found, key=lambda rule: rule.state != "failed"))
+
+
+def day_view(
+    report: Mapping[str, Any], personal: Mapping[str, Collection[str]], focus: str = "", query: str = ""
+) -> DayView:
+    """Turn a report into what the day's page shows.
+
+    Args:
+        report: as read from S3.
+        personal: personal columns by source; None of their values is shown.
+        focus: for the report of a range, the day whose ledger is asked for.
+        query: only rules whose names or words match.
+
+    Raises:
+        ValueError: the report is not as documented.
+    """
+    try:
+        return _day_view(report, personal, focus, query.lower().split())
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"the report is not as documented ({type(error).__name__}: {error})") from None
+
+
+def _day_view(
+    report: Mapping[str, Any], personal: Mapping[str, Collection[str]], focus: str, words: Sequence[str]
+) -> DayView:
+    tables, states = [], [report["status"]]
+    for table in report["tables"]:
+        source = str(table["source"])
+        results = [_result(source, rule) for rule in table["rules"]]
+        states += [result.state for result in results]
+        shown = [
+            result
+            for result in results
+            if all(
+                word in f"{source}.{result.rule} {result.dimension} {result.description} {result.state}".lower()
+                for word in words
+            )
+        ]
+        order = {"failed": 0, "warned": 1, "passed": 2}
+        shown.sort(key=lambda result: order[result.state])
+        tables.append((source, int(table.get("rows") or 0), tuple(shown)))
+    fields = ("raw_rows", "accepted_rows", "superseded_rows", "quarantined_rows")
+    ledger = [
+        _ledger_line(str(line["delivery_date"]), str(line["source"]), [int(line[name]) for name in fields])
+        for line in report.get("ledger") or ()
+        if not focus or str(line["delivery_date"]) == focus
+    ]
+    quarantine = [
+        _group(entry, personal.get(str(entry["source"]), ())) for entry in report.get("quarantine") or ()
+    ]
+    drift = [
+        (str(item["source"]), str(item["column"]), str(item["kind"]), str(item.get("file_count", "")))
+        for item in report.get("drift") or ()
+    ]
+    return DayView(
+        state=max(states, key=_WORST.index),
+        start=str(report["start_date"]),
+        end=str(report["end_date"]),
+        run_id=str(report["run_id"]),
+        generated_at=str(report.get("generated_at", "")),
+        tables=tuple(tables),
+        ledger=tuple(ledger),
+        quarantine=tuple(quarantine),
+        drift=tuple(drift),
+    )
+
+
+def _result(source: str, rule: Mapping[str, Any]) -> RuleResult:
+    checked, failed = int(rule.get("rows_checked") or 0), int(rule.get("rows_failed") or 0)
+    severity = str(rule.get("severity", "error"))
+    ratio = rule.get("failed_ratio")
+    return RuleResult(
+        source=source,
+        rule=str(rule["rule"]),
+        dimension=str(rule.get("dimension", "")),
+        severity=severity,
+        description=str(rule.get("description", "")),
+        checked=checked,
+        failed=failed,
+        ratio=float(ratio if ratio is not None else failed / checked if checked else 0),
+        threshold=float(rule.get("threshold") or 0),
+        state="passed" if rule["passed"] else "warned" if severity == "warning" else "failed",
+        message=mask(str(rule.get("message") or "")),
+        samples=tuple(mask(str(sample)) for sample in rule.get("samples") or ()),
+    )
+
+
+def _group(entry: Mapping[str, Any], personal: Collection[str]) -> QuarantineGroup:
+    rule = str(entry["rule"])
+    is_personal = names_personal_column(rule, personal)
+    samples = []
+    for sample in entry.get("samples") or ():
+        message = mask(str(sample.get("message") or ""), is_personal=is_personal)
+        samples.append((str(sample.get("source_file", "")), str(sample.get("source_line", "")), message))
+    return QuarantineGroup(str(entry["source"]), rule, int(entry.get("rows") or 0), tuple(samples))
