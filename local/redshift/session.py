@@ -233,7 +233,7 @@ class Session:
         else:
             outcome = Outcome()
             self._up.send(wire.query(plan.sql))
-            await self._relay_ready(outcome, forward=True, plan=plan)
+            await self._relay_ready(outcome, forward=True)
         self._finish(plan, outcome, started)
         return outcome
 
@@ -283,6 +283,11 @@ class Session:
                 self._portals[portal] = plan
                 if plan.reads_history:  # before PostgreSQL takes its snapshot
                     await self.front.history.flush()
+                # Before the portal is there, which a query of ours would close.
+                if plan.control and self._changed and name:
+                    if await self._relay_pending(pending, flush=True):
+                        return True
+                    await self._refresh_statistics(plan)
         elif kind == b"C":
             name, _ = wire.read_cstring(payload, 1)
             (self._statements if payload[:1] == b"S" else self._portals).pop(name, None)
@@ -309,6 +314,8 @@ class Session:
             # refused where PostgreSQL would find a syntax error
             if await self._relay_pending(pending, flush=True):
                 return True
+            self._up.send(_SYNC)
+            await self._relay_ready(Outcome(), forward=False)
             started = self._begin(plan)
             outcome = await self._refuse(plan.refused)
             self._finish(plan, outcome, started)
@@ -316,6 +323,10 @@ class Session:
         self._statements[name] = plan
         if plan.reads_history:
             await self.front.history.flush()
+        if plan.control and self._changed and not name:  # a query of ours would drop the unnamed statement
+            if await self._relay_pending(pending, flush=True):
+                return True
+            await self._refresh_statistics(plan)
         self._up.send(wire.parse(name, "" if plan.special else plan.sql, payload[offset:]))
         pending.append(_Pending(b"P", plan))
         return False
@@ -323,10 +334,6 @@ class Session:
     async def _execute(self, payload: bytes, pending: list[_Pending]) -> bool:
         portal, _ = wire.read_cstring(payload)
         plan = self._portals.get(portal)
-        if plan is not None and plan.control and self._changed:
-            if await self._relay_pending(pending, flush=True):
-                return True
-            await self._refresh_statistics(plan)
         if plan is None or not plan.special:
             started = self._begin(plan) if plan else time.monotonic()
             self._up.send(wire.message(b"E", payload))
@@ -334,6 +341,9 @@ class Session:
             return False
         if await self._relay_pending(pending, flush=True):
             return True
+        # The front speaks the simple protocol from here, which PostgreSQL takes only between batches.
+        self._up.send(_SYNC)
+        await self._relay_ready(Outcome(), forward=False)
         started = self._begin(plan)
         outcome = await self._special(plan)
         self._finish(plan, outcome, started)
@@ -423,11 +433,10 @@ class Session:
             yield kind, payload
 
     async def _relay_ready(
-        self, outcome: Outcome, *, forward: bool, forward_ready: bool = False, plan: Plan | None = None
+        self, outcome: Outcome, *, forward: bool, forward_ready: bool = False
     ) -> None:
         """Relay up to ReadyForQuery."""
         await self._up.drain()
-        del plan
         async for kind, payload in self._messages(outcome, forward=forward):
             if kind == b"C":
                 outcome.tag = wire.read_cstring(payload)[0]
