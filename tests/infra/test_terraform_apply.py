@@ -1,0 +1,309 @@
+"""Terraform for real: dev is applied to the local AWS endpoint, changes nothing the second time, runs, and goes away.
+
+The order of the tests is the order of a deployment's life; the last one destroys what the others looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from typing import Any
+
+import pytest
+from conftest import ACCOUNT, REGION, Applied, environment_python
+from policies import allowed
+from terraform import REPO, environ
+
+from ecommerce_dwh.settings import SOURCES, Settings
+from tools.deploy import Deployment
+from tools.package import contents, fetch_wheels
+
+SETTINGS = Settings(env="dev")
+DAY = "2026-01-05"
+
+
+def test_outputs_are_what_the_guide_promises(applied: Applied) -> None:
+    outputs = applied.outputs
+    assert outputs["crawler"] == SETTINGS.crawler
+    assert set(outputs["glue_jobs"].values()) == {SETTINGS.processing_job, SETTINGS.quality_job}
+    assert outputs["buckets"] == {p: SETTINGS.bucket(p) for p in ("raw", "processed", "scripts", "logs")}
+    assert outputs["redshift_cluster"] == SETTINGS.cluster
+    assert outputs["redshift_database"] == SETTINGS.database
+    assert outputs["redshift_endpoint"].endswith(":5439")
+    assert outputs["catalog_database"] == SETTINGS.catalog_database
+    assert set(outputs["dashboards"]) == {"pipeline", "glue", "redshift", "airflow"}
+    assert outputs["alert_topic_arn"] == f"arn:aws:sns:{REGION}:{ACCOUNT}:ecommerce-dwh-dev-alerts"
+
+
+def test_state_lies_in_s3_and_its_lock_is_gone(applied: Applied) -> None:
+    listed = applied.endpoint.client("s3").list_objects_v2(Bucket=f"ecommerce-dwh-tfstate-{ACCOUNT}")[
+        "Contents"
+    ]
+    assert [item["Key"] for item in listed] == ["dev/terraform.tfstate"]
+
+
+def test_no_password_in_the_state(applied: Applied) -> None:
+    body = applied.endpoint.client("s3").get_object(
+        Bucket=f"ecommerce-dwh-tfstate-{ACCOUNT}", Key="dev/terraform.tfstate"
+    )
+    state = json.loads(body["Body"].read())
+    (cluster,) = [r for r in state["resources"] if r["type"] == "aws_redshift_cluster"]
+    assert cluster["instances"][0]["attributes"]["master_password"] is None
+    (version,) = [r for r in state["resources"] if r["type"] == "aws_secretsmanager_secret_version"]
+    assert "password" not in version["instances"][0]["attributes"]["secret_string"]
+
+
+def test_second_plan_changes_nothing(applied: Applied) -> None:
+    told = applied.terraform.run(
+        "plan", "-detailed-exitcode", "-input=false", "-no-color", *applied.variables, codes=(0, 2)
+    )
+    assert told.returncode == 0, told.stdout[-5000:]
+
+
+def test_every_option_is_one_that_the_package_reads(applied: Applied) -> None:
+    options = {
+        key.removeprefix("ecommerce_dwh."): value
+        for key, value in applied.outputs["airflow_configuration"].items()
+        if key.startswith("ecommerce_dwh.")
+    }
+    assert set(options) <= set(Settings.__dataclass_fields__)
+    assert options["sns_topic_arn"] == applied.outputs["alert_topic_arn"]
+
+
+def test_local_provisioning_wants_what_terraform_made(applied: Applied) -> None:
+    """The laptop's provisioning and Terraform agree on names, arguments and limits of crawler and jobs."""
+    code = (
+        "import json, sys\n"
+        "from local.aws import provision as p\n"
+        "from local.config import load_config\n"
+        "seen = {}\n"
+        "provisioner = p.Provisioner(load_config(), p.get_settings())\n"
+        "provisioner.glue.get_job = provisioner.glue.get_crawler = None\n"
+        "provisioner._ensure = lambda what, exists, create, missing: create() and False\n"
+        "provisioner.glue.create_job = lambda **kw: seen.__setitem__(kw['Name'], kw)\n"
+        "provisioner.glue.create_crawler = lambda **kw: seen.__setitem__(kw['Name'], kw)\n"
+        "provisioner._crawler()\n"
+        "provisioner._job(provisioner.settings.processing_job, 'data_processing.py')\n"
+        "provisioner._job(provisioner.settings.quality_job, 'data_quality.py')\n"
+        "print(json.dumps(seen))\n"
+    )
+    python = environment_python("local")
+    variables = {
+        "PYTHONPATH": f"{REPO}:{REPO / 'plugins'}",
+        "DWH_LOCAL_AWS_PORT": applied.endpoint.url.rpartition(":")[2],
+    }
+    done = subprocess.run(
+        [str(python), "-c", code], cwd=REPO, env=environ(variables), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    wanted = json.loads(done.stdout)
+    glue = applied.endpoint.client("glue")
+    # A role per job and room to scale are AWS's; a laptop has neither.
+    different = {"Role", "NumberOfWorkers", "Tags", "Name", "Timeout"}
+    for name in (SETTINGS.processing_job, SETTINGS.quality_job):
+        made = glue.get_job(JobName=name)["Job"]
+        for key, value in wanted[name].items():
+            if key == "DefaultArguments":
+                assert made[key].items() >= value.items()
+            elif key not in different:
+                assert made[key] == value, f"{name}: {key}"
+    crawler, asked = glue.get_crawler(Name=SETTINGS.crawler)["Crawler"], wanted[SETTINGS.crawler]
+    assert sorted(t["Path"] for t in crawler["Targets"]["S3Targets"]) == sorted(
+        t["Path"] for t in asked["Targets"]["S3Targets"]
+    )
+    for key in ("DatabaseName", "Description", "SchemaChangePolicy", "RecrawlPolicy"):
+        assert crawler[key] == asked[key]
+
+
+# --- least privilege, asked of the policies that were applied --------------------------------------------------------
+
+_RAW, _PROCESSED, _SCRIPTS, _LOGS = (
+    f"arn:aws:s3:::ecommerce-dwh-dev-{p}" for p in ("raw", "processed", "scripts", "logs")
+)
+_PROCESSING_JOB = f"arn:aws:glue:{REGION}:{ACCOUNT}:job/ecommerce-dwh-dev-data-processing"
+_SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:airflow/ecommerce-dwh-{{}}/connections/smtp_default-AbCdEf"
+_DBUSER = f"arn:aws:redshift:{REGION}:{ACCOUNT}:dbuser:ecommerce-dwh-{{}}-cluster/dwh_admin"
+_GET_SECRET, _LOGIN = "secretsmanager:GetSecretValue", "redshift:GetClusterCredentials"
+_QUESTIONS = [
+    ("glue-crawler", "s3:GetObject", f"{_RAW}/orders/dt=2026-01-01/a.csv", True),
+    ("glue-crawler", "s3:PutObject", f"{_RAW}/orders/dt=2026-01-01/a.csv", False),
+    ("glue-crawler", "s3:GetObject", f"{_PROCESSED}/accepted/x", False),
+    ("glue-data-processing", "s3:GetObject", f"{_RAW}/orders/dt=2026-01-01/a.csv", True),
+    ("glue-data-processing", "s3:DeleteObject", f"{_RAW}/orders/dt=2026-01-01/a.csv", False),
+    ("glue-data-processing", "s3:PutObject", f"{_PROCESSED}/accepted/orders/run=x/a.parquet", True),
+    ("glue-data-processing", "s3:PutObject", f"{_PROCESSED}/quality/report.json", False),
+    ("glue-data-processing", "s3:PutObject", f"{_SCRIPTS}/glue/data_processing.py", False),
+    ("glue-data-processing", _GET_SECRET, _SECRET.format("dev"), False),
+    ("glue-data-quality", "s3:GetObject", f"{_PROCESSED}/accepted/orders/run=x/a.parquet", True),
+    ("glue-data-quality", "s3:PutObject", f"{_PROCESSED}/quality/dt=2026-01-01/report.html", True),
+    ("glue-data-quality", "s3:PutObject", f"{_PROCESSED}/accepted/orders/run=x/a.parquet", False),
+    ("redshift-copy", "s3:GetObject", f"{_PROCESSED}/runs/x/copy/orders.manifest", True),
+    ("redshift-copy", "s3:GetObject", f"{_RAW}/customers/dt=2026-01-01/a.csv", False),
+    ("redshift-copy", "s3:PutObject", f"{_PROCESSED}/accepted/x", False),
+    ("airflow", "glue:StartJobRun", _PROCESSING_JOB, True),
+    ("airflow", "glue:UpdateJob", _PROCESSING_JOB, False),
+    ("airflow", "glue:StartJobRun", f"arn:aws:glue:{REGION}:{ACCOUNT}:job/ecommerce-dwh-prod-data-processing", False),
+    ("airflow", "s3:PutObject", f"{_SCRIPTS}/mwaa/dags/evil.py", False),
+    ("airflow", "s3:PutObject", f"{_PROCESSED}/accepted/x", False),
+    ("airflow", _GET_SECRET, _SECRET.format("dev"), True),
+    ("airflow", _GET_SECRET, _SECRET.format("prod"), False),
+    ("airflow", _LOGIN, _DBUSER.format("dev"), True),
+    ("airflow", _LOGIN, _DBUSER.format("prod"), False),
+    ("airflow", "iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/ecommerce-dwh-dev-airflow", False),
+    ("github-deploy", "s3:PutObject", f"{_SCRIPTS}/mwaa/dags/a.py", True),
+    ("github-deploy", "s3:GetObject", f"{_RAW}/customers/dt=2026-01-01/a.csv", False),
+    ("github-deploy", "glue:StartJobRun", _PROCESSING_JOB, False),
+    ("github-apply", "iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/ecommerce-dwh-dev-airflow", True),
+    ("github-apply", "iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/ecommerce-dwh-dev-github-apply", False),
+    ("github-apply", "iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/another-team", False),
+    ("github-apply", _GET_SECRET, _SECRET.format("dev"), False),
+    ("github-plan", "s3:GetObject", "arn:aws:s3:::ecommerce-dwh-tfstate-123456789012/dev/terraform.tfstate", True),
+    ("github-plan", "s3:GetObject", f"{_RAW}/customers/dt=2026-01-01/a.csv", False),
+]  # fmt: skip
+
+
+def _policies(applied: Applied, role: str) -> list[dict[str, Any]]:
+    iam = applied.endpoint.client("iam")
+    name = f"ecommerce-dwh-dev-{role}"
+    listed = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    return [iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"] for policy in listed]
+
+
+@pytest.mark.parametrize(("role", "action", "resource", "expected"), _QUESTIONS)
+def test_least_privilege(applied: Applied, role: str, action: str, resource: str, expected: bool) -> None:
+    assert allowed(_policies(applied, role), action, resource) is expected
+
+
+# --- the pipeline's jobs run -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def code_deployed(applied: Applied) -> None:
+    """What `make deploy` uploads; the jobs find their scripts where Terraform says they are."""
+    deployment = Deployment(SETTINGS, _no_mwaa(applied), say=lambda _: None)
+    files = contents(REPO, fetch_wheels())
+    plan = deployment.apply(files)
+    assert len(plan.added) == len(files)
+    again = deployment.plan(files)
+    assert (again.added, again.changed, again.removed) == ([], [], [])
+
+
+def _no_mwaa(applied: Applied) -> Any:
+    from test_deploy import FakeMwaa
+
+    return lambda service: FakeMwaa() if service == "mwaa" else applied.endpoint.client(service)
+
+
+_CANARY = "canary-person@example.org"
+
+
+def _raw_day(applied: Applied) -> None:
+    s3 = applied.endpoint.client("s3")
+    files = {
+        "customers": f"customer_id,first_name,email,updated_at\nC1,Canarina,{_CANARY},{DAY} 08:00:00\n",
+        "products": f"product_id,product_name,price,cost,updated_at\nP1,Kettle,100.00,60.00,{DAY} 08:00:00\n",
+        "orders": "order_id,customer_id,order_date,order_status,total_amount,updated_at\n"
+        f"O1,C1,{DAY} 09:00:00,delivered,200.00,{DAY} 09:00:00\n",
+        "order_items": "order_item_id,order_id,product_id,quantity,unit_price,line_total\n"
+        "I1,O1,P1,2,100.00,200.00\nI2,O1,P1,x,100.00,200.00\n",
+        "web_events": f"event_id,customer_id,event_type,event_timestamp\nE1,C1,view,{DAY} 09:00:00\n",
+    }
+    assert set(files) == set(SOURCES)
+    for source, text in files.items():
+        s3.put_object(Bucket=SETTINGS.raw_bucket, Key=f"{source}/dt={DAY}/data.csv", Body=text.encode())
+
+
+def _run_job(applied: Applied, name: str) -> dict[str, Any]:
+    glue = applied.endpoint.client("glue")
+    run_id = glue.start_job_run(JobName=name)["JobRunId"]  # as in the team guide: no arguments
+    until = time.monotonic() + 240
+    while time.monotonic() < until:
+        run = glue.get_job_run(JobName=name, RunId=run_id)["JobRun"]
+        if run["JobRunState"] not in ("STARTING", "RUNNING", "STOPPING", "WAITING"):
+            return dict(run)
+        time.sleep(0.5)
+    pytest.fail(f"{name} is still running")
+
+
+@pytest.mark.usefixtures("code_deployed")
+def test_jobs_made_by_terraform_run_the_pipeline(applied: Applied) -> None:
+    environment_python("spark")
+    _raw_day(applied)
+    glue = applied.endpoint.client("glue")
+    glue.start_crawler(Name=SETTINGS.crawler)
+    until = time.monotonic() + 60
+    while glue.get_crawler(Name=SETTINGS.crawler)["Crawler"]["State"] != "READY" and time.monotonic() < until:
+        time.sleep(0.5)
+    assert glue.get_crawler(Name=SETTINGS.crawler)["Crawler"]["LastCrawl"]["Status"] == "SUCCEEDED"
+    assert {t["Name"] for t in glue.get_tables(DatabaseName=SETTINGS.catalog_database)["TableList"]} == set(
+        SOURCES
+    )
+    run = _run_job(applied, SETTINGS.processing_job)
+    assert run["JobRunState"] == "SUCCEEDED", run.get("ErrorMessage")
+    s3 = applied.endpoint.client("s3")
+    outcome = json.loads(
+        s3.get_object(Bucket=SETTINGS.processed_bucket, Key="runs/manual/processing.json")["Body"].read()
+    )
+    assert outcome
+    run = _run_job(applied, SETTINGS.quality_job)
+    assert run["JobRunState"] == "SUCCEEDED", run.get("ErrorMessage")
+    report = json.loads(
+        s3.get_object(Bucket=SETTINGS.processed_bucket, Key=f"quality/dt={DAY}/report.json")["Body"].read()
+    )
+    assert report["schema_version"] == 1
+
+
+@pytest.mark.usefixtures("code_deployed")
+def test_job_logs_hold_no_person_and_no_key(applied: Applied) -> None:
+    logs = list((applied.endpoint.home / "logs").rglob("*.log"))
+    text = "\n".join(path.read_text(errors="replace") for path in logs)
+    assert len(text) > 100, "there is no log to look at"
+    for leak in (_CANARY, "Canarina", "AWS_SECRET_ACCESS_KEY=", "secret.key="):
+        assert leak not in text
+
+
+def test_airflow_signs_in_without_a_password(applied: Applied) -> None:
+    """The connection as Terraform wrote it, read as MWAA reads it, up to the moment the driver would connect."""
+    code = (
+        "import json, redshift_connector\n"
+        "from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook\n"
+        "seen = {}\n"
+        "def stop(self, **kw):\n"
+        "    seen.update(kw)\n"
+        "    raise SystemExit(print('SEEN', json.dumps({k: str(v) for k, v in seen.items()})))\n"
+        "redshift_connector.Connection.__init__ = stop\n"
+        "RedshiftSQLHook(redshift_conn_id='redshift_default', aws_conn_id=None).get_conn()\n"
+    )
+    configuration = applied.outputs["airflow_configuration"]
+    variables = {
+        **applied.endpoint.environ(),
+        "AIRFLOW__SECRETS__BACKEND": configuration["secrets.backend"],
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": configuration["secrets.backend_kwargs"],
+        "AIRFLOW_HOME": str(applied.endpoint.home / "airflow-signin"),
+    }
+    python = environment_python("airflow")
+    done = subprocess.run(
+        [str(python), "-c", code], env=environ(variables), capture_output=True, text=True, check=False
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("SEEN ")]
+    assert lines, done.stdout[-2000:] + done.stderr[-3000:]
+    seen = json.loads(lines[0][5:])
+    assert seen["user"] == "IAM:dwh_admin"
+    assert len(seen["password"]) > 8
+    assert seen["database"] == SETTINGS.database
+    assert seen["ssl"] == "True"
+
+
+# --- and away ---------------------------------------------------------------------------------------------------------
+
+
+def test_zz_destroy_leaves_nothing(applied: Applied) -> None:
+    applied.terraform.run("destroy", "-auto-approve", "-input=false", "-no-color", *applied.variables)
+    assert applied.terraform.run("state", "list").stdout.strip() == ""
+    assert [b["Name"] for b in applied.endpoint.client("s3").list_buckets()["Buckets"]] == [
+        f"ecommerce-dwh-tfstate-{ACCOUNT}"
+    ]
+    roles = [r["RoleName"] for r in applied.endpoint.client("iam").list_roles()["Roles"]]
+    assert not [name for name in roles if name.startswith("ecommerce-dwh-dev")]
+    assert applied.endpoint.client("glue").get_jobs()["Jobs"] == []

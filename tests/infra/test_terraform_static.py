@@ -1,0 +1,98 @@
+"""Terraform without any AWS: format, validity against the real provider's schema, module tests, policies."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from terraform import INFRASTRUCTURE, MODULES, ROOTS, Terraform, copy_tree, environ
+
+pytestmark = pytest.mark.usefixtures("terraform_ready")
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_tree(tmp_path_factory.mktemp("static"))
+
+
+def test_files_are_formatted() -> None:
+    Terraform(INFRASTRUCTURE).run("fmt", "-check", "-recursive", "-diff")
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_root_is_valid_for_the_real_provider(tree: Path, root: str) -> None:
+    terraform = Terraform(tree / root)
+    terraform.init("-backend=false", "-lockfile=readonly")
+    terraform.run("validate", "-no-color")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module(tree: Path, module: str) -> None:
+    folder = tree / "modules" / module
+    assert list((folder / "tests").glob("*.tftest.hcl")), f"module {module} has no test"
+    terraform = Terraform(folder)
+    terraform.init("-backend=false")
+    told = terraform.run("test", "-no-color").stdout
+    passed = int(told.rpartition("Success! ")[2].partition(" ")[0])
+    assert passed > 0
+
+
+def test_missing_account_says_which_variable(tree: Path) -> None:
+    terraform = Terraform(tree / "environments" / "dev")
+    terraform.init("-backend=false")
+    (terraform.folder / "local_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    terraform.init()
+    told = terraform.run("plan", "-input=false", "-no-color", codes=(1,)).stdout
+    assert 'variable "account_id"' in told
+    assert "AWS account of dev, 12 digits" in (terraform.folder / "variables.tf").read_text()
+
+
+def test_checkov_finds_nothing_unjustified() -> None:
+    checkov = Path(sys.executable).with_name("checkov")
+    done = subprocess.run(
+        [
+            str(checkov), "-d", str(INFRASTRUCTURE), "--framework", "terraform", "-o", "json",
+            "--skip-download", "--quiet",
+        ],
+        capture_output=True, text=True, check=False, env=environ({"LOG_LEVEL": "ERROR"}),
+    )  # fmt: skip
+    report = json.loads(done.stdout)
+    failed = [f"{check['check_id']} {check['resource']}" for check in report["results"]["failed_checks"]]
+    assert not failed, "\n".join(failed)
+    assert report["summary"]["passed"] > 200
+    unexplained = [
+        check["check_id"]
+        for check in report["results"]["skipped_checks"]
+        if len(check["check_result"].get("suppress_comment", "").split()) < 3
+    ]
+    assert not unexplained
+
+
+def test_every_variable_and_output_is_described() -> None:
+    for path in INFRASTRUCTURE.rglob("*.tf"):
+        if ".terraform" in path.parts:
+            continue
+        lines = path.read_text().splitlines()
+        for number, line in enumerate(lines):
+            if line.startswith(("variable ", "output ")):
+                assert lines[number + 1].strip().startswith("description"), f"{path.name}: {line}"
+
+
+def test_no_state_or_values_are_committed() -> None:
+    git = shutil.which("git")
+    assert git
+    listed = subprocess.run(
+        [git, "ls-files", "infrastructure"],
+        cwd=INFRASTRUCTURE.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    wrong = [
+        name for name in listed.stdout.split() if name.endswith((".tfstate", ".tfvars", ".tfplan", ".pem"))
+    ]
+    assert not wrong
