@@ -19,7 +19,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 import boto3
 import pyarrow as pa
@@ -222,7 +222,7 @@ class Load:
 
     # Parquet ----------------------------------------------------------------------------------------------------
 
-    def _parquet(self, entry: Entry, spool: BinaryIO) -> Iterator[bytes]:
+    def _parquet(self, entry: Entry, spool: Any) -> Iterator[bytes]:
         try:
             file = pq.ParquetFile(spool)
         except pa.ArrowException as error:
@@ -292,7 +292,7 @@ class Load:
 
     def _delimited(self, entry: Entry, spool: Any) -> Iterator[bytes]:
         options = self.statement.options
-        raw = gzip.GzipFile(fileobj=spool) if "GZIP" in options else spool
+        raw = gzip.GzipFile(fileobj=spool, mode="rb") if "GZIP" in options else spool
         replacement = options.get("ACCEPTINVCHARS")
         is_csv = self.statement.file_format == "CSV"
         text = io.TextIOWrapper(

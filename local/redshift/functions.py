@@ -237,7 +237,7 @@ def _decode(name: str, arguments: Arguments) -> str:
     return f"(case{whens}{default} end)"
 
 
-def _concat(name: str, arguments: Arguments) -> str:
+def _concat(_name: str, arguments: Arguments) -> str:
     if len(arguments) != 2:
         raise not_in_redshift("CONCAT of other than two arguments", "use ||")
     return "redshift_shim.concat2(" + ", ".join(f"cast({inner(a)} as text)" for a in arguments) + ")"

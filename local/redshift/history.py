@@ -77,8 +77,9 @@ _INSERTS = {
             result_cache_hit, start_time, end_time, elapsed_time, queue_time, execution_time, error_message,
             returned_rows, returned_bytes, query_text, redshift_version
         )
-        select (select oid::integer from pg_roles where rolname = u), u, l, s::bigint, s, d, k, st, false, a, b, e, 0, e,
-            m, r, 0, q, '1.0.local'
+        select
+            (select oid::integer from pg_roles where rolname = u), u, l, s::bigint, s, d, k, st, false, a, b, e, 0,
+            e, m, r, 0, q, '1.0.local'
         from (select
             %s::text as u, %s::text as l, %s::integer as s, %s::text as d, %s::text as k, %s::text as st,
             %s::timestamp as a, %s::timestamp as b, %s::bigint as e, %s::text as m, %s::bigint as r, %s::text as q
@@ -104,8 +105,10 @@ _INSERTS = {
             user_id, username, query_id, session_id, database_name, start_time, file_name, line_number,
             column_name, column_type, column_length, error_code, error_message
         )
-        select (select oid::integer from pg_roles where rolname = u), u,
-            (select max(query_id) from redshift_shim.query_history where session_id = s), s, d, a, f, n, c, k, w, 1204, m
+        select
+            (select oid::integer from pg_roles where rolname = u), u,
+            (select max(query_id) from redshift_shim.query_history where session_id = s), s, d, a, f, n, c, k, w,
+            1204, m
         from (select
             %s::text as u, %s::integer as s, %s::text as d, %s::timestamp as a, %s::text as f, %s::bigint as n,
             %s::text as c, %s::text as k, %s::text as w, %s::text as m

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import cast
 
 from local.redshift import functions
 from local.redshift.plan import Refused, not_in_redshift, not_served
@@ -159,10 +160,8 @@ def _word(node: Token, nodes: Sequence[Node], index: int, out: list[Node]) -> in
 
 def _call(nodes: Sequence[Node], index: int, out: list[Node]) -> int:  # noqa: PLR0915
     """A word followed by round brackets: a function call, or a keyword such as IN that brackets follow."""
-    name = nodes[index]
-    group = nodes[index + 1]
-    assert isinstance(name, Token)
-    assert isinstance(group, Group)
+    name = cast(Token, nodes[index])
+    group = cast(Group, nodes[index + 1])
     word = name.up
     if _is_typed_name(nodes, index, out):
         # char(3) and the like where a column is declared; the caller rewrites types itself
@@ -182,8 +181,7 @@ def _call(nodes: Sequence[Node], index: int, out: list[Node]) -> int:  # noqa: P
     children, ignore_nulls = _ignore_nulls(group.children)
     within = None
     if starts(nodes, "WITHIN GROUP", end) and end + 2 < len(nodes) and isinstance(nodes[end + 2], Group):
-        bracket = nodes[end + 2]
-        assert isinstance(bracket, Group)
+        bracket = cast(Group, nodes[end + 2])
         within = Group("(", rewrite(bracket.children), bracket.pre, bracket.close_pre)
         end += 3
     for respect in ("IGNORE NULLS", "RESPECT NULLS"):
@@ -192,20 +190,19 @@ def _call(nodes: Sequence[Node], index: int, out: list[Node]) -> int:  # noqa: P
             end += 2
     window = None
     if starts(nodes, "OVER", end) and end + 1 < len(nodes):
-        bracket = nodes[end + 1]
-        if not isinstance(bracket, Group):
+        specification = nodes[end + 1]
+        if not isinstance(specification, Group):
             raise not_in_redshift("A named window", "write the window out after OVER")
-        window = Group("(", rewrite(bracket.children), bracket.pre, bracket.close_pre)
+        window = Group("(", rewrite(specification.children), specification.pre, specification.close_pre)
         _check_window(word, window)
         end += 2
-    # EXTRACT and CAST have words between their arguments; the arguments are rewritten all the same
-    arguments = [rewrite(part) for part in split(children)]
-    rewritten = Group("(", rewrite(children), group.pre, group.close_pre)
-    over = f" over{window.render()}" if window is not None else ""
     if word in functions.REWRITES and within is None and window is None:
-        text = functions.REWRITES[word](word, [part for part in _raw_arguments(word, children, arguments)])
+        text = functions.REWRITES[word](word, _arguments(word, children))
         out.append(Token("raw", text, name.pre))
         return end
+    # once only: brackets nest, and a second pass at each level would cost twice as much per level
+    rewritten = Group("(", rewrite(children), group.pre, group.close_pre)
+    over = f" over{window.render()}" if window is not None else ""
     if word == "LISTAGG":
         out.append(
             Token("raw", functions.listagg(rewritten, within, window=window is not None) + over, name.pre)
@@ -234,27 +231,23 @@ def _call(nodes: Sequence[Node], index: int, out: list[Node]) -> int:  # noqa: P
     return end
 
 
-def _raw_arguments(word: str, children: Sequence[Node], arguments: list[list[Node]]) -> list[list[Node]]:
+_PART_FIRST = {
+    *("CONVERT", "DATEADD", "DATE_ADD", "DATEDIFF", "DATE_DIFF", "DATE_PART", "PGDATE_PART", "DATE_TRUNC"),
+}
+
+
+def _arguments(word: str, children: Sequence[Node]) -> list[list[Node]]:
     """Arguments for a rewrite: types and date parts as they were written, values rewritten."""
     if word in {"CAST", "TRY_CAST"}:
-        position = find(children, "AS")
-        return [[*rewrite(children[:position]), *children[position:]]] if position > 0 else arguments
+        position = max(find(children, "AS"), 0)
+        return [[*rewrite(children[:position]), *children[position:]]]
     if word == "EXTRACT":
         position = find(children, "FROM")
-        return [[*children[: position + 1], *rewrite(children[position + 1 :])]] if position > 0 else arguments
-    if word in {
-        "CONVERT",
-        "DATEADD",
-        "DATE_ADD",
-        "DATEDIFF",
-        "DATE_DIFF",
-        "DATE_PART",
-        "PGDATE_PART",
-        "DATE_TRUNC",
-    }:
-        parts = split(children)
-        return [parts[0], *arguments[1:]] if parts else arguments
-    return arguments
+        return [[*children[: position + 1], *rewrite(children[position + 1 :])]]
+    parts = split(children)
+    if word in _PART_FIRST:
+        return [*parts[:1], *(rewrite(part) for part in parts[1:])]
+    return [rewrite(part) for part in parts]
 
 
 def _ignore_nulls(children: Sequence[Node]) -> tuple[list[Node], bool]:
@@ -313,8 +306,7 @@ def _subscript(nodes: Sequence[Node], index: int, out: list[Node]) -> int:
     """A path into a SUPER value: ``s.items[0].sku``. PostgreSQL subscripts JSON in the same way, from zero."""
     if not out or not _after_operand(out):
         raise not_in_redshift("An array constructor", "use SUPER")
-    group = nodes[index]
-    assert isinstance(group, Group)
+    group = cast(Group, nodes[index])
     start = len(out) - 1
     while start >= 2 and is_mark(out[start - 1], "."):
         start -= 2
@@ -566,7 +558,7 @@ def _item(number: int, nodes: list[Node]) -> _Item:
 
 
 def _name(node: Node) -> str:
-    assert isinstance(node, Token)
+    node = cast(Token, node)
     return node.text[1:-1].replace('""', '"') if node.kind == "quoted" else node.text.lower()
 
 

@@ -7,6 +7,7 @@ import itertools
 import logging
 import time
 import urllib.parse
+from typing import ClassVar, cast
 
 from local import postgres
 from local.config import LocalConfig
@@ -27,7 +28,7 @@ class Front:
     """
 
     # What every session has: Redshift's way of resolving names and reading literals, snapshot isolation.
-    session_settings = {
+    session_settings: ClassVar[dict[str, str]] = {
         "search_path": f"{DEFAULT_SEARCH_PATH}, {SEARCH_PATH_TAIL}",
         "default_transaction_isolation": "repeatable read",
         "standard_conforming_strings": "off",
@@ -77,8 +78,7 @@ class Front:
         log.info("stopped")
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+        task = cast("asyncio.Task[None]", asyncio.current_task())
         self._tasks.add(task)
         session: Session | None = None
         try:

@@ -369,7 +369,7 @@ class Session:
                 item = pending[0]
                 if kind == b"t":
                     continue  # a described statement is answered by its parameters, then its row
-                if (kind == b"T" or kind == b"n") and item.kind != b"D":
+                if kind in {b"T", b"n"} and item.kind != b"D":
                     continue
                 pending.pop(0)
                 if kind in b"CIs" and item.plan is not None:
@@ -425,16 +425,14 @@ class Session:
             elif kind == b"Z":
                 self._status = outcome.status = payload.decode()
             elif kind == b"S":
-                name, offset = wire.read_cstring(payload)
-                if name != "search_path" and name != "server_version":
+                name, _ = wire.read_cstring(payload)
+                if name not in {"search_path", "server_version"}:
                     writer.write(wire.message(kind, payload))
             elif forward and kind not in b"GHW":
                 writer.write(wire.message(kind, payload))
             yield kind, payload
 
-    async def _relay_ready(
-        self, outcome: Outcome, *, forward: bool, forward_ready: bool = False
-    ) -> None:
+    async def _relay_ready(self, outcome: Outcome, *, forward: bool, forward_ready: bool = False) -> None:
         """Relay up to ReadyForQuery."""
         await self._up.drain()
         async for kind, payload in self._messages(outcome, forward=forward):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from local.redshift.plan import Plan, Refused, not_in_redshift, not_served
 from local.redshift.queries import rewrite
@@ -155,8 +156,7 @@ def _tokens(nodes: Sequence[Node]) -> list[Token]:
 
 def _is_ctas_columns(nodes: Sequence[Node], index: int) -> bool:
     """Whether the brackets only name the columns of a CREATE TABLE AS."""
-    body = nodes[index]
-    assert isinstance(body, Group)
+    body = cast(Group, nodes[index])
     return all(len(part) == 1 for part in split(body.children)) and find(nodes, "AS", index) > 0
 
 
@@ -361,7 +361,7 @@ def _identity(node: Node, kind: str, mode: str) -> str:
     return f" generated {mode} as identity (start with {seed} increment by {step} {bound})"
 
 
-def alter_table(nodes: Sequence[Node]) -> Plan:
+def alter_table(nodes: Sequence[Node]) -> Plan:  # noqa: PLR0915
     """``ALTER TABLE``."""
     index = 2
     if starts(nodes, "IF EXISTS", index):

@@ -210,13 +210,17 @@ class Upstream:
                 elif code != 0:
                     raise WireError(f"the server asks for an unknown kind of authentication ({code})")
 
+    @property
+    def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._reader is None or self._writer is None:
+            raise WireError("not connected")
+        return self._reader, self._writer
+
     def send(self, data: bytes) -> None:
-        assert self._writer is not None
-        self._writer.write(data)
+        self._open[1].write(data)
 
     async def drain(self) -> None:
-        assert self._writer is not None
-        await self._writer.drain()
+        await self._open[1].drain()
 
     async def fill(self) -> None:
         """Read more into the buffer.
@@ -224,8 +228,7 @@ class Upstream:
         Raises:
             WireError: the server closed the connection.
         """
-        assert self._reader is not None
-        data = await self._reader.read(_CHUNK)
+        data = await self._open[0].read(_CHUNK)
         if not data:
             raise WireError("the server closed the connection")
         self.buffer += data
@@ -243,13 +246,13 @@ class Upstream:
 async def send_cancel(upstream: Upstream, key: bytes) -> None:
     """Send a CancelRequest with the given key."""
     try:
-        _, writer = await upstream.open()
+        reader, writer = await upstream.open()
     except OSError:
         return
     writer.write(struct.pack("!ii", len(key) + 8, CANCEL_REQUEST) + key)
     try:
         await writer.drain()
-        await _.read(1)  # the server closes when it has sent the signal
+        await reader.read(1)  # the server closes when it has sent the signal
     except OSError:
         pass
     finally:

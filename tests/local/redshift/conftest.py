@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -85,43 +87,52 @@ def warehouse_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local
 Connect = Callable[..., redshift_connector.Connection]
 
 
-@pytest.fixture
-def connect(warehouse_config: LocalConfig) -> Iterator[Connect]:
-    """Opens connections of the real driver; all are closed after the test."""
-    opened: list[redshift_connector.Connection] = []
+class Connections:
+    """Opens connections of the real driver, and closes them all."""
 
-    def open_one(autocommit: bool = False, **changes: Any) -> redshift_connector.Connection:
+    def __init__(self, config: LocalConfig) -> None:
+        self._config = config
+        self._opened: list[redshift_connector.Connection] = []
+
+    def __call__(self, autocommit: bool = False, **changes: Any) -> redshift_connector.Connection:
         values = {
             "host": "127.0.0.1",
-            "port": warehouse_config.redshift_port,
+            "port": self._config.redshift_port,
             "database": DATABASE,
-            "user": warehouse_config.redshift_user,
-            "password": warehouse_config.redshift_password,
+            "user": self._config.redshift_user,
+            "password": self._config.redshift_password,
             "ssl": False,
             **changes,
         }
         connection = redshift_connector.connect(**values)
         connection.autocommit = autocommit
-        opened.append(connection)
+        self._opened.append(connection)
         return connection
 
-    yield open_one
-    for connection in opened:
-        try:
-            connection.close()
-        except Exception:  # noqa: S110 - a test may have broken it
-            pass
+    def close(self) -> None:
+        for connection in self._opened:
+            with contextlib.suppress(Exception):  # a test may have closed or broken it
+                connection.close()
+        self._opened.clear()
 
 
 @pytest.fixture
-def schema(connect: Connect, request: pytest.FixtureRequest) -> Iterator[str]:
+def connect(warehouse_config: LocalConfig) -> Iterator[Connections]:
+    """Opens connections; all are closed after the test."""
+    connections = Connections(warehouse_config)
+    yield connections
+    connections.close()
+
+
+@pytest.fixture
+def schema(connect: Connections, request: pytest.FixtureRequest) -> Iterator[str]:
     """A schema of the test's own, dropped afterwards."""
-    name = f"test_{abs(hash(request.node.nodeid)) % 10**10}"
-    connection = connect(autocommit=True)
-    run(connection, f"create schema {name}")
+    name = f"test_{zlib.crc32(request.node.nodeid.encode())}"
+    connect(autocommit=True).cursor().execute(f"create schema {name}")
+    connect.close()
     yield name
-    connection = connect(autocommit=True)
-    run(connection, f"drop schema {name} cascade")
+    connect.close()  # an open transaction would keep the tables locked
+    connect(autocommit=True).cursor().execute(f"drop schema {name} cascade")
 
 
 @pytest.fixture
@@ -134,20 +145,11 @@ def s3(warehouse_config: LocalConfig) -> Any:
         aws_secret_access_key="local",
         region_name="ap-south-1",
     )
-    try:
+    with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
         client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
-    except client.exceptions.BucketAlreadyOwnedByYou:
-        pass
     return client
 
 
 @pytest.fixture
 def front_log(warehouse_config: LocalConfig) -> Path:
     return warehouse_config.logs_dir / "local.redshift.log"
-
-
-def run(connection: redshift_connector.Connection, sql: str, parameters: Any = None) -> list[list[Any]]:
-    """Run one statement; its rows, if it has any."""
-    cursor = connection.cursor()
-    cursor.execute(sql, parameters) if parameters is not None else cursor.execute(sql)
-    return [list(row) for row in cursor.fetchall()] if cursor.description else []

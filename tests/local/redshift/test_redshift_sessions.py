@@ -1,0 +1,397 @@
+"""Sessions: logins, transactions, cancelling, dying clients, concurrency, other clients, the record of what ran."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from typing import Any
+
+import psycopg
+import pytest
+import redshift_connector
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from local import postgres
+from local.config import LocalConfig
+
+DATABASE = "ecommerce_dwh_dev"
+
+
+def run(connection: redshift_connector.Connection, sql: str, parameters: Any = None) -> list[list[Any]]:
+    cursor = connection.cursor()
+    cursor.execute(sql, parameters) if parameters is not None else cursor.execute(sql)
+    return [list(row) for row in cursor.fetchall()] if cursor.description else []
+
+
+def fields(caught: pytest.ExceptionInfo[Exception]) -> dict[str, str]:
+    return dict(caught.value.args[0])
+
+
+def psycopg_url(config: LocalConfig) -> str:
+    return (
+        f"host=127.0.0.1 port={config.redshift_port} dbname={DATABASE} user={config.redshift_user} "
+        f"password={config.redshift_password} sslmode=prefer"
+    )
+
+
+# Logins
+
+
+def test_wrong_password_is_refused(connect: Any) -> None:
+    with pytest.raises(redshift_connector.Error, match="password authentication failed"):
+        connect(password="wrong")
+
+
+def test_the_server_behind_has_no_login_here(connect: Any) -> None:
+    with pytest.raises(redshift_connector.Error, match="password authentication failed"):
+        connect(user="postgres", password="")
+
+
+def test_created_users_log_in_with_their_own_privileges(connect: Any, schema: str) -> None:
+    admin = connect(autocommit=True)
+    run(admin, f"create table {schema}.dim (id int, name varchar(10), email varchar(50))")
+    run(admin, f"insert into {schema}.dim values (1, 'a', 'a@b.c')")
+    run(admin, f"create role reader_{schema}")
+    run(admin, f"create user user_{schema} password 'Secret123' nocreatedb")
+    try:
+        run(admin, f"grant usage on schema {schema} to role reader_{schema}")
+        run(admin, f"grant select (id, name) on {schema}.dim to role reader_{schema}")
+        run(admin, f"grant role reader_{schema} to user_{schema}")
+        user = connect(user=f"user_{schema}", password="Secret123", autocommit=True)
+        assert run(user, f"select id, name, getdate() > '2020-01-01' from {schema}.dim") == [[1, "a", True]]
+        with pytest.raises(redshift_connector.ProgrammingError) as caught:
+            run(user, f"select email from {schema}.dim")
+        assert "permission denied" in fields(caught)["M"]
+        with pytest.raises(redshift_connector.ProgrammingError):
+            run(user, f"create table {schema}.mine (a int)")
+        run(user, "create temp table mine (a varchar(3))")
+        run(user, "drop table mine")
+    finally:
+        run(admin, f"drop schema {schema} cascade")
+        run(admin, f"create schema {schema}")
+        run(admin, f"drop user user_{schema}")
+        run(admin, f"drop role reader_{schema}")
+
+
+def test_weak_passwords_are_refused(connect: Any) -> None:
+    with pytest.raises(redshift_connector.ProgrammingError) as caught:
+        run(connect(autocommit=True), "create user weak password 'abcdefgh'")
+    assert "upper case letter" in fields(caught)["M"]
+
+
+# Transactions
+
+
+def test_rollback_and_commit(connect: Any, schema: str) -> None:
+    connection = connect()
+    run(connection, f"create table {schema}.t (a int)")
+    connection.commit()
+    run(connection, f"insert into {schema}.t values (1)")
+    connection.rollback()
+    run(connection, f"insert into {schema}.t values (2)")
+    connection.commit()
+    assert run(connect(), f"select a from {schema}.t") == [[2]]
+
+
+def test_ddl_with_keys_rolls_back_whole(connect: Any, schema: str) -> None:
+    connection = connect()
+    run(connection, f"create table {schema}.t (a int primary key) distkey (a) sortkey (a)")
+    connection.rollback()
+    run(connection, f"create table {schema}.t (a int primary key) distkey (a) sortkey (a)")
+    connection.commit()
+
+
+def test_truncate_commits_its_transaction(connect: Any, schema: str) -> None:
+    connection = connect()
+    run(connection, f"create table {schema}.t (a int)")
+    run(connection, f"create table {schema}.u (a int)")
+    connection.commit()
+    run(connection, f"insert into {schema}.t values (1)")
+    run(connection, f"insert into {schema}.u values (1)")
+    run(connection, f"truncate table {schema}.t")
+    connection.rollback()
+    other = connect()
+    assert run(other, f"select count(*) from {schema}.t") == [[0]]
+    assert run(other, f"select count(*) from {schema}.u") == [[1]]
+
+
+def test_a_refused_statement_aborts_the_transaction(connect: Any, schema: str) -> None:
+    connection = connect()
+    run(connection, f"create table {schema}.t (a int)")
+    with pytest.raises(redshift_connector.ProgrammingError):
+        run(connection, "select string_agg('a', ',')")
+    with pytest.raises(redshift_connector.ProgrammingError) as caught:
+        run(connection, "select 1")
+    assert fields(caught)["C"] == "25P02"
+    connection.rollback()
+    assert run(connection, "select 1") == [[1]]
+
+
+def test_readers_see_a_snapshot(connect: Any, schema: str) -> None:
+    writer, reader = connect(autocommit=True), connect()
+    run(writer, f"create table {schema}.t (a int)")
+    assert run(reader, f"select count(*) from {schema}.t") == [[0]]
+    run(writer, f"insert into {schema}.t values (1)")
+    assert run(reader, f"select count(*) from {schema}.t") == [[0]]
+    reader.rollback()
+    assert run(reader, f"select count(*) from {schema}.t") == [[1]]
+
+
+def test_a_conflict_is_error_1023(connect: Any, schema: str) -> None:
+    first, second = connect(), connect()
+    run(first, f"create table {schema}.t (a int, v int)")
+    run(first, f"insert into {schema}.t values (1, 0)")
+    first.commit()
+    run(second, f"select * from {schema}.t")
+    run(first, f"update {schema}.t set v = 1")
+    first.commit()
+    with pytest.raises(redshift_connector.ProgrammingError) as caught:
+        run(second, f"update {schema}.t set v = 2")
+    assert fields(caught)["C"] == "40001"
+    assert fields(caught)["M"] == "1023"
+    assert fields(caught)["D"].startswith(f"Serializable isolation violation on table - {schema}.t")
+
+
+def test_lock_comes_before_the_snapshot(connect: Any, schema: str) -> None:
+    """Lock first, then read: the second writer sees what the first one committed."""
+    first, second = connect(), connect()
+    run(first, f"create table {schema}.t (v int)")
+    run(first, f"insert into {schema}.t values (0)")
+    first.commit()
+    run(first, f"lock table {schema}.t")
+    seen: list[Any] = []
+
+    def wait_and_add() -> None:
+        run(second, f"lock {schema}.t")
+        seen.extend(run(second, f"select v from {schema}.t"))
+        run(second, f"update {schema}.t set v = v + 1")
+        second.commit()
+
+    thread = threading.Thread(target=wait_and_add)
+    thread.start()
+    time.sleep(0.3)
+    assert not seen
+    run(first, f"update {schema}.t set v = v + 1")
+    first.commit()
+    thread.join(20)
+    assert seen == [[1]]
+    assert run(first, f"select v from {schema}.t") == [[2]]
+
+
+def test_a_killed_client_leaves_nothing(connect: Any, schema: str, warehouse_config: LocalConfig) -> None:
+    admin = connect(autocommit=True)
+    run(admin, f"create table {schema}.t (a bigint)")
+    script = textwrap.dedent(
+        f"""
+        import redshift_connector
+        c = redshift_connector.connect(host="127.0.0.1", port={warehouse_config.redshift_port}, database="{DATABASE}",
+            user="{warehouse_config.redshift_user}", password="{warehouse_config.redshift_password}", ssl=False)
+        k = c.cursor()
+        k.execute("insert into {schema}.t values (1)")
+        print("inserted", flush=True)
+        k.execute("insert into {schema}.t with recursive n(i) as "
+            "(select 1 union all select i + 1 from n where i < 100000000) select i from n")
+        """
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == b"inserted"
+    time.sleep(0.5)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    with psycopg.connect(postgres.url(warehouse_config, DATABASE), autocommit=True) as inside:
+        deadline = time.monotonic() + 15
+        while inside.execute(
+            "select 1 from pg_stat_activity where state <> 'idle' and query like 'insert into " + schema + "%'"
+        ).fetchone():
+            assert time.monotonic() < deadline, "the dead client's statement still runs"
+            time.sleep(0.1)
+    assert run(admin, f"select count(*) from {schema}.t") == [[0]]
+    run(admin, f"truncate {schema}.t")
+
+
+# Other clients
+
+
+def test_psycopg_with_parameters_and_types(warehouse_config: LocalConfig) -> None:
+    with psycopg.connect(psycopg_url(warehouse_config)) as connection:
+        row = connection.execute(
+            "select datediff(day, %s::date, %s::date), %s::varchar(10), 1.50::decimal(5,2), true",
+            (dt.date(2024, 1, 1), dt.date(2024, 3, 1), "x"),
+        ).fetchone()
+        assert row is not None
+        assert row[0] == 60
+        cursor = connection.cursor(binary=True)
+        cursor.execute("select %s::bigint, date '2024-01-02'", (5,))
+        assert cursor.fetchone() == (5, dt.date(2024, 1, 2))
+
+
+def test_psycopg_pipeline_and_named_statements(warehouse_config: LocalConfig) -> None:
+    with psycopg.connect(psycopg_url(warehouse_config), autocommit=True) as connection:
+        with connection.pipeline():
+            cursors = [connection.execute("select nvl(%s::int, 0) + 1", (n,), prepare=True) for n in range(5)]
+            connection.execute("set query_group to 'piped'")
+        assert [cursor.fetchone() for cursor in cursors] == [(n + 1,) for n in range(5)]
+        assert connection.execute("show query_group").fetchone() == ("piped",)
+
+
+def test_cancel_stops_a_statement(warehouse_config: LocalConfig) -> None:
+    with psycopg.connect(psycopg_url(warehouse_config), autocommit=True) as connection:
+        threading.Timer(0.5, connection.cancel).start()
+        started = time.monotonic()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            connection.execute(
+                "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000000000) "
+                "select count(*) from n"
+            )
+        assert time.monotonic() - started < 15
+        assert connection.execute("select 1").fetchone() == (1,)
+
+
+def test_a_script_is_one_transaction(warehouse_config: LocalConfig, connect: Any, schema: str) -> None:
+    run(connect(autocommit=True), f"create table {schema}.t (a int)")
+    with psycopg.connect(psycopg_url(warehouse_config), autocommit=True) as connection:
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            connection.execute(f"insert into {schema}.t values (1); select 1 / 0")
+        connection.execute(f"insert into {schema}.t values (2); insert into {schema}.t values (3)")
+        assert connection.execute(f"select sum(a) from {schema}.t").fetchone() == (5,)
+
+
+def test_driver_gets_only_single_statements(connect: Any) -> None:
+    with pytest.raises(redshift_connector.ProgrammingError) as caught:
+        run(connect(), "select 1; select 2")
+    assert "multiple commands" in fields(caught)["M"]
+
+
+def test_psql(warehouse_config: LocalConfig, connect: Any, schema: str) -> None:
+    run(connect(autocommit=True), f"create table {schema}.t (a int, name varchar(7))")
+    environ = {**os.environ, "PGPASSWORD": warehouse_config.redshift_password}
+    address = [
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(warehouse_config.redshift_port),
+        "-U",
+        warehouse_config.redshift_user,
+    ]
+    done = subprocess.run(
+        [
+            str(postgres.bin_dir() / "psql"),
+            *(*address, "-d", DATABASE, "-X", "-v", "ON_ERROR_STOP=1"),
+            *(
+                "-c",
+                f"\\d {schema}.t",
+                "-c",
+                "\\dn",
+                "-c",
+                "select datediff(year, '2008-12-31', '2009-01-01') as n",
+            ),
+        ],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "character varying(7)" in done.stdout
+    assert schema in done.stdout
+
+
+def test_ssl_request_and_strangers(warehouse_config: LocalConfig) -> None:
+    with socket.create_connection(("127.0.0.1", warehouse_config.redshift_port), 5) as client:
+        client.sendall(struct.pack("!ii", 8, 80877103))
+        assert client.recv(1) == b"N"
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert client.recv(10) == b""
+
+
+def test_driver_parameters_and_percent_signs(connect: Any, schema: str) -> None:
+    connection = connect()
+    run(connection, f"create table {schema}.t (a int, b varchar(20))")
+    run(connection, f"insert into {schema}.t (a, b) values (%s, %s)", (1, "50 %"))
+    assert run(connection, f"select b from {schema}.t where b like '%%' and a = %s", (1,)) == [["50 %"]]
+    assert run(connection, f"select b from {schema}.t where b like '%\\\\%%' or b like '50%'") == [["50 %"]]
+
+
+# The record of what ran
+
+
+def test_queries_are_recorded(connect: Any, schema: str) -> None:
+    connection = connect(autocommit=True)
+    run(connection, f"set query_group to 'label-{schema}'")
+    run(connection, f"create table {schema}.t (a int)")
+    run(connection, f"insert into {schema}.t values (1), (2)")
+    with pytest.raises(redshift_connector.ProgrammingError):
+        run(connection, f"select no_such from {schema}.t")
+    rows = run(
+        connection,
+        "select query_type, status, returned_rows, error_message, elapsed_time >= 0, end_time >= start_time "
+        f"from sys_query_history where query_label = 'label-{schema}' and query_text like '%{schema}.t%' "
+        "order by query_id",
+    )
+    assert [row[:3] for row in rows] == [
+        ["DDL", "success", 0],
+        ["INSERT", "success", 2],
+        ["SELECT", "failed", 0],
+    ]
+    assert "no_such" in rows[2][3]
+    assert all(row[4] and row[5] for row in rows)
+
+
+def test_secrets_are_not_logged(connect: Any, front_log: Any, schema: str) -> None:
+    connection = connect(autocommit=True)
+    run(connection, f"create user secret_{schema} password 'TopSecret42'")
+    run(connection, f"drop user secret_{schema}")
+    for credentials in (
+        "access_key_id 'AKIDHIDDEN' secret_access_key 'SECHIDDEN'",
+        "credentials 'aws_access_key_id=AKIDHIDDEN;aws_secret_access_key=SECHIDDEN'",
+    ):
+        with pytest.raises(redshift_connector.ProgrammingError):
+            run(connection, f"copy {schema}.none from 's3://nowhere/x' {credentials} format parquet")
+    text = front_log.read_text()
+    assert f"create user secret_{schema}" in text
+    assert "TopSecret42" not in text
+    assert "HIDDEN" not in text
+    assert run(connection, "select count(*) from sys_query_history where query_text like '%HIDDE' || 'N%'") == [
+        [0]
+    ]
+
+
+# DATEDIFF against a plain model
+
+_MOMENTS = st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2100, 12, 31))  # noqa: DTZ001 - Redshift's has no zone
+_MODEL = {
+    "year": lambda t: t.year,
+    "quarter": lambda t: t.year * 4 + (t.month - 1) // 3,
+    "month": lambda t: t.year * 12 + t.month,
+    "week": lambda t: t.toordinal() // 7,  # day 1 was a Monday, so sevens begin on Sunday
+    "day": lambda t: t.toordinal(),
+    "hour": lambda t: t.toordinal() * 24 + t.hour,
+    "minute": lambda t: (t.toordinal() * 24 + t.hour) * 60 + t.minute,
+    "second": lambda t: ((t.toordinal() * 24 + t.hour) * 60 + t.minute) * 60 + t.second,
+}
+
+
+@pytest.fixture(scope="module")
+def plain(warehouse_config: LocalConfig) -> Any:
+    with psycopg.connect(psycopg_url(warehouse_config), autocommit=True) as connection:
+        yield connection
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=_MOMENTS, second=_MOMENTS)
+def test_datediff_counts_boundaries(plain: Any, first: dt.datetime, second: dt.datetime) -> None:
+    parts = ", ".join(f"datediff({part}, timestamp '{first}', timestamp '{second}')" for part in _MODEL)
+    assert list(plain.execute(f"select {parts}").fetchone()) == [
+        ordinal(second) - ordinal(first) for ordinal in _MODEL.values()
+    ]
