@@ -22,7 +22,7 @@ import psycopg
 import redshift_connector
 
 from ecommerce_dwh.contracts import SourceContract, load_contracts
-from ecommerce_dwh.sql_text import guard_message, parse_audit, split_statements, without_comments
+from ecommerce_dwh.sql_text import Audit, guard_message, parse_audit, split_statements, without_comments
 
 REPO = Path(__file__).resolve().parents[2]
 SQL = REPO / "include" / "sql"
@@ -184,7 +184,7 @@ def amount(source: str, row: Mapping[str, Any]) -> Decimal:
 # The warehouse -------------------------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(repr=False)
 class Warehouse:
     """A running warehouse.
 
@@ -268,13 +268,20 @@ class Warehouse:
     def audit(self, load: Load, session: Any = None, folder: str = "audits") -> dict[str, list[Any]]:
         """Run the audits as the operator does; returns the rows of those that found any, by name."""
         session = session or self.session
+        try:
+            return self._audit(load, session, folder)
+        except Exception:
+            self._abandon(session)
+            raise
+
+    def _audit(self, load: Load, session: Any, folder: str) -> dict[str, list[Any]]:
         cursor = session.cursor()
         cursor.execute("select merge_seq from quality.warehouse_state")
         merge_seq = cursor.fetchone()[0]
         failed: dict[str, list[Any]] = {}
         stop = False
         for file in sorted((SQL / folder).glob("*.sql")):
-            audit = _audit(f"{folder}/{file.name}", load)
+            audit = parsed_audit(f"{folder}/{file.name}", load)
             cursor.execute(f"select * from (\n{audit.query}\n) as violations limit 6")
             if rows := cursor.fetchall():
                 failed[audit.name] = [list(row) for row in rows]
@@ -379,7 +386,7 @@ class Warehouse:
 
 
 @lru_cache(maxsize=512)
-def _audit(file: str, load: Load) -> Any:
+def parsed_audit(file: str, load: Load) -> Audit:
     return parse_audit(Path(file).stem, _JINJA.get_template(file).render(load=load))
 
 

@@ -1,0 +1,163 @@
+"""Two runs at once never corrupt each other (G6), and readers see one published state or the next (G5).
+
+Every transaction locks the queue first, so the order of whole transactions is all that can differ: it is drawn at
+random. Real threads with real waiting are tried as well, on fewer histories.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from comparing import check
+from harness import MERGES, REFRESH, REPLACE, Load, Warehouse
+from hypothesis import Phase, given, note, settings
+from hypothesis import strategies as st
+from worlds import DAYS, Day, by_source, day_files, examples
+
+AUDIT = "audit"
+STEPS = (REPLACE, *MERGES, AUDIT, REFRESH)
+
+
+def step(warehouse: Warehouse, name: str, load: Load, session: Any) -> bool:
+    """One task of the DAG; False when it asks to be tried again."""
+    if name == AUDIT:
+        failed = set(warehouse.audit(load, session)) - {"held_lines_are_few", "fact_dates_are_covered"}
+        return not failed
+    try:
+        warehouse.run(name, load, session)
+    except AssertionError as error:
+        assert name == REFRESH, error
+        return False
+    return True
+
+
+@settings(max_examples=examples(0.7))
+@given(
+    first=day_files(),
+    one=day_files(),
+    two=day_files(),
+    order=st.permutations([0] * len(STEPS) + [1] * len(STEPS)),
+)
+def test_interleaved_runs_converge(
+    warehouse: Warehouse, first: Day, one: Day, two: Day, order: list[int]
+) -> None:
+    warehouse.reset()
+    warehouse.load(DAYS[0], DAYS[0], by_source({0: first}), warehouse.quick)
+    loads = [warehouse.stage(DAYS[n], DAYS[n], by_source({n: files})) for n, files in ((1, one), (2, two))]
+    waiting: list[list[str]] = [list(STEPS), list(STEPS)]
+    for run in order:
+        name = waiting[run][0]
+        if step(warehouse, name, loads[run], warehouse.quick):
+            waiting[run].pop(0)
+        else:
+            note(f"run {run}: {name} has to wait")
+            if name == REFRESH:
+                waiting[run].insert(0, AUDIT)
+    for _ in range(3):
+        for run in (0, 1):
+            while waiting[run] and step(warehouse, waiting[run][0], loads[run], warehouse.quick):
+                waiting[run].pop(0)
+            if waiting[run][:1] == [REFRESH]:
+                waiting[run].insert(0, AUDIT)
+    assert waiting == [[], []], f"runs did not end: {waiting}"
+    check(warehouse, DAYS[2])
+
+
+def persistently(work: Callable[[], bool], seconds: float = 60) -> None:
+    """Try as Airflow does: a conflict or a refused guard is tried again."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if work():
+                return
+        except Exception as error:
+            if not any(word in str(error) for word in ("40001", "40P01", "1023", "deadlock")):
+                raise
+        assert time.monotonic() < deadline, "the run did not get through"
+        time.sleep(0.02)
+
+
+@settings(max_examples=examples(0.15), phases=[Phase.generate])  # threads do not repeat themselves
+@given(files=st.fixed_dictionaries({n: day_files() for n in range(4)}))
+def test_two_runs_in_threads_converge(warehouse: Warehouse, files: dict[int, Day]) -> None:
+    warehouse.reset()
+    windows = ((0, 1), (2, 3))
+    loads = [
+        warehouse.stage(DAYS[a], DAYS[b], by_source({n: files[n] for n in range(a, b + 1)})) for a, b in windows
+    ]
+    problems: list[BaseException] = []
+
+    def whole_run(load: Load) -> None:
+        session = warehouse.connect()
+        try:
+            for name in STEPS[:-2]:
+                persistently(lambda name=name: step(warehouse, name, load, session))  # type: ignore[misc]
+            persistently(
+                lambda: step(warehouse, AUDIT, load, session) and step(warehouse, REFRESH, load, session)
+            )
+        except BaseException as error:
+            problems.append(error)
+        finally:
+            session.close()
+
+    threads = [threading.Thread(target=whole_run, args=(load,)) for load in loads]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems, problems
+    check(warehouse, DAYS[3])
+
+
+_ALL_VIEWS = """
+select
+    (select max(published_day) from analytics.published) as published_day,
+    (select count(*) || '/' || coalesce(sum(lifetime_value), 0) from analytics.customer_360) as customers,
+    (select count(*) || '/' || coalesce(sum(total_revenue), 0) from analytics.product_performance) as products,
+    (select count(*) || '/' || coalesce(sum(total_revenue), 0) from analytics.monthly_sales_trends) as months,
+    (select count(*) || '/' || coalesce(sum(total_revenue), 0) from analytics.geographic_sales) as places,
+    (select count(*) || '/' || coalesce(sum(total_revenue), 0) from analytics.category_performance) as categories,
+    (select count(*) || '/' || coalesce(sum(revenue), 0) from analytics.customer_cohorts) as cohorts,
+    (select count(*) || '/' || coalesce(sum(revenue), 0) from analytics.sales_funnel) as funnel
+"""
+
+
+def test_readers_see_one_published_state_or_the_next(warehouse: Warehouse) -> None:
+    from test_crash import _first_day, _second_day
+
+    seen: list[tuple[Any, ...]] = []
+    stop = threading.Event()
+    problems: list[BaseException] = []
+
+    def read() -> None:
+        session = warehouse.connect()
+        try:
+            while not stop.is_set():
+                [row] = warehouse.client_rows(_ALL_VIEWS, session)
+                if not seen or seen[-1] != tuple(row.values()):
+                    seen.append(tuple(row.values()))
+        except BaseException as error:
+            problems.append(error)
+        finally:
+            session.close()
+
+    published: list[tuple[Any, ...]] = [tuple(warehouse.rows(_ALL_VIEWS)[0].values())]
+    reader = threading.Thread(target=read)
+    reader.start()
+    for day, rows in (
+        (date(2026, 1, 29), _first_day()),
+        (date(2026, 1, 31), _second_day()),
+        (date(2026, 1, 29), {}),
+    ):
+        warehouse.load(day, day, {source: {day: given} for source, given in rows.items()})
+        published.append(tuple(warehouse.rows(_ALL_VIEWS)[0].values()))
+        time.sleep(0.1)
+    stop.set()
+    reader.join()
+    assert not problems, problems
+    assert len(set(published)) == 4
+    assert seen == published
