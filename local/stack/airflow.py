@@ -120,6 +120,8 @@ def airflow_environ(config: LocalConfig, metadata_url: str, database: str) -> di
         **clean_environ(),
         **options,
         **connections(config, database),
+        # Links to reports open the object itself; on AWS they open the console.
+        "AIRFLOW__ECOMMERCE_DWH__OBJECT_URL": f"{config.aws_url}/{{bucket}}/{{key}}",
         **product_options(),
         **config.aws_environ(),
         "PATH": os.pathsep.join([str(config.airflow_python.parent), os.environ.get("PATH", os.defpath)]),
