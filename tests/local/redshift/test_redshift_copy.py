@@ -335,4 +335,5 @@ def test_copy_is_quick_and_streams(connect: Any, place: Any, table: str) -> None
     run(connection, f"copy {table} from '{url}' iam_role default parquet")
     seconds = time.monotonic() - started
     assert run(connection, f"select count(*) from {table}") == [[count]]
+    print(f"\nCOPY: {count / seconds:,.0f} rows/s")
     assert count / seconds > 20_000  # a tenth of the usual: other tests may be running
