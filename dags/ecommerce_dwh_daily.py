@@ -7,7 +7,7 @@ Loads the day that ended (or a range of days, see the Params) from the raw bucke
 3. **check_schema_drift**: the columns are held against the source contracts; a missing required one stops the run
 4. **process_data**: the Glue job casts, quarantines and deduplicates, and counts every row in a ledger
 5. **assess_quality**: the Glue job evaluates all quality rules and writes the report
-6. **quality_gate**: goes on only if no rule of severity *error* failed
+6. **quality_gate**: goes on only if no rule of severity *error* failed, or a person says why it may (Param)
 7. **load_staging**: one COPY per source, then the run's slices of history are replaced
 8. **merge_dimensions**: customers and products (SCD type 2)
 9. **merge_facts**: sales (with the places they name) and web events, then inventory
@@ -32,7 +32,7 @@ from ecommerce_dwh.operators.drift import SchemaDriftOperator
 from ecommerce_dwh.operators.glue import GlueCrawlerOperator, GlueJobOperator, job_arguments
 from ecommerce_dwh.operators.publish import PublishOperator
 from ecommerce_dwh.operators.redshift import RedshiftSQLOperator
-from ecommerce_dwh.sensors.quality import DataQualitySensor
+from ecommerce_dwh.sensors.quality import DataQualitySensor, gate_params
 from ecommerce_dwh.sensors.raw_files import RawFilesSensor
 from ecommerce_dwh.settings import SOURCES, get_settings
 from ecommerce_dwh.window import window_params
@@ -48,7 +48,7 @@ with DAG(
     schedule=CronDataIntervalTimetable("0 2 * * *", timezone="UTC"),
     # As far back as the calendar reaches, so that all history can be backfilled.
     start_date=datetime(2009, 1, 1, tzinfo=UTC),
-    params=window_params(),
+    params={**window_params(), **gate_params()},
     deadline=daily_deadline(),
     tags=["ecommerce-dwh", "daily", "tier-1"],
     **dag_arguments(),

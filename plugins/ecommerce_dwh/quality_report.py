@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SCHEMA_VERSION = 1
+OVERRIDE_FILE = "gate_override.json"  # beside the report of the run whose gate a person opened
+MIN_REASON = 10
 
 
 class ReportNotReady(Exception):
@@ -145,3 +147,34 @@ def _failed_rule(source: str, rule: Mapping[str, Any]) -> FailedRule:
         message=str(rule.get("message") or ""),
         samples=tuple(str(sample) for sample in (rule.get("samples") or ())[:5]),
     )
+
+
+class OverrideRefused(ValueError):
+    """The reason that was given does not say why."""
+
+
+def override_record(
+    report: Mapping[str, Any], verdict: Verdict, *, reason: str, by: str, at: str, dag_id: str
+) -> dict[str, Any]:
+    """What is kept of a gate that a person opened: who, why, when, and which rules they let pass.
+
+    Raises:
+        OverrideRefused: the reason is too short to be one.
+    """
+    reason = " ".join(reason.split())
+    if len(reason) < MIN_REASON or len(set(reason.lower())) < 5:
+        raise OverrideRefused(
+            f"gate_override_reason {reason!r} is no reason: say in a sentence why the data may go out, and who decided"
+        )
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": report["run_id"],
+        "dag_id": dag_id,
+        "start_date": report.get("start_date"),
+        "end_date": report.get("end_date"),
+        "reason": reason,
+        "by": by or "unknown",
+        "at": at,
+        "status": verdict.status,
+        "failures": [*verdict.reasons, *(str(rule) for rule in verdict.failures)],
+    }

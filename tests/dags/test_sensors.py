@@ -195,3 +195,48 @@ def test_the_whole_wait_counts_the_time_before_a_deferral(aws):
 
     with pytest.raises(AirflowSensorTimeout):
         execute(task, context)
+
+
+def test_a_person_opens_the_closed_gate_and_it_is_recorded(aws):
+    aws.put(PROCESSED, KEY, body=report("failed", passed=False))
+    task = gate()
+    reason = "Asha Rao: two known test orders, agreed with finance"
+    context = context_of(task, params={"gate_override_reason": reason})
+    context["dag_run"].triggering_user_name = "asha"
+
+    assert execute(task, context)["status"] == "overridden"
+
+    key = KEY.replace("report.json", "gate_override.json")
+    record = json.loads(aws.client("s3").get_object(Bucket=PROCESSED, Key=key)["Body"].read())
+    assert (record["reason"], record["by"], record["run_id"]) == (reason, "asha", "manual__1")
+    assert "orders.key_unique" in record["failures"][0]
+    assert context["ti"].xcoms["task", "quality_gate_override"] == record
+
+
+@pytest.mark.parametrize("reason", ["because", "          ", "aaaaaaaaaaaaaaaa", "x x x x x x x x x"])
+def test_no_reason_opens_no_gate(aws, reason):
+    aws.put(PROCESSED, KEY, body=report("failed", passed=False))
+    task = gate()
+
+    with pytest.raises(QualityGateClosed):
+        execute(task, context_of(task, params={"gate_override_reason": reason}))
+
+
+@pytest.mark.parametrize("body", [None, report("failed", passed=False)[:-9], report(run_id="manual__0")])
+def test_no_reason_replaces_a_whole_report(aws, body):
+    if body is not None:
+        aws.put(PROCESSED, KEY, body=body)
+    task = gate()
+
+    with pytest.raises(AirflowSensorTimeout, match="stays closed"):
+        execute(task, context_of(task, params={"gate_override_reason": "Asha Rao: it is urgent, let it pass"}))
+
+
+def test_an_open_gate_needs_and_keeps_no_override(aws):
+    aws.put(PROCESSED, KEY, body=report())
+    task = gate()
+    context = context_of(task, params={"gate_override_reason": "Asha Rao: it is urgent, let it pass"})
+
+    assert execute(task, context)["status"] == "passed"
+    listed = aws.client("s3").list_objects_v2(Bucket=PROCESSED)["Contents"]
+    assert [item["Key"] for item in listed] == [KEY]

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.sdk import BaseSensorOperator
+from airflow.sdk import BaseSensorOperator, Param
 from airflow.sdk.bases.operatorlink import BaseOperatorLink
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSensorTimeout
 from airflow.sdk.execution_time.xcom import XCom
 
-from ecommerce_dwh.quality_report import FailedRule, ReportNotReady, Verdict, judge, read_report
+from ecommerce_dwh.quality_report import (
+    MIN_REASON,
+    OVERRIDE_FILE,
+    FailedRule,
+    OverrideRefused,
+    ReportNotReady,
+    Verdict,
+    judge,
+    override_record,
+    read_report,
+)
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.triggers import QualityReportTrigger
 from ecommerce_dwh.window import LoadTemplates
@@ -22,6 +33,25 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
 REPORT_URL_KEY = "quality_report_url"
+OVERRIDE_KEY = "quality_gate_override"
+OVERRIDE_PARAM = "gate_override_reason"
+
+
+def gate_params() -> dict[str, Param]:
+    """The Param with which a person opens a closed gate for one run."""
+    return {
+        OVERRIDE_PARAM: Param(
+            default=None,
+            type=["null", "string"],
+            minLength=MIN_REASON,
+            maxLength=500,
+            title="Open a closed quality gate",
+            description=(
+                "Why the data may be loaded although rules of severity error failed, and who decided; kept with the "
+                "day. Empty: a closed gate stays closed."
+            ),
+        ),
+    }
 
 
 class QualityGateClosed(AirflowFailException):
@@ -57,11 +87,14 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
         accept_warnings: whether failed rules of severity ``warning`` leave the gate open.
         min_rows: least rows per source.
         max_failed_ratio: per ``source.rule``, the greatest failing share with which that rule passes.
+        override_reason: why a gate that failed rules close is opened all the same (templated; the run's Param
+            ``gate_override_reason``, see `gate_params`). Kept as ``gate_override.json`` beside the report, in the log
+            and in XCom. Never opens the gate without a whole report of the run.
         defer_after: seconds to wait on the worker before handing over to the triggerer; negative never defers.
         aws_conn_id: Airflow connection for AWS.
     """
 
-    template_fields: Sequence[str] = ("bucket", "key", "run_id")
+    template_fields: Sequence[str] = ("bucket", "key", "run_id", "override_reason")
     operator_extra_links = (QualityReportLink(),)
     ui_color = "#dff3e3"
 
@@ -74,6 +107,7 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
         accept_warnings: bool = True,
         min_rows: Mapping[str, int] | None = None,
         max_failed_ratio: Mapping[str, float] | None = None,
+        override_reason: str = "{{ params.get('gate_override_reason') or '' }}",
         poke_interval: float | None = None,
         timeout: timedelta | float = timedelta(minutes=10),
         defer_after: float | None = None,
@@ -92,6 +126,7 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
         self.accept_warnings = accept_warnings
         self.min_rows = min_rows
         self.max_failed_ratio = max_failed_ratio
+        self.override_reason = override_reason
         self.defer_after = settings.defer_after_seconds if defer_after is None else defer_after
         self.aws_conn_id = aws_conn_id
 
@@ -154,7 +189,9 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
         for rule in verdict.warnings:
             self.log.warning("Warned: %s", rule)
         if not verdict.is_open:
-            raise self._closed(report, verdict)
+            if not self.override_reason.strip():
+                raise self._closed(report, verdict)
+            return self._override(context, report, verdict)
         self.log.info("The gate is open (%s). Report: %s", verdict.status, self._url)
         return {
             "status": verdict.status,
@@ -175,6 +212,41 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
             if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
                 raise ReportNotReady(f"there is no report at s3://{self._bucket}/{self.key}") from None
             raise
+
+    def _override(self, context: Context, report: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
+        """Open the gate by a person's decision; what cannot be recorded does not happen."""
+        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - heavy; not at DAG parsing
+
+        try:
+            record = override_record(
+                report,
+                verdict,
+                reason=self.override_reason,
+                by=str(getattr(context["dag_run"], "triggering_user_name", None) or ""),
+                at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+                dag_id=self.dag_id,
+            )
+        except OverrideRefused as why:
+            raise QualityGateClosed(f"{why}.\n{verdict.text()}", verdict.failures, self._url) from None
+        key = f"{self.key.rpartition('/')[0]}/{OVERRIDE_FILE}"
+        S3Hook(aws_conn_id=self.aws_conn_id).get_conn().put_object(
+            Bucket=self._bucket,
+            Key=key,
+            Body=json.dumps(record, indent=1, ensure_ascii=False).encode(),
+            ContentType="application/json",
+        )
+        context["ti"].xcom_push(key=OVERRIDE_KEY, value=record)
+        self.log.warning(
+            "THE GATE IS OPENED BY %s: %s. Recorded in s3://%s/%s. Let pass:\n%s",
+            record["by"], record["reason"], self._bucket, key, verdict.text(),
+        )  # fmt: skip
+        return {
+            "status": "overridden",
+            "reason": record["reason"],
+            "by": record["by"],
+            "failures": record["failures"],
+            "report": self._url,
+        }
 
     def _closed(self, report: Mapping[str, Any], verdict: Verdict) -> QualityGateClosed:
         days = f"{report.get('start_date')} … {report.get('end_date')}"
