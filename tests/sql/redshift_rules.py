@@ -19,10 +19,10 @@ from ecommerce_dwh.sql_text import leaves_transaction, split_statements, without
 # Reserved in Redshift, but not in PostgreSQL, so that only Redshift would complain of a table or column of that name.
 _RESERVED_WORDS = """
 aes128 aes256 allowoverwrite backup blanksasnull bytedict bzip2 credentials current_user_id deflate defrag delta
-delta32k disable emptyasnull enable encode encrypt encryption explicit globaldict256 globaldict64k gzip identity ignore language
-lun luns lzo lzop minus mostly16 mostly32 mostly8 new nulls off offline oid old open parallel partition percent
-permissions pivot qualify raw readratio recover rejectlog resort respect restore snapshot sysdate system tag tdes text255 text32k timestamp
-top truncatecolumns type unpivot wallet without
+delta32k disable emptyasnull enable encode encrypt encryption explicit globaldict256 globaldict64k gzip identity
+ignore language lun luns lzo lzop minus mostly16 mostly32 mostly8 new nulls off offline oid old open parallel
+partition percent permissions pivot qualify raw readratio recover rejectlog resort respect restore snapshot
+sysdate system tag tdes text255 text32k timestamp top truncatecolumns type unpivot wallet without
 """
 RESERVED = frozenset(_RESERVED_WORDS.split())
 

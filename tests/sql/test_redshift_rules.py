@@ -117,7 +117,7 @@ SOUND = (
     "update t set a = s.a from s where t.b = s.b",
     "update t set a = (select max(s.a) from s)",
     "select 'create index, union distinct, now()' as text",
-    "select datediff(day, a, b) as d, dateadd(day, 1, a) as e, getdate() as f, strtol(left(md5(a), 15), 16) as g from t",
+    "select datediff(day, a, b) as d, dateadd(day, 1, a) as e, getdate() as f, strtol(left(md5(a), 15), 16) from t",
     "select listagg(a, ',') within group (order by a) as l from t",
     "merge into t using s on t.a = s.a when matched then update set b = s.b "
     "when not matched then insert (a) values (s.a)",
