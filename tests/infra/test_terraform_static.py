@@ -56,7 +56,7 @@ def test_checkov_finds_nothing_unjustified() -> None:
     done = subprocess.run(
         [
             str(checkov), "-d", str(INFRASTRUCTURE), "--framework", "terraform", "-o", "json",
-            "--skip-download", "--quiet",
+            "--skip-download",
         ],
         capture_output=True, text=True, check=False, env=environ({"LOG_LEVEL": "ERROR"}),
     )  # fmt: skip

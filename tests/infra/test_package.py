@@ -1,0 +1,249 @@
+"""The MWAA package: reproducible, complete, small, installable, and its DAGs can be imported as MWAA imports them."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import Endpoint, environment_python
+from terraform import REPO, environ
+
+from tools import package
+from tools.package import PackageError
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("package") / "dist"
+    package.build(target)
+    return target
+
+
+def _hashes(root: Path) -> dict[str, str]:
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_same_input_gives_same_bytes(dist: Path, tmp_path: Path) -> None:
+    """Even from another folder, with other file times and left-overs of Python."""
+    clone = tmp_path / "clone"
+    for name in ("dags", "plugins", "include", "requirements"):
+        shutil.copytree(REPO / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("requirements.txt", "startup.sh"):
+        shutil.copy(REPO / name, clone / name)
+    left_over = clone / "plugins" / "ecommerce_dwh" / "__pycache__" / "x.pyc"
+    left_over.parent.mkdir()
+    left_over.write_bytes(b"x")
+    for path in clone.rglob("*.py"):
+        os.utime(path, (1, 1))
+    package.build(tmp_path / "dist", clone, package.fetch_wheels(REPO))
+    assert _hashes(tmp_path / "dist") == _hashes(dist)
+
+
+def test_manifest_names_every_file(dist: Path) -> None:
+    document = json.loads((dist / "manifest.json").read_text())
+    found = _hashes(dist)
+    found.pop("manifest.json")
+    assert {name: entry["sha256"] for name, entry in document["files"].items()} == found
+
+
+def test_everything_that_mwaa_needs_is_there(dist: Path) -> None:
+    names = set(_hashes(dist))
+    dags = {f"mwaa/dags/{path.name}" for path in (REPO / "dags").glob("*.py")}
+    sources = {
+        f"mwaa/dags/include/sources/{path.name}" for path in (REPO / "include" / "sources").glob("*.yaml")
+    }
+    assert dags and sources
+    assert (
+        dags | sources | {"mwaa/dags/.airflowignore", "mwaa/plugins.zip", "glue/ecommerce_dwh_glue.zip"}
+        <= names
+    )
+    assert {"glue/data_processing.py", "glue/data_quality.py"} <= names
+    with zipfile.ZipFile(dist / "mwaa/plugins.zip") as archive:
+        inside = archive.namelist()
+    assert "ecommerce_dwh/settings.py" in inside
+    assert "RELEASE" in inside
+    assert not [name for name in inside if "__pycache__" in name or name.startswith("/")]
+
+
+def test_requirements_name_no_constraints_file() -> None:
+    """MWAA adds its image's constraints unless a line names some, be it in a comment."""
+    text = package.requirements(REPO, package.fetch_wheels())
+    assert "-c " not in text
+    assert "--constraint " not in text
+
+
+def test_requirements_install_offline_on_the_image_s_pins(dist: Path, tmp_path: Path) -> None:
+    """A clean environment with what the image has, constrained to it; nothing but the package's wheels is reachable."""
+    pins = _image_pins()
+    essential = {"apache-airflow": "3.3.1", "SQLAlchemy": "2.0.51", "redshift-connector": "2.1.16"}
+    assert essential.items() <= pins.items()
+    constraints = tmp_path / "constraints.txt"
+    constraints.write_text("".join(f"{name}=={version}\n" for name, version in pins.items()))
+    with zipfile.ZipFile(dist / "mwaa/plugins.zip") as archive:
+        archive.extractall(tmp_path / "plugins")
+    text = (dist / "mwaa/requirements.txt").read_text()
+    assert package.WHEELS_ON_MWAA in text
+    wanted = tmp_path / "requirements.txt"
+    wanted.write_text(text.replace(package.WHEELS_ON_MWAA, str(tmp_path / "plugins" / "wheels")))
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    # python-dateutil and six stand for the image: the only packages of it that ours depend on.
+    image = environment_python("airflow").parents[1]
+    for name in ("dateutil", "six.py", "python_dateutil-*.dist-info", "six-*.dist-info"):
+        for path in image.glob(f"lib/python3.*/site-packages/{name}"):
+            target = next((tmp_path / "venv").glob("lib/python3.*/site-packages")) / path.name
+            (shutil.copytree if path.is_dir() else shutil.copy)(path, target)
+    python = tmp_path / "venv" / "bin" / "python"
+    clean = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_INDEX_URL": ""}
+    done = subprocess.run(
+        [str(python), "-m", "pip", "install", "--quiet", "-r", str(wanted), "-c", str(constraints)],
+        env=environ(clean), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    check = subprocess.run([str(python), "-m", "pip", "check"], capture_output=True, text=True, check=False)
+    assert check.returncode == 0, check.stdout
+
+
+def _image_pins() -> dict[str, str]:
+    """The versions that requirements/airflow.in takes over from the MWAA image."""
+    pins = {}
+    for line in (REPO / "requirements" / "airflow.in").read_text().splitlines():
+        name, equals, version = line.partition("#")[0].strip().partition("==")
+        if equals:
+            pins[name.partition("[")[0].replace("_", "-")] = version
+    return pins
+
+
+def test_glue_jobs_need_no_wheels() -> None:
+    """Glue 5.1 has all that the jobs import, so nothing is installed when a job starts."""
+    ours = {"ecommerce_dwh", "ecommerce_dwh_glue"}
+    given = set(sys.stdlib_module_names) | {"pyspark", "py4j", "boto3", "botocore", "awsglue"} | ours
+    for path in (REPO / "include" / "glue").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or ""]
+            assert {name.partition(".")[0] for name in names} <= given, path.name
+
+
+def test_unpinned_requirement_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("holidays>=0.1\n")
+    with pytest.raises(PackageError, match="not an exact pin"):
+        package.requirements(tmp_path, {})
+
+
+def test_version_that_the_tests_did_not_run_with_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "airflow.txt").write_text((REPO / "requirements" / "airflow.txt").read_text())
+    (tmp_path / "requirements.txt").write_text("holidays==0.1\n")
+    with pytest.raises(PackageError, match="MWAA must get what the tests ran with"):
+        package.fetch_wheels(tmp_path)
+
+
+def test_data_in_the_tree_is_refused() -> None:
+    with pytest.raises(PackageError, match=r"mwaa/dags has 20,000,000 bytes.*big\.sql"):
+        package.check_limits({"mwaa/dags/include/sql/big.sql": b"x" * 20_000_000})
+
+
+def test_startup_script_is_sound_and_never_fails_a_component(tmp_path: Path) -> None:
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+    assert subprocess.run([str(shellcheck), str(REPO / "startup.sh")], check=False).returncode == 0
+    (tmp_path / "plugins" / "wheels").mkdir(parents=True)
+    empty = subprocess.run(
+        ["bash", str(REPO / "startup.sh")], env={**os.environ, "AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "was plugins.zip built by 'make package'?" in empty.stderr
+    (tmp_path / "plugins" / "RELEASE").write_text("abc\n")
+    (tmp_path / "plugins" / "wheels" / "a.whl").touch()
+    told = subprocess.run(
+        ["bash", "-c", f'source "{REPO}/startup.sh" && echo "release=$DWH_RELEASE"'],
+        env={**os.environ, "AIRFLOW_HOME": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert told.returncode == 0
+    assert "release=abc" in told.stdout
+
+
+_PARSE = """
+import json
+from airflow.dag_processing.dagbag import DagBag
+from airflow import plugins_manager
+from airflow.sdk import Connection
+from ecommerce_dwh.settings import get_settings
+
+bag = DagBag()
+plugins_manager.ensure_plugins_loaded()
+plugins = plugins_manager.get_import_errors()
+found = get_settings()
+redshift = Connection.get('redshift_default')
+print('FOUND', json.dumps({
+    'dags': sorted(bag.dags), 'errors': bag.import_errors, 'plugin_errors': plugins,
+    'include': str(found.include_dir), 'topic': found.sns_topic_arn, 'host': redshift.host,
+    'password': redshift.password,
+}))
+"""
+
+
+def test_dags_parse_as_on_mwaa(dist: Path, endpoint: Endpoint, tmp_path: Path) -> None:
+    """The unpacked package in MWAA's folders, its options, and connections from Secrets Manager."""
+    python = environment_python("airflow")
+    home = tmp_path / "airflow"
+    shutil.copytree(dist / "mwaa" / "dags", home / "dags")
+    with zipfile.ZipFile(dist / "mwaa" / "plugins.zip") as archive:
+        archive.extractall(home / "plugins")
+    prefix = "airflow/ecommerce-dwh-parse"
+    connection = {
+        "conn_type": "redshift",
+        "host": "warehouse.example",
+        "login": "dwh_admin",
+        "extra": {"iam": True},
+    }
+    endpoint.client("secretsmanager").create_secret(
+        Name=f"{prefix}/connections/redshift_default", SecretString=json.dumps(connection)
+    )
+    topic = "arn:aws:sns:ap-south-1:123456789012:ecommerce-dwh-dev-alerts"
+    variables = {
+        **endpoint.environ(),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(home / "plugins"),
+        "AIRFLOW__CORE__LAZY_LOAD_PLUGINS": "False",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__SECRETS__BACKEND": "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend",
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps(
+            {"connections_prefix": f"{prefix}/connections", "variables_prefix": f"{prefix}/variables"}
+        ),
+        "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
+        "AIRFLOW__ECOMMERCE_DWH__SNS_TOPIC_ARN": topic,
+        "PYTHONWARNINGS": "ignore",
+    }
+    clean = {
+        k: v for k, v in environ(variables).items() if k in variables or not k.startswith(("AIRFLOW", "PYTHON"))
+    }
+    done = subprocess.run(
+        [str(python), "-c", _PARSE], cwd=tmp_path, env=clean, capture_output=True, text=True, check=False
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
+    assert lines, done.stdout[-2000:] + done.stderr[-4000:]
+    found = json.loads(lines[-1][6:])
+    assert found["errors"] == {}
+    assert found["plugin_errors"] == {}
+    expected = {path.stem for path in (REPO / "dags").glob("*.py")}
+    assert expected and expected <= set(found["dags"]) | {"airflow_local_settings"}
+    assert found["include"] == str(home / "dags" / "include")
+    assert found["topic"] == topic
+    assert (found["host"], found["password"]) == ("warehouse.example", None)
