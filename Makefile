@@ -97,3 +97,24 @@ python:
 	  { echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or say which: make PYTHON=/path/to/python3"; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "$(PYTHON) is not Python 3.11 or newer ($$("$(PYTHON)" -V 2>&1 | head -1)). Say which: make PYTHON=python3.11 …"; exit 1; }
+
+##@ AWS
+
+INFRA := .venv/infra/bin/python
+
+.PHONY: package deploy deploy-diff test-infra
+package: python setup-infra ## build the MWAA and Glue package into dist/
+	@$(INFRA) tools/package.py
+
+deploy: python setup-infra ## bring the committed package to AWS (ENV=dev ACCOUNT=123456789012)
+	@$(INFRA) tools/deploy.py apply --env "$(ENV)" --account "$(ACCOUNT)"
+
+deploy-diff: python setup-infra ## show what deploy would change (ENV=dev ACCOUNT=123456789012)
+	@$(INFRA) tools/deploy.py diff --env "$(ENV)" --account "$(ACCOUNT)"
+
+test-infra: python setup setup-infra ## Terraform, package, containers, workflows, security (needs terraform on the PATH)
+	@$(INFRA) -m pytest tests/infra --quiet --durations=5 $(ARGS)
+
+.PHONY: setup-infra
+setup-infra:
+	@$(BOOTSTRAP) infra
