@@ -82,8 +82,9 @@ format: python setup ## let ruff and sqlfluff rewrite the code
 	@$(DEV)/ruff format .
 	@$(DEV)/sqlfluff fix --quiet include/sql
 
-generate: python setup-run ## rewrite the SQL and schemas that follow from include/sources
+generate: python setup-run ## rewrite the SQL, schemas and Glue rulesets that follow from include/sources
 	@PYTHONPATH=plugins $(AIRFLOW) -m ecommerce_dwh.codegen
+	@PYTHONPATH=plugins $(AIRFLOW) -m ecommerce_dwh.dqdl
 
 bench: python setup ## measure speed and memory (ARGS names benchmarks; default: all)
 	@$(LOCAL) benchmarks/run.py $(ARGS)
