@@ -38,7 +38,8 @@ def quality(redshift):
 
 
 def line(source="orders", day="2026-03-01", quarantined=2, amount="1.0000"):
-    return f"insert into quality.ledger values ('{source}', '{day}', 'r1', 1, 10, 7, 1, {quarantined}, 9, {amount}, 3, 5)"
+    values = f"'{source}', '{day}', 'r1', 1, 10, 7, 1, {quarantined}, 9, {amount}, 3, 5"
+    return f"insert into quality.ledger values ({values})"
 
 
 @pytest.mark.parametrize(("day", "is_met"), [("2026-03-01", True), ("2026-02-28", False)])
