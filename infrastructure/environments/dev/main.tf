@@ -35,10 +35,10 @@ module "platform" {
     node_type     = "ra3.large"
     nodes         = 1
     snapshot_days = 3
-    # Up for the nightly load and the working day of India, on weekdays.
+    # Up for the nightly load at 02:00 UTC, which runs at weekends too, and for the working day of India.
     pause_schedule = {
-      resume = "cron(30 1 ? * MON-FRI *)"
-      pause  = "cron(30 14 ? * MON-FRI *)"
+      resume = "cron(0 1 * * ? *)"
+      pause  = "cron(30 14 * * ? *)"
     }
   }
 

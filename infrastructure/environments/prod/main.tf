@@ -50,7 +50,7 @@ module "platform" {
   }
 
   log_retention_days = 400
-  monthly_budget_usd = 4500
+  monthly_budget_usd = 3500
   replicate          = true
   disposable         = var.disposable
 }
