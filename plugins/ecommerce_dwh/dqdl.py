@@ -68,11 +68,9 @@ def expression(rule: Rule) -> str:
         return f"ReferentialIntegrity {_quoted(column)} {other} {'=' if share == '1' else '>='} {share}"
     if rule.kind == "unique":
         columns = ", ".join(rule.columns)
-        return _custom(
-            "select coalesce(sum(case when n > 1 then n else 0 end) / sum(n), 0) "
-            f"from (select count(*) as n from primary group by {columns}) as keys",  # noqa: S608 - a contract's names
-            rule,
-        )
+        shared = "coalesce(sum(case when n > 1 then n else 0 end) / sum(n), 0)"
+        keys = f"(select count(*) as n from primary group by {columns}) as keys"  # noqa: S608 - a contract's names
+        return _custom(f"select {shared} from {keys}", rule)  # noqa: S608
     if rule.kind == "expression":
         return _share_of(f"not coalesce({_one_line(arguments['expression'])}, true)", "true", rule)
     if rule.threshold == 0:

@@ -141,6 +141,7 @@ def _add_pages(app: FastAPI, reports: QualityStore) -> None:
             q=q,
             found=found,
             view=view.shown,
+            override=view.override,
             problem=view.problem,
             before=date.fromisoformat(day).toordinal() > 1 and _neighbour(day, -1),
             after=_neighbour(day, 1),
@@ -272,16 +273,20 @@ class _Span:
 class _Shown:
     """A report's view, or why there is none."""
 
-    def __init__(self, shown: views.DayView | None, problem: str) -> None:
+    def __init__(
+        self, shown: views.DayView | None, problem: str, override: Mapping[str, Any] | None = None
+    ) -> None:
         self.shown = shown
         self.problem = problem
+        self.override = override
 
 
 def _view_of(found: DayReport, focus: str = "", query: str = "") -> _Shown:
     if found.report is None:
         return _Shown(None, found.problem)
     try:
-        return _Shown(views.day_view(found.report, _personal_columns(), focus, query), "")
+        shown = views.day_view(found.report, _personal_columns(), focus, query)
+        return _Shown(shown, "", found.override)
     except ValueError as error:
         return _Shown(None, str(error))
 

@@ -8,6 +8,7 @@ a visitor gets an answer at once and the rest is read behind their back. Index o
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -20,7 +21,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ecommerce_dwh.quality_page.index import DayEntry, IndexUnusable, Month, read_day_report
-from ecommerce_dwh.quality_report import ReportNotReady
+from ecommerce_dwh.quality_report import OVERRIDE_FILE, ReportNotReady
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class MonthFiles:
 
     newest: dict[str, Listed] = field(default_factory=dict)
     runs: dict[str, dict[str, Listed]] = field(default_factory=dict)
+    overrides: set[str] = field(default_factory=set)  # keys
     looked_at: float = -1e9
 
 
@@ -89,12 +91,14 @@ class DayReport:
         report: the content; None when it is missing or cannot be read.
         problem: why it is None.
         runs: run keys that left a report for the day, newest first.
+        override: who opened the run's closed gate and why; None when nobody did.
     """
 
     day: str
     report: Mapping[str, Any] | None
     problem: str = ""
     runs: tuple[str, ...] = ()
+    override: Mapping[str, Any] | None = None
 
 
 def aws_client(aws_conn_id: str = "aws_default") -> Any:
@@ -188,11 +192,26 @@ class QualityStore:
             return DayReport(day, None, why, ordered)
         try:
             body = self._guarded(lambda: self._get(listed.key))
-            return DayReport(day, read_day_report(body, day), "", ordered)
+            report = read_day_report(body, day)
+            return DayReport(day, report, "", ordered, self._override(files, day, str(report["run_id"])))
         except ReportNotReady as why:
             return DayReport(day, None, str(why), ordered)
         except KeyError:
             return DayReport(day, None, "the report was deleted a moment ago", ordered)
+
+    def _override(self, files: MonthFiles, day: str, run: str) -> Mapping[str, Any] | None:
+        key = f"{PREFIX}{day}/{run}/{OVERRIDE_FILE}"
+        if key not in files.overrides:
+            return None
+        try:
+            found = json.loads(self._guarded(lambda: self._get(key)))
+        except (KeyError, ValueError):
+            found = None
+        return (
+            found
+            if isinstance(found, dict)
+            else {"reason": "the record cannot be read", "by": "unknown", "at": ""}
+        )
 
     def html(self, day: str, run: str = "") -> bytes | None:
         """The HTML page that the quality job wrote; None when there is none."""
@@ -276,7 +295,11 @@ class QualityStore:
             for item in page.get("Contents", ()):
                 day, _, rest = item["Key"][len(PREFIX) :].partition("/")
                 run, _, file = rest.rpartition("/")
-                if file != "report.json" or not _is_day(day) or "/" in run:
+                if not _is_day(day) or "/" in run:
+                    continue
+                if file == OVERRIDE_FILE:
+                    files.overrides.add(item["Key"])
+                if file != "report.json":
                     continue
                 listed = Listed(item["Key"], item["ETag"], item["LastModified"].isoformat())
                 if run:

@@ -305,7 +305,6 @@ class DayView:
     ledger: tuple[LedgerLine, ...]
     quarantine: tuple[QuarantineGroup, ...]
     drift: tuple[tuple[str, str, str, str], ...]
-    is_malformed: str = ""
 
     @property
     def broken(self) -> tuple[RuleResult, ...]:
