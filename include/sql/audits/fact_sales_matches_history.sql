@@ -6,64 +6,43 @@ with touched as (
     where entity = 'agg_order'
 ),
 
-named as (
-    select distinct members.order_item_id
-    from history.order_items as members
-    inner join touched on members.order_id = touched.order_id
-),
-
-last_day as (
-    select
-        items.order_item_id,
-        max(items.version_at) as version_at
+members as (
+    select distinct items.order_item_id
     from history.order_items as items
-    inner join named on items.order_item_id = named.order_item_id
-    group by items.order_item_id
-),
-
-last_hash as (
-    select
-        items.order_item_id,
-        last_day.version_at,
-        max(items.row_hash) as row_hash
-    from history.order_items as items
-    inner join
-        last_day
-        on items.order_item_id = last_day.order_item_id and items.version_at = last_day.version_at
-    group by items.order_item_id, last_day.version_at
-),
-
-standing as (
-    select distinct
-        items.order_item_id,
-        items.order_id,
-        cast(coalesce(items.line_total, items.quantity * items.unit_price) as decimal(18, 4)) as line_total
-    from history.order_items as items
-    inner join last_hash
-        on
-            items.order_item_id = last_hash.order_item_id
-            and items.version_at = last_hash.version_at
-            and items.row_hash = last_hash.row_hash
     inner join touched on items.order_id = touched.order_id
-    where exists (
-        select 1 from history.orders
-        where orders.order_id = items.order_id
-    )
+),
+
+ranked as (
+    select
+        items.order_id,
+        cast(coalesce(items.line_total, items.quantity * items.unit_price) as decimal(18, 4)) as line_total,
+        row_number() over (
+            partition by items.order_item_id order by items.version_at desc, items.row_hash desc
+        ) as version_rank
+    from history.order_items as items
+    inner join members on items.order_item_id = members.order_item_id
 ),
 
 expected as (
     select
-        order_id,
-        count(*) as lines,
-        sum(line_total) as amount
-    from standing
-    group by order_id
+        ranked.order_id,
+        count(*) as order_lines,
+        sum(ranked.line_total) as amount
+    from ranked
+    inner join touched on ranked.order_id = touched.order_id
+    where
+        ranked.version_rank = 1
+        and ranked.order_id in (
+            select orders.order_id
+            from history.orders as orders
+        )
+    group by ranked.order_id
 ),
 
 loaded as (
     select
         sales.order_id,
-        count(*) as lines,
+        count(*) as order_lines,
         sum(sales.line_total) as amount
     from facts.fact_sales as sales
     inner join touched on sales.order_id = touched.order_id
@@ -72,12 +51,12 @@ loaded as (
 
 select
     coalesce(expected.order_id, loaded.order_id) as order_id,
-    expected.lines as history_lines,
-    loaded.lines as fact_lines,
+    expected.order_lines as history_lines,
+    loaded.order_lines as fact_lines,
     expected.amount as history_amount,
     loaded.amount as fact_amount
 from expected
 full outer join loaded on expected.order_id = loaded.order_id
 where
-    coalesce(expected.lines, 0) <> coalesce(loaded.lines, 0)
+    coalesce(expected.order_lines, 0) <> coalesce(loaded.order_lines, 0)
     or coalesce(expected.amount, 0) <> coalesce(loaded.amount, 0)
