@@ -28,16 +28,18 @@ def with_key_hash(rows: DataFrame, contract: SourceContract) -> DataFrame:
     return rows.withColumn("key_hash", F.when(F.col("rule").isNull(), F.xxhash64(*identity(contract))))
 
 
-def superseded(rows: DataFrame, rivals: DataFrame, contract: SourceContract) -> DataFrame:
-    """The rows that lose against a rival.
+def rival_hashes(rows: DataFrame) -> DataFrame:
+    """The values of ``key_hash`` that more than one good row has."""
+    return rows.where("key_hash is not null").groupBy("key_hash").count().where("count > 1").select("key_hash")
+
+
+def ranked(rows: DataFrame, rivals: DataFrame, contract: SourceContract) -> DataFrame:
+    """The good rows that share a hash, with their ``row_hash`` and their ``place``: 1 wins, the others lose.
 
     Args:
         rows: good rows with ``key_hash``.
-        rivals: the values of ``key_hash`` that more than one good row has.
+        rivals: what `rival_hashes` gave.
         contract: the source's contract.
-
-    Returns:
-        ``delivery_date``, ``source_file``, ``source_line``, ``amount`` of the losers.
     """
     order = Window.partitionBy(*identity(contract)).orderBy(
         F.col("version_at").desc(),
@@ -49,12 +51,10 @@ def superseded(rows: DataFrame, rivals: DataFrame, contract: SourceContract) -> 
         rows.join(rivals, "key_hash", "left_semi")
         .withColumn("row_hash", F.expr(row_hash_sql(contract)))
         .withColumn("place", F.row_number().over(order))
-        .where("place > 1")
-        .select("delivery_date", "source_file", "source_line", "amount")
     )
 
 
-def without(rows: DataFrame, losers: DataFrame) -> DataFrame:
-    """The rows that are not among the losers."""
-    places = losers.select("source_file", "source_line")
-    return rows.join(places, ["source_file", "source_line"], "left_anti")
+def winners(rows: DataFrame, rivals: DataFrame, places: DataFrame, contract: SourceContract) -> DataFrame:
+    """The rows that count, with their ``row_hash``: those without a rival, and each first among rivals."""
+    alone = rows.join(rivals, "key_hash", "left_anti").withColumn("row_hash", F.expr(row_hash_sql(contract)))
+    return alone.unionByName(places.where("place = 1").drop("place"))

@@ -136,6 +136,8 @@ SQL_SETTINGS: Mapping[str, str] = {
     "spark.sql.files.openCostInBytes": str(256 << 10),
     # Dates partition the output; inferring types of paths would only cost time.
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+    # The JVM never compiles a method of over 8,000 bytes; Spark would generate such for wide sources.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
     # Files are named one by one; looking them up takes few tasks, not one each.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     "spark.sql.maxPlanStringLength": "4096",

@@ -74,7 +74,7 @@ class _Source:
     contract: SourceContract
     files: list[SourceFile]
     rows: DataFrame | None = None
-    losers: DataFrame | None = None
+    ranked: DataFrame | None = None
     rivals: int = 0
     quarantined: int = 0
     accepted: list[StoredObject] = field(default_factory=list)
@@ -150,8 +150,8 @@ class Processing:
             for source in sources:
                 if source.rows is not None:
                     source.rows.unpersist()
-                if source.losers is not None:
-                    source.losers.unpersist()
+                if source.ranked is not None:
+                    source.ranked.unpersist()
         ledger.check(outcome.ledger)
         self._publish(sources, files, outcome, quarantine_files, start, end)
         self._note("manifests written; processing is complete")
@@ -267,7 +267,11 @@ class Processing:
                 source.rows = typed.persist(StorageLevel.MEMORY_AND_DISK)
 
     def _count_raw(self, sources: Sequence[_Source], outcome: Outcome) -> int:
-        """Fill the raw and quarantined sides of the ledger in one job; returns the number of quarantined rows."""
+        """Fill the raw and quarantined sides of the ledger, and count keys that repeat.
+
+        Returns:
+            The number of quarantined rows.
+        """
         parts = [
             source.rows.select(
                 F.lit(source.contract.name).alias("source"), "delivery_date", "key_hash", "amount", "rounded"
@@ -277,23 +281,14 @@ class Processing:
         ]
         if not parts:
             return 0
-        per_key = (
-            reduce(DataFrame.unionAll, parts)
-            .groupBy("source", "delivery_date", "key_hash")
-            .agg(
-                F.count("*").alias("n"),
-                F.sum("amount").alias("amount"),
-                F.sum(F.col("rounded").cast("int")).alias("rounded"),
-            )
-        )
-        good = F.col("key_hash").isNotNull()
-        figures = per_key.groupBy("source", "delivery_date").agg(
-            F.sum("n").alias("raw"),
+        rows = reduce(DataFrame.unionAll, parts)
+        bad = F.col("key_hash").isNull()
+        figures = rows.groupBy("source", "delivery_date").agg(
+            F.count("*").alias("raw"),
             F.sum("amount").alias("raw_amount"),
-            F.sum(F.when(~good, F.col("n"))).alias("quarantined"),
-            F.sum(F.when(~good, F.col("amount"))).alias("quarantined_amount"),
-            F.sum("rounded").alias("rounded"),
-            F.count_if(good & (F.col("n") > 1)).alias("rivals"),
+            F.count_if(bad).alias("quarantined"),
+            F.sum(F.when(bad, F.col("amount"))).alias("quarantined_amount"),
+            F.count_if("rounded").alias("rounded"),
         )
         by_name = {source.contract.name: source for source in sources}
         total = 0
@@ -305,8 +300,10 @@ class Processing:
             total += entry.quarantined_rows
             if row["rounded"]:
                 outcome.rounded[row["source"]] = outcome.rounded.get(row["source"], 0) + row["rounded"]
-            by_name[row["source"]].rivals += row["rivals"]
             by_name[row["source"]].quarantined += entry.quarantined_rows
+        repeated = rows.where(~bad).groupBy("source", "key_hash").count().where("count > 1")
+        for row in repeated.groupBy("source").agg(F.count("*").alias("keys")).collect():
+            by_name[row["source"]].rivals = row["keys"]
         return total
 
     def _check_rows(self, files: Sequence[SourceFile], outcome: Outcome) -> None:
@@ -330,23 +327,19 @@ class Processing:
                 self._write_empty(source)
                 return
             rows = source.rows.where("rule is null")
-            if source.rivals:
-                counted = rows.groupBy("key_hash").count().where("count > 1").select("key_hash")
-                few = source.rivals <= _BROADCAST_ROWS
-                rivals = F.broadcast(counted) if few else counted
-                source.losers = dedup.superseded(rows, rivals, contract).persist(StorageLevel.MEMORY_AND_DISK)
-                source.losers.count()
-                losers = F.broadcast(source.losers) if few else source.losers
-                rows = dedup.without(rows, losers)
-            self._write_accepted(source, rows)
+            if not source.rivals:
+                self._write_accepted(source, rows.withColumn("row_hash", F.expr(row_hash_sql(contract))))
+                return
+            rivals = dedup.rival_hashes(source.rows)
+            if source.rivals <= _BROADCAST_ROWS:
+                rivals = F.broadcast(rivals.coalesce(1).localCheckpoint())
+            source.ranked = dedup.ranked(rows, rivals, contract).persist(StorageLevel.MEMORY_AND_DISK)
+            self._write_accepted(source, dedup.winners(rows, rivals, source.ranked, contract))
 
         return work
 
     def _accepted_columns(self, rows: DataFrame, contract: SourceContract) -> DataFrame:
-        hashed = rows.withColumn("row_hash", F.expr(row_hash_sql(contract))).withColumn(
-            "run_id", F.lit(self.options.run_id)
-        )
-        complete = derive_sessions(hashed, contract)
+        complete = derive_sessions(rows.withColumn("run_id", F.lit(self.options.run_id)), contract)
         return complete.select(
             *(F.col(column.name).cast(spark_type(column)) for column in contract.accepted_columns)
         )
@@ -358,13 +351,13 @@ class Processing:
         touched = sorted({file.day for file in source.files})
         expected = sum(file.rows for file in source.files)
         small = expected < _ROWS_PER_FILE // 20
+        if small:
+            frame = frame.coalesce(1)
         if len(touched) == 1:
-            if small:
-                frame = frame.coalesce(1)
             writer, target = frame.write, f"{folder}dt={touched[0]}/"
         else:
             frame = frame.withColumn("dt", F.col("delivery_date").cast("string"))
-            if contract.sessions is not None or (source.rivals and len(touched) > 7):
+            if not small and (contract.sessions is not None or source.rivals):
                 # What was shuffled is spread over tasks again; without this every task would write every day.
                 frame = frame.repartition(max(self.cores, expected // _ROWS_PER_FILE), "dt")
             writer, target = frame.write.partitionBy("dt"), folder
@@ -449,9 +442,11 @@ class Processing:
                 parts.append(
                     frame.select(name, "delivery_date", F.lit("accepted").alias("side"), amount.alias("amount"))
                 )
-            if source.losers is not None:
+            if source.ranked is not None:
                 parts.append(
-                    source.losers.select(name, "delivery_date", F.lit("superseded").alias("side"), "amount")
+                    source.ranked.where("place > 1").select(
+                        name, "delivery_date", F.lit("superseded").alias("side"), "amount"
+                    )
                 )
         if not parts:
             return

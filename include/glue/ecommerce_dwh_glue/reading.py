@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from ecommerce_dwh.contracts import SourceContract
+from ecommerce_dwh_glue.job import tune
 from ecommerce_dwh_glue.records import csv_records, json_records
 from ecommerce_dwh_glue.storage import Storage
 from ecommerce_dwh_glue.survey import MAX_ROW_BYTES, SLICE, SourceFile, text_chunks
@@ -104,9 +105,10 @@ def _without_cr(text: Column) -> Column:
 def _cut_lines(spark: SparkSession, storage: Storage, bucket: str, files: Sequence[SourceFile]) -> DataFrame:
     # In a session of its own: how files are packed into tasks is a setting of the session, and here every task
     # gets exactly one file or slice.
-    session = spark.newSession()
+    # What follows from this scan runs in that session too, so all other settings must be the same.
+    session = tune(spark.newSession())
     for name, value in (
-        ("spark.sql.session.timeZone", "UTC"),
+        ("spark.sql.shuffle.partitions", spark.conf.get("spark.sql.shuffle.partitions")),
         ("spark.sql.files.maxPartitionBytes", str(SLICE)),
         ("spark.sql.files.openCostInBytes", str(SLICE)),
         ("spark.sql.files.minPartitionNum", "1"),
@@ -168,7 +170,7 @@ def _parse_csv(lines: DataFrame, header: Sequence[str], contract: SourceContract
         )
         parsable = F.when(defect.isNull(), value)
     parsed = (
-        lines.where((F.col("source_line") > 1) & (F.expr(r"trim(BOTH ' \t\r' FROM value)") != ""))
+        lines.where((F.col("source_line") > 1) & F.expr(r"value >= '!' or trim(BOTH ' \t\r' FROM value) != ''"))
         .withColumn("early_defect", defect)
         .withColumn("f", F.from_csv(parsable, schema, _CSV_OPTIONS))
     )
