@@ -29,7 +29,14 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
 def test_bandit_finds_nothing_in_the_product() -> None:
     # The skipped checks: ruff's S rules judge these too, line by line, with reasons where they are switched off.
     done = _run(
-        "bandit", "--quiet", "--recursive", "--skip", "B101,B311,B404,B603,B607,B608", "--format", "json", *_PRODUCT
+        "bandit",
+        "--quiet",
+        "--recursive",
+        "--skip",
+        "B101,B311,B404,B603,B607,B608",
+        "--format",
+        "json",
+        *_PRODUCT,
     )
     report = json.loads(done.stdout)
     assert report["metrics"]["_totals"]["loc"] > 1000

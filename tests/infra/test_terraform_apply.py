@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ACCOUNT, REGION, Applied, environment_python
+from conftest import ACCOUNT, REGION, Applied, Endpoint, environment_python
 from policies import allowed
-from terraform import REPO, environ
+from terraform import REPO, Terraform, copy_tree, environ, point_at_endpoint
 
 from ecommerce_dwh.settings import SOURCES, Settings
 from tools.deploy import Deployment
@@ -146,6 +147,7 @@ _QUESTIONS = [
     ("airflow", "glue:StartJobRun", f"arn:aws:glue:{REGION}:{ACCOUNT}:job/ecommerce-dwh-prod-data-processing", False),
     ("airflow", "s3:PutObject", f"{_SCRIPTS}/mwaa/dags/evil.py", False),
     ("airflow", "s3:PutObject", f"{_PROCESSED}/accepted/x", False),
+    ("airflow", "s3:PutObject", f"{_PROCESSED}/quality/dt=2026-01-01/run/override.json", True),
     ("airflow", _GET_SECRET, _SECRET.format("dev"), True),
     ("airflow", _GET_SECRET, _SECRET.format("prod"), False),
     ("airflow", _LOGIN, _DBUSER.format("dev"), True),
@@ -307,3 +309,49 @@ def test_zz_destroy_leaves_nothing(applied: Applied) -> None:
     roles = [r["RoleName"] for r in applied.endpoint.client("iam").list_roles()["Roles"]]
     assert not [name for name in roles if name.startswith("ecommerce-dwh-dev")]
     assert applied.endpoint.client("glue").get_jobs()["Jobs"] == []
+
+
+# --- what is planned, not applied -------------------------------------------------------------------------------------
+
+
+def _fresh(endpoint: Endpoint, folder: Path, env: str) -> Terraform:
+    """An environment that was never applied, with its state on disk."""
+    root = copy_tree(folder) / "environments" / env
+    point_at_endpoint(root)
+    (root / "state_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    terraform = Terraform(root, endpoint.environ())
+    terraform.init()
+    return terraform
+
+
+def test_prod_plans_whole(endpoint: Endpoint, terraform_ready: None, tmp_path: Path) -> None:
+    """Prod with MWAA, copies in a second region and no way to the internet, planned by the real provider."""
+    terraform = _fresh(endpoint, tmp_path, "prod")
+    variables = (f"-var=account_id={ACCOUNT}", "-var=github_repository=company/ecommerce-dwh")
+    terraform.run("plan", "-input=false", "-out=plan.bin", *variables)
+    plan = json.loads(terraform.run("show", "-json", "plan.bin").stdout)
+    planned = {c["address"].removeprefix("module.platform."): c["change"] for c in plan["resource_changes"]}
+    assert all(change["actions"] == ["create"] for change in planned.values())
+    assert (
+        planned["module.mwaa.aws_mwaa_environment.this[0]"]["after"]["webserver_access_mode"] == "PRIVATE_ONLY"
+    )
+    assert planned["module.redshift.aws_redshift_cluster.this[0]"]["after"]["skip_final_snapshot"] is False
+    assert "module.storage.aws_s3_bucket_replication_configuration.raw[0]" in planned
+    assert "module.redshift.aws_redshift_snapshot_copy.this[0]" in planned
+    assert not [address for address in planned if "internet_gateway" in address or "nat_gateway" in address]
+    assert not [a for a, c in planned.items() if "aws_s3_bucket.this" in a and c["after"]["force_destroy"]]
+
+
+def test_serverless_plans(endpoint: Endpoint, terraform_ready: None, tmp_path: Path) -> None:
+    terraform = _fresh(endpoint, tmp_path, "dev")
+    told = terraform.run(
+        "plan", "-input=false", "-no-color", f"-var=account_id={ACCOUNT}", "-var=redshift_deployment=serverless"
+    ).stdout
+    assert "aws_redshiftserverless_workgroup.this[0] will be created" in told
+    assert "aws_redshift_cluster" not in told
+
+
+def test_another_account_is_refused(endpoint: Endpoint, terraform_ready: None, tmp_path: Path) -> None:
+    terraform = _fresh(endpoint, tmp_path, "dev")
+    told = terraform.run("plan", "-input=false", "-no-color", "-var=account_id=999999999999", codes=(1,)).stdout
+    assert "AWS account ID not allowed: 123456789012" in told

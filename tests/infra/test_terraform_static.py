@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -96,3 +97,27 @@ def test_no_state_or_values_are_committed() -> None:
         name for name in listed.stdout.split() if name.endswith((".tfstate", ".tfvars", ".tfplan", ".pem"))
     ]
     assert not wrong
+
+
+def test_every_alarm_has_its_runbook() -> None:
+    alarms = (INFRASTRUCTURE / "modules" / "monitoring" / "main.tf").read_text()
+    named = set(re.findall(r"Runbook: ([a-z-]+)\.", alarms))
+    docs = INFRASTRUCTURE.parent / "docs"
+    written = (docs / "runbooks.md").read_text() + (docs / "runbooks-aws.md").read_text()
+    missing = [name for name in named if not re.search(rf"^#+ {name}$", written, re.MULTILINE)]
+    assert named
+    assert not missing
+
+
+def test_sums_of_the_cost_page_add_up() -> None:
+    lines = (INFRASTRUCTURE.parent / "docs" / "cost.md").read_text().split("## Levers")[0].splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    rows = [row for row in cells if len(row) == 6 and re.fullmatch(r"[\d,]+", row[3])]
+    (total,) = [row for row in cells if row[0] == "**total**"]
+    for column in (3, 5):
+        added = sum(int(row[column].replace(",", "")) for row in rows)
+        assert added == int(total[column].strip("*").replace(",", ""))
+    for env, column in (("dev", 3), ("prod", 5)):
+        main = (INFRASTRUCTURE / "environments" / env / "main.tf").read_text()
+        budget = int(re.search(r"monthly_budget_usd = (\d+)", main)[1])  # type: ignore[index]
+        assert int(total[column].strip("*").replace(",", "")) * 1.2 < budget

@@ -83,6 +83,13 @@ locals {
         Resource = [for prefix in ["quality", "runs", "ledger", "quarantine"] : "${local.arn["processed"]}/${prefix}/*"]
       },
       {
+        # A person's decision at the gate is recorded beside the report; the quality page keeps its index there.
+        Sid      = "RecordDecisions"
+        Effect   = "Allow"
+        Action   = "s3:PutObject"
+        Resource = "${local.arn["processed"]}/quality/*"
+      },
+      {
         Sid      = "Crawl"
         Effect   = "Allow"
         Action   = ["glue:StartCrawler", "glue:GetCrawler"]
