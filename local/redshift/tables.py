@@ -43,10 +43,11 @@ class Design:
     distkey: str = ""
     sortkeys: list[str] = field(default_factory=list)
     primary_key: list[str] = field(default_factory=list)
+    foreign_keys: list[list[str]] = field(default_factory=list)
 
     def indexes(self) -> list[list[str]]:
         """Column lists to index; one that another begins with is left out."""
-        wanted = [self.sortkeys, self.primary_key, [self.distkey] if self.distkey else []]
+        wanted = [self.sortkeys, self.primary_key, [self.distkey] if self.distkey else [], *self.foreign_keys]
         kept: list[list[str]] = []
         for columns in sorted((w for w in wanted if w), key=len, reverse=True):
             if not any(other[: len(columns)] == columns for other in kept):
@@ -270,7 +271,9 @@ def _table_constraint(part: Sequence[Node], design: Design) -> None:
         design.primary_key = _bracketed(part, index + 2)
     elif word in {"CHECK", "EXCLUDE"}:
         raise not_in_redshift(f"A {word} constraint")
-    elif word not in {"UNIQUE", "FOREIGN"}:
+    elif word == "FOREIGN":
+        design.foreign_keys.append(_bracketed(part, index + 2))
+    elif word != "UNIQUE":
         raise Refused(f'syntax error at or near "{render(part).strip()}"', "42601")
 
 
