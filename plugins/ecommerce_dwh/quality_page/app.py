@@ -31,6 +31,7 @@ from ecommerce_dwh.quality_page.store import DayReport, QualityStore, Snapshot, 
 from ecommerce_dwh.settings import SOURCES, get_settings
 
 URL_PREFIX = "/data-quality"
+FIRST_RULES = 40  # rules in the list before a visitor asks for all
 GUARDING_DAG = "ecommerce_dwh_daily"
 HERE = Path(__file__).parent
 _ASSETS = {
@@ -71,8 +72,13 @@ def create_app(store: QualityStore | None = None, guard: Callable[..., Any] | No
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        threading.Thread(target=reports.warm_up, name="quality-page-warm-up", daemon=True).start()
+        threading.Thread(target=warm_up, name="quality-page-warm-up", daemon=True).start()
         yield
+
+    def warm_up() -> None:
+        _templates()
+        _personal_columns()
+        reports.warm_up()
 
     app = FastAPI(
         title="Data quality",
@@ -101,12 +107,13 @@ def _add_pages(app: FastAPI, reports: QualityStore) -> None:
         q: Text = "",
         show: Annotated[str, Query(pattern="^(failing|all)$")] = "failing",
         source: Text = "",
+        limit: Annotated[int, Query(ge=1, le=2000)] = FIRST_RULES,
     ) -> HTMLResponse:
         """The matrix of days and tables, the newest verdict, and the rules that failed."""
         span = _Span(reports, months, to)
         sources = views.sources_of(span.snapshot, SOURCES)
-        lines, count = views.rule_lines(
-            span.snapshot, span.names, query=q, show="all" if q else show, source=source
+        lines, matching, count = views.rule_lines(
+            span.snapshot, span.names, query=q, show="all" if q else show, source=source, limit=limit
         )
         newest = span.snapshot.newest_day
         return _page(
@@ -116,6 +123,7 @@ def _add_pages(app: FastAPI, reports: QualityStore) -> None:
             sources=sources,
             blocks=views.month_blocks(span.snapshot, span.names, sources, datetime.now(UTC).date().isoformat()),
             lines=lines,
+            matching=matching,
             rule_count=count,
             q=q,
             show=show,
@@ -154,7 +162,7 @@ def _add_pages(app: FastAPI, reports: QualityStore) -> None:
     ) -> HTMLResponse:
         """One rule over time."""
         span = _Span(reports, months, to)
-        lines, _ = views.rule_lines(span.snapshot, span.names, show="all", source=source)
+        lines, _, _ = views.rule_lines(span.snapshot, span.names, show="all", source=source)
         line = next((line for line in lines if line.rule == rule), None)
         meta = next(
             (found for month in reversed(span.snapshot.months) if (found := month.rules.get((source, rule)))),

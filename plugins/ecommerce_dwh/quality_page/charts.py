@@ -26,24 +26,35 @@ class Point:
         return self.failed / self.checked if self.checked else 0.0
 
 
+SPARK_BARS = 66
+
+
 def sparkline(points: Sequence[Point], label: str) -> Markup:
-    """Failing share per day as small bars; days that passed without a failing row are a dot on the ground."""
+    """Failing share per day as small bars; days that passed without a failing row are a dot on the ground.
+
+    A long span has several days to a bar: the worst of them is shown. One path per state, since a page has many.
+    """
     width, height = 132, 26
+    group = -(-len(points) // SPARK_BARS) or 1
+    step = width / (-(-len(points) // group) or 1)
     top = max((point.ratio for point in points), default=0) or 1
-    step = width / max(len(points), 1)
-    bars = []
-    for place, point in enumerate(points):
-        if point.state == "none":
+    paths: dict[str, list[str]] = {}
+    order = ("none", "passed", "warned", "failed")
+    for place in range(0, len(points), group):
+        worst = max(points[place : place + group], key=lambda point: (order.index(point.state), point.ratio))
+        if worst.state == "none":
             continue
-        high = max(point.ratio / top * (height - 4), 1.5 if point.state == "passed" else 4)
-        bars.append(
-            Markup('<rect class="s-{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"></rect>').format(
-                point.state, place * step, height - high, max(step * 0.8, 0.6), high
-            )
-        )
+        high = max(worst.ratio / top * (height - 4), 1.5 if worst.state == "passed" else 4)
+        wide = max(step * 0.8, 0.6)
+        left = place // group * step
+        paths.setdefault(worst.state, []).append(f"M{left:.1f} {height}v-{high:.1f}h{wide:.1f}V{height}z")
+    drawn = Markup("").join(
+        Markup('<path class="s-{}" d="{}"></path>').format(state, "".join(bars))
+        for state, bars in paths.items()
+    )
     return Markup(
         '<svg class="spark" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
-    ).format(width, height, label, Markup("").join(bars))
+    ).format(width, height, label, drawn)
 
 
 def trend(points: Sequence[Point], threshold: float, label: str) -> Markup:

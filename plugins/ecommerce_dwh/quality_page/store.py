@@ -382,12 +382,18 @@ class QualityStore:
                 left[0] -= 1
                 if left[0] > 0:
                     return
-            self._pool.submit(self._write, name)
+            self._soon(self._write, name)
 
         if not waiting:
-            self._pool.submit(self._write, name)
+            self._soon(self._write, name)
         for job in waiting:
             job.add_done_callback(one_done)
+
+    def _soon(self, work: Callable[[str], None], name: str) -> None:
+        try:
+            self._pool.submit(work, name)
+        except RuntimeError:  # the store is closing
+            work(name)
 
     def _write(self, name: str) -> None:
         with self._state:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from ecommerce_dwh.quality_page.charts import Point
-from ecommerce_dwh.quality_page.index import FAILED, PASSED, DayEntry, RuleMonth
+from ecommerce_dwh.quality_page.index import FAILED, PASSED, UNKNOWN, DayEntry, RuleMonth
 from ecommerce_dwh.quality_page.masking import mask, names_personal_column
 from ecommerce_dwh.quality_page.store import Snapshot, shift_month
 
@@ -193,41 +193,73 @@ def _point(rule: RuleMonth | None, place: int, day: str) -> Point:
 
 
 def rule_lines(
-    snapshot: Snapshot, names: Sequence[str], *, query: str = "", show: str = "failing", source: str = ""
-) -> tuple[list[RuleLine], int]:
-    """Rules of the span that match, those that failed last first; and how many rules there are in all.
+    snapshot: Snapshot,
+    names: Sequence[str],
+    *,
+    query: str = "",
+    show: str = "failing",
+    source: str = "",
+    limit: int = 1000,
+) -> tuple[list[RuleLine], int, int]:
+    """Rules of the span that match, those that failed last first; how many match, and how many rules there are.
 
     Args:
-        query: words that must all occur in a rule's table, name, dimension, severity, description or state.
+        snapshot: index of at least these months.
+        names: months of the span.
+        query: words that must all occur in a rule's table, name, dimension, severity or description.
         show: ``failing`` for rules that failed in the span, ``all`` for every rule.
         source: only this table.
+        limit: at most so many lines.
     """
-    newest_words: dict[tuple[str, str], RuleMonth] = {}
-    for month in snapshot.months:
-        if month.name in names:
-            newest_words.update(month.rules)
+    months = [month for month in snapshot.months if month.name in names]
+    rules: dict[tuple[str, str], RuleMonth] = {}
+    verdicts: dict[tuple[str, str], str] = {}
+    days: list[str] = []
+    for month in months:
+        for key in verdicts.keys() - month.rules.keys():
+            verdicts[key] += UNKNOWN * month.length
+        for key, rule in month.rules.items():
+            verdicts[key] = verdicts.get(key, UNKNOWN * len(days)) + rule.verdicts
+        rules.update(month.rules)  # the newest month's words describe a rule
+        days += [f"{month.name}-{place + 1:02}" for place in range(month.length)]
     words = query.lower().split()
-    lines = []
-    for (table, name), rule in newest_words.items():
-        if source and table != source:
+    found = []
+    for key, rule in rules.items():
+        history = verdicts[key]
+        if (source and key[0] != source) or (show == "failing" and FAILED not in history):
             continue
-        text = " ".join((f"{table}.{name}", rule.dimension, rule.severity, rule.description)).lower()
-        if not all(word in text for word in words):
-            continue
-        points = rule_points(snapshot, table, name, names)
-        seen = [point for point in points if point.state != "none"]
-        bad = [point for point in seen if point.state != "passed"]
-        if show == "failing" and not bad:
-            continue
-        lines.append(
-            RuleLine(
-                table, name, rule.dimension, rule.severity, rule.description,
-                seen[-1].state if seen else "none", len(bad), len(seen), bad[-1].day if bad else "", tuple(points),
-            )
-        )  # fmt: skip
-    lines.sort(key=lambda line: (line.source, line.rule))
-    lines.sort(key=lambda line: (line.last_failed, line.severity == "error", line.days_failed), reverse=True)
-    return lines, len(newest_words)
+        text = " ".join((".".join(key), rule.dimension, rule.severity, rule.description)).lower()
+        if all(word in text for word in words):
+            last = history.rfind(FAILED)
+            found.append((last, rule.severity == "error", history.count(FAILED), key))
+    found.sort(key=lambda item: item[3])
+    found.sort(key=lambda item: item[:3], reverse=True)
+    lines = [_line(snapshot, key, rules[key], verdicts[key], days, names) for _, _, _, key in found[:limit]]
+    return lines, len(found), len(rules)
+
+
+def _line(
+    snapshot: Snapshot,
+    key: tuple[str, str],
+    rule: RuleMonth,
+    verdicts: str,
+    days: Sequence[str],
+    names: Collection[str],
+) -> RuleLine:
+    points = rule_points(snapshot, *key, names)
+    last = verdicts.rfind(FAILED)
+    return RuleLine(
+        source=key[0],
+        rule=key[1],
+        dimension=rule.dimension,
+        severity=rule.severity,
+        description=rule.description,
+        state=next((point.state for point in reversed(points) if point.state != "none"), "none"),
+        days_failed=verdicts.count(FAILED),
+        days_seen=len(verdicts) - verdicts.count(UNKNOWN),
+        last_failed=days[last] if last >= 0 else "",
+        points=tuple(points),
+    )
 
 
 @dataclass(frozen=True)
