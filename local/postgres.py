@@ -134,7 +134,8 @@ def url(config: LocalConfig, database: str, driver: str = "") -> str:
     if config.postgres_url:
         parts = urllib.parse.urlsplit(config.postgres_url)
         return urllib.parse.urlunsplit((scheme, parts.netloc, f"/{database}", parts.query, ""))
-    query = urllib.parse.urlencode({"host": str(socket_dir(config))})
+    # The port names the socket; said here so that a person's PGPORT, which is the warehouse's, does not.
+    query = urllib.parse.urlencode({"host": str(socket_dir(config)), "port": 5432})
     return f"{scheme}://{SUPERUSER}@/{database}?{query}"
 
 
