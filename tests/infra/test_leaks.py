@@ -1,0 +1,47 @@
+"""The search for people and credentials in logs finds what it should, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from terraform import REPO
+
+from ecommerce_dwh.contracts import load_contracts
+from tools.find_leaks import find_leaks, main, personal_values
+
+HEADER = "customer_id,first_name,email,phone,date_of_birth,address,city,customer_segment\n"
+ROW = 'C0001,Asha,asha.rao@example.org,+919812345678,1990-02-03,"12 Lake View Road, Flat 4",Pune,Gold member\n'
+
+
+@pytest.fixture
+def people() -> set[str]:
+    contract = load_contracts(REPO / "include" / "sources")["customers"]
+    return personal_values(contract, [HEADER, ROW])
+
+
+def test_people_are_taken_from_the_personal_columns(people: set[str]) -> None:
+    assert {"asha.rao@example.org", "+919812345678", "12 Lake View Road, Flat 4"} <= people
+    assert not {"C0001", "Asha", "1990-02-03", "Gold member"} & people
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("ERROR could not cast 'asha.rao@example.org' in line 3", "personal data"),
+        ('{"event": "row", "phone": "+919812345678"}', "personal data"),
+        ("bad row: C0001,Asha,12 Lake View Road, Flat 4,Pune", "personal data"),
+        ("connecting with password s3cr3t-password-1", "credential"),
+        ("3 rows of customers quarantined: email a***@e***", ""),
+        ("Lake View Road is a street without a person", ""),
+    ],
+)
+def test_leaks_are_found(people: set[str], tmp_path: Path, line: str, kind: str) -> None:
+    log = tmp_path / "task.log"
+    log.write_text(f"harmless\n{line}\n")
+    found = [(leak.line, leak.kind) for leak in find_leaks([log], people, {"s3cr3t-password-1"})]
+    assert found == ([(2, kind)] if kind else [])
+
+
+def test_nothing_to_look_at_is_not_a_pass(tmp_path: Path) -> None:
+    assert main(["--home", str(tmp_path)]) == 2
