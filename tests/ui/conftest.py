@@ -79,14 +79,10 @@ def artifacts() -> Path:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One stack with the warehouse set up and one generated day in the raw bucket."""
+    """One stack that has loaded three small generated days."""
     running = Stack(tmp_path_factory.mktemp("stack"))
     try:
-        running.local("local", "up")
-        running.local(
-            "local.data", "generate", "--days", "2026-01-01:2026-01-01", "--lines-per-day", "2000",
-            "--to", "s3://ecommerce-dwh-dev-raw",
-        )  # fmt: skip
+        running.local("local", "run", "--keep", "--lines-per-day", "1500", timeout=900)
         yield running
     finally:
         running.local("local", "down")
@@ -115,8 +111,8 @@ def page(browser: Browser, stack: Stack) -> Iterator[Page]:
     opened = context.new_page()
     opened.goto("/auth/login")
     opened.get_by_label("Username").fill(LOGIN)
-    opened.get_by_label("Password").fill(LOGIN)
+    opened.locator("input[type=password]").fill(LOGIN)
     opened.get_by_role("button", name="Sign in").click()
-    opened.wait_for_url("**/", timeout=30_000)
+    opened.wait_for_url(f"{stack.url}/", timeout=30_000)
     yield opened
     context.close()
