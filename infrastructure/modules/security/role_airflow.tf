@@ -17,9 +17,12 @@ locals {
         Resource = "${local.arn["scripts"]}/mwaa/*"
       },
       {
-        Sid      = "SeeCodeBucket"
-        Effect   = "Allow"
-        Action   = ["s3:ListBucket", "s3:GetBucketLocation", "s3:GetBucketPublicAccessBlock", "s3:GetBucketVersioning", "s3:GetEncryptionConfiguration"]
+        Sid    = "SeeCodeBucket"
+        Effect = "Allow"
+        Action = [
+          "s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketLocation", "s3:GetBucketPublicAccessBlock",
+          "s3:GetBucketVersioning", "s3:GetEncryptionConfiguration",
+        ]
         Resource = local.arn["scripts"]
       },
       {
