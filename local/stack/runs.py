@@ -249,7 +249,7 @@ def _tell(watched: Watched, told: set[tuple[str, str]], target: Console) -> None
     for label, tasks in watched.tasks.items():
         for task_id in watched.order:
             task = tasks.get(task_id)
-            if task is None or task["state"] not in {"success", "failed", "skipped", "upstream_failed"}:
+            if task is None or task["state"] not in {"success", "failed", "skipped"}:
                 continue
             if (label, task_id) not in told:
                 told.add((label, task_id))
