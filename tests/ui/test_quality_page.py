@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import Stack
-from playwright.sync_api import Browser, Frame, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page, Request, expect
 
 from tests.quality_reports import SCRIPT
 
@@ -37,25 +37,25 @@ def seeded(stack: Stack) -> Stack:
 def visitor(seeded: Stack, page: Page) -> Iterator[Page]:
     """A logged-in person; anything the browser refuses or asks of another host fails the test."""
     complaints: list[str] = []
-    page.on(
-        "console",
-        lambda message: complaints.append(message.text) if "Content Security" in message.text else None,
-    )
-    page.on(
-        "request",
-        lambda request: (
-            None if request.url.startswith((seeded.url, "data:")) else complaints.append(request.url)
-        ),
-    )
+
+    def on_console(message: ConsoleMessage) -> None:
+        if "Content Security" in message.text:
+            complaints.append(message.text)
+
+    def on_request(request: Request) -> None:
+        if not request.url.startswith((seeded.url, "data:")):
+            complaints.append(request.url)
+
+    page.on("console", on_console)
+    page.on("request", on_request)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
     assert complaints == []
 
 
-def frame_of(page: Page) -> Frame:
+def frame_of(page: Page) -> FrameLocator:
     """The page's frame inside the Airflow UI."""
-    page.locator("iframe[title='Data quality']").wait_for()
-    return next(frame for frame in page.frames if "/data-quality/" in frame.url and frame != page.main_frame)
+    return page.frame_locator("iframe[title='Data quality']")
 
 
 def test_it_is_in_the_navigation_and_answers_what_is_wrong_at_once(visitor: Page, artifacts: Path) -> None:
