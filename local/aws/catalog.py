@@ -72,7 +72,7 @@ class Catalog:
             if database is None or table_name not in database.tables:
                 continue
             partition = FakePartition(database_name, table_name, document["input"])
-            partition.creation_time = _moment(document["created"])
+            partition.creation_time = _moment(document["created"])  # type: ignore[assignment]
             database.tables[table_name].partitions[str(partition.values)] = partition
 
     def after_request(self, action: str, request: Document) -> None:

@@ -115,6 +115,6 @@ def mend_redshift() -> None:
     from moto.redshift.models import Cluster  # noqa: PLC0415 - slow to import
 
     # Moto writes a response from the attributes that bear the names of its members.
-    Cluster.cluster_availability_status = "Available"
-    Cluster.availability_zone_relocation_status = "disabled"
-    Cluster.multi_az = "disabled"
+    Cluster.cluster_availability_status = "Available"  # type: ignore[attr-defined]
+    Cluster.availability_zone_relocation_status = "disabled"  # type: ignore[attr-defined]
+    Cluster.multi_az = "disabled"  # type: ignore[attr-defined]

@@ -347,7 +347,7 @@ class ObjectStore:
         while True:
             room = limit - len(objects) - len(prefixes)
             rows = self._reader.execute(
-                f"SELECT key, blob, size, etag, modified FROM objects WHERE bucket = ? AND key "  # noqa: S608
+                f"SELECT key, blob, size, etag, modified FROM objects WHERE bucket = ? AND key "
                 f"{'>=' if inclusive else '>'} ? {'AND key < ?' if end else ''} ORDER BY key LIMIT ?",
                 (bucket, position, *([end] if end else []), min(room + 1, 200 if delimiter else room + 1)),
             ).fetchall()

@@ -34,8 +34,8 @@ def fill_gaps(service: str) -> None:
     elif service == "budgets":
         from moto.budgets.responses import BudgetsResponse  # noqa: PLC0415
 
-        for action in _BUDGETS_ACTIONS:
-            setattr(BudgetsResponse, action.__name__, action)
+        for budget_action in _BUDGETS_ACTIONS:
+            setattr(BudgetsResponse, budget_action.__name__, budget_action)
         if not hasattr(BudgetsResponse, "plain_create_budget"):
             BudgetsResponse.plain_create_budget = BudgetsResponse.create_budget  # type: ignore[attr-defined]
             BudgetsResponse.create_budget = create_budget  # type: ignore[method-assign]

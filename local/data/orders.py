@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -50,7 +51,7 @@ class Fates:
     items_lag: I64
 
     def at(self, chosen: Mask) -> Fates:
-        values = {
+        values: dict[str, Any] = {
             name: value[chosen] if isinstance(value, np.ndarray) else value
             for name, value in vars(self).items()
         }
@@ -300,7 +301,7 @@ class Orders:
                 continue
             batch = self._items(late, self.lines(late, day), returned=False)
             # Of a corrected order only the corrected line comes again.
-            repeated = np.isin(batch.order_key, late.key[late.corrected])
+            repeated = np.isin(batch.order_key, late.key[late.corrected])  # type: ignore[arg-type]
             yield take(batch, ~repeated | (batch.line == 0))
         for fates in self._returns(day):
             yield self._items(fates, self._returned_lines(fates), returned=True)

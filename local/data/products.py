@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -43,7 +44,7 @@ class Products:
         # What was launched in the last days is pushed on the front page. Nothing is new on the opening day.
         return np.where(uniform(salted(hashes, 2)) < (0.02 if day else 0.0), new, usual)
 
-    def _describe(self, count: int) -> dict[str, I64 | U64 | F64]:
+    def _describe(self, count: int) -> dict[str, Any]:
         """What never changes about the first ``count`` products."""
         product = np.arange(count)
         base = keyed(self._stream, product)

@@ -108,7 +108,7 @@ def _cut_lines(spark: SparkSession, storage: Storage, bucket: str, files: Sequen
     # What follows from this scan runs in that session too, so all other settings must be the same.
     session = tune(spark.newSession())
     for name, value in (
-        ("spark.sql.shuffle.partitions", spark.conf.get("spark.sql.shuffle.partitions")),
+        ("spark.sql.shuffle.partitions", str(spark.conf.get("spark.sql.shuffle.partitions"))),
         ("spark.sql.files.maxPartitionBytes", str(SLICE)),
         ("spark.sql.files.openCostInBytes", str(SLICE)),
         ("spark.sql.files.minPartitionNum", "1"),
