@@ -34,7 +34,7 @@ def test_every_run_leaves_what_the_model_says(warehouse: Warehouse, steps: Steps
     assert not warehouse.audit(load_of(DAYS[0], DAYS[-1]), folder="audits/full")
 
 
-@settings(max_examples=examples(0.3))
+@settings(max_examples=examples(0.2))
 @given(files=st.fixed_dictionaries({n: day_files() for n in range(3)}), data=st.data())
 def test_any_order_and_repetition_of_days_converges(
     warehouse: Warehouse, files: dict[int, Day], data: st.DataObject
