@@ -43,7 +43,7 @@ def visitor(seeded: Stack, page: Page) -> Iterator[Page]:
             complaints.append(message.text)
 
     def on_request(request: Request) -> None:
-        if not request.url.startswith((seeded.url, "data:")):
+        if not request.url.startswith((seeded.url, "data:", "blob:")):
             complaints.append(request.url)
 
     page.on("console", on_console)

@@ -48,6 +48,11 @@ class MonthBlock:
     days: tuple[int, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
 
+    @property
+    def has_links(self) -> bool:
+        """Whether the keyboard can enter it; what scrolls must be reachable otherwise."""
+        return any(cell.link for _, cells in self.rows for cell in cells)
+
 
 @dataclass(frozen=True)
 class RuleLine:
