@@ -12,10 +12,12 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+import pytest
 from comparing import check
 from harness import MERGES, REFRESH, REPLACE, Load, Warehouse
 from hypothesis import Phase, given, note, settings
 from hypothesis import strategies as st
+from shop import customer, event, item, order, product
 from worlds import DAYS, Day, by_source, day_files, examples
 
 AUDIT = "audit"
@@ -65,6 +67,33 @@ def test_interleaved_runs_converge(
                 waiting[run].insert(0, AUDIT)
     assert waiting == [[], []], f"runs did not end: {waiting}"
     check(warehouse, DAYS[2])
+
+
+@pytest.mark.parametrize("source", ["customers", "products"])
+def test_facts_merged_by_another_run_before_their_dimension_are_pointed_anew(
+    warehouse: Warehouse, source: str
+) -> None:
+    """Another run may merge the facts of this run's slices before this run has merged their dimension."""
+    day = date(2026, 1, 31)
+    versions = {
+        "customers": [customer("C1", "2026-01-01", city="Pune"), customer("C1", "2026-01-20", city="Delhi")],
+        "products": [
+            product("P1", stock_quantity=3, updated="2026-01-01"),
+            product("P1", stock_quantity=2, updated="2026-01-20", sku="x"),
+        ],
+    }
+    rows = {
+        source: versions[source],
+        "orders": [order("O1", "C1", "2026-01-30 10:00", shipping_city="Goa")],
+        "order_items": [item("I1", "O1", "P1", 1, "10")],
+        "web_events": [event("E1", "view", "2026-01-30 10:00", "S1", "C1", "P1")],
+    }
+    load = warehouse.stage(day, day, {name: {day: given} for name, given in rows.items()})
+    dimensions, facts = MERGES[:2], MERGES[2:]
+    for file in (REPLACE, *facts, *dimensions, *facts):
+        warehouse.run(file, load)
+    warehouse.publish(load)
+    check(warehouse, day)
 
 
 def persistently(work: Callable[[], bool], seconds: float = 60) -> None:

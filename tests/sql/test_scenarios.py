@@ -332,6 +332,29 @@ def test_guest_checkout_is_the_unknown_customer_but_a_place_of_its_own(shop: Sho
     ) == [(0, 1, None)]
 
 
+@pytest.mark.parametrize("part", ["city", "state", "country"])
+def test_corrected_address_of_a_version_moves_its_orders(shop: Shop, part: str) -> None:
+    home = {"city": "Pune", "state": "MH", "country": "IN"}
+    shop.load(
+        D1,
+        customers=[customer("C1", "2026-01-01", **home)],
+        orders=[order("O1", "C1", f"{D1} 10:00")],
+        order_items=[item("I1", "O1", "P1", 1, "10")],
+    )
+    shop.load(
+        D2, customers=[customer("C1", "2025-01-01", **home | {part: "Elsewhere"})]
+    )  # before what was known
+    shop.load(D2, customers=[customer("C1", "2026-01-01", **home | {part: "Elsewhere"})])
+    shop.load(D1, orders=[order("O1", "C1", f"{D1} 10:00")], order_items=[item("I1", "O1", "P1", 1, "10")])
+    shop.load(D2, customers=[customer("C1", "2026-01-01", **home)])
+    assert shop.sales("g.country, g.state, g.city as place") == [("IN", "MH", "Pune")]
+    shop.load(D2, customers=[customer("C1", "2026-01-01", **home | {part: "Elsewhere"})])
+    wanted = home | {part: "Elsewhere"}
+    assert shop.sales("g.country, g.state, g.city as place") == [
+        (wanted["country"], wanted["state"], wanted["city"])
+    ]
+
+
 def test_nonsense_instants_break_no_interval(shop: Shop) -> None:
     shop.load(
         D1,
