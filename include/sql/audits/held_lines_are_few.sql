@@ -2,21 +2,17 @@
 -- severity: warn
 with run_line as (
     select
-        order_item_id,
-        order_id
-    from history.order_items
-    where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
-),
-
-arrived as (
-    select distinct orders.order_id
-    from history.orders as orders
-    inner join run_line on orders.order_id = run_line.order_id
+        items.order_item_id,
+        items.delivery_date,
+        count(orders.order_id) as order_deliveries
+    from history.order_items as items
+    left join history.orders as orders on items.order_id = orders.order_id
+    where items.delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
+    group by items.order_item_id, items.delivery_date
 )
 
 select
     count(*) as run_lines,
-    sum(case when arrived.order_id is null then 1 else 0 end) as held_lines
+    sum(case when order_deliveries = 0 then 1 else 0 end) as held_lines
 from run_line
-left join arrived on run_line.order_id = arrived.order_id
-having sum(case when arrived.order_id is null then 1 else 0 end) > 0.02 * count(*)
+having sum(case when order_deliveries = 0 then 1 else 0 end) > 0.02 * count(*)
