@@ -1,19 +1,25 @@
 """Everything that must hold before a change lands: ``make test`` (all of it) or ``make lint``.
 
-Lint first, then each test suite in the Python environment that its code runs in. A suite that runs no test
-fails: an empty suite proves nothing. Ends with one table and one verdict; the exit code follows the verdict.
+Linters and test suites, each in the Python environment that its code runs in, in as many lanes as there are cores
+(at most two: a suite starts processes of its own). A suite that runs no test fails: an empty suite proves nothing.
+What a suite prints goes to ``artifacts/tests/<suite>.log`` and, when it fails, to the terminal. Ends with one table
+and one verdict; the exit code follows the verdict.
 
-    .venv/local/bin/python tests/run.py [lint] [suite …]
+    .venv/local/bin/python tests/run.py [--lanes N] [lint] [suite …]
+
+With one lane, pytest's own output is shown as it comes.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,19 +61,21 @@ class Outcome:
     note: str = ""
 
 
+# Longest first, so that no lane ends with a long suite of its own.
 SUITES = (
-    Suite("unit", "airflow", ("tests/unit",)),
-    Suite("dags", "airflow", ("tests/dags",)),
-    Suite("glue", "spark", ("tests/glue",)),
-    Suite("local", "local", ("tests/local",)),
-    Suite("sql", "local", ("tests/sql",)),
     Suite("e2e", "local", ("tests/e2e",)),
+    Suite("dags", "airflow", ("tests/dags",)),
+    Suite("local", "local", ("tests/local",)),
+    Suite("glue", "spark", ("tests/glue",)),
+    Suite("sql", "local", ("tests/sql",)),
+    Suite("unit", "airflow", ("tests/unit",)),
 )
-# Run only when asked for by name: they need what not every machine has.
+# Run only when asked for by name: they take long, or need what not every machine has.
 EXTRA_SUITES = (
+    Suite("real", "local", ("tests/real",)),
     Suite("ui", "ui", ("tests/ui",)),
-    Suite("unit-312", "airflow-312", ("tests/unit",)),
     Suite("dags-312", "airflow-312", ("tests/dags",)),
+    Suite("unit-312", "airflow-312", ("tests/unit",)),
 )
 
 
@@ -98,15 +106,30 @@ def main(arguments: Sequence[str]) -> int:
     """Run what is asked for; returns the exit code."""
     usual = ["lint", *(suite.name for suite in SUITES)]
     known = [*usual, *(suite.name for suite in EXTRA_SUITES)]
-    if wrong := [name for name in arguments if name not in known]:
+    parser = argparse.ArgumentParser(prog="tests/run.py", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "names", nargs="*", metavar="suite", help=f"of {', '.join(known)}; default: {', '.join(usual)}"
+    )
+    parser.add_argument(
+        "--lanes", type=int, default=min(2, os.cpu_count() or 1), help="how many run side by side"
+    )
+    options = parser.parse_args(arguments)
+    if wrong := [name for name in options.names if name not in known]:
         console.print(f"There is no suite {wrong[0]}; there are {', '.join(known)}.")
         return 2
-    wanted = set(arguments or usual)
-    outcomes: list[Outcome] = []
+    wanted = set(options.names or usual)
+    suites = [suite for suite in (*SUITES, *EXTRA_SUITES) if suite.name in wanted]
+    lanes = max(1, min(options.lanes, len(suites) + ("lint" in wanted)))
+    began = time.monotonic()
+    work: list[Callable[[], list[Outcome]]] = []
+    for suite in suites:
+        work.append(lambda suite=suite: [_test(suite, quiet=lanes > 1)])  # type: ignore[misc]
     if "lint" in wanted:
-        outcomes += [_lint(*linter) for linter in linters()]
-    outcomes += [_test(suite) for suite in (*SUITES, *EXTRA_SUITES) if suite.name in wanted]
-    return _verdict(outcomes)
+        # Second, so that the longest suite starts at once and a typo is told early nevertheless.
+        work.insert(min(1, lanes - 1), lambda: [_lint(*linter) for linter in linters()])
+    with ThreadPoolExecutor(lanes) as pool:
+        outcomes = [outcome for outcomes in pool.map(lambda piece: piece(), work) for outcome in outcomes]
+    return _verdict(outcomes, time.monotonic() - began)
 
 
 def _lint(name: str, command: list[str], extra: dict[str, str]) -> Outcome:
@@ -120,17 +143,18 @@ def _lint(name: str, command: list[str], extra: dict[str, str]) -> Outcome:
         text=True,
         check=False,
     )
-    seconds = time.monotonic() - began
-    ok = done.returncode == 0
-    mark = Text("✔ ", "green") if ok else Text("✘ ", "red")
-    console.print(mark + Text(f"{name:<22} {seconds:5.1f} s"))
-    if not ok:
-        console.print(Text(done.stdout.strip()), soft_wrap=True)
-    return Outcome(name, ok, seconds)
+    outcome = Outcome(name, done.returncode == 0, time.monotonic() - began)
+    _tell(outcome, "" if outcome.ok else done.stdout.strip())
+    return outcome
 
 
-def _test(suite: Suite) -> Outcome:
-    console.rule(f"[bold]{suite.name}[/] · {' '.join(suite.paths)} · .venv/{suite.environment}", align="left")
+def _test(suite: Suite, *, quiet: bool) -> Outcome:
+    """Run a suite; quiet: show what it printed only when it failed."""
+    where = f"{' '.join(suite.paths)} · .venv/{suite.environment}"
+    if not quiet:
+        console.rule(f"[bold]{suite.name}[/] · {where}", align="left")
+    else:
+        console.print(Text(f"▶ {suite.name:<22} {where}", "dim"))
     python = VENVS / suite.environment / "bin" / "python"
     report = RESULTS / f"{suite.name}.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
@@ -139,15 +163,31 @@ def _test(suite: Suite) -> Outcome:
     paths = [path for path in suite.paths if (REPO / path).is_dir()]
     if not paths:
         return Outcome(suite.name, False, 0.0, note=f"there is no {' '.join(suite.paths)}")
-    code = subprocess.call(
-        [str(python), "-m", "pytest", *paths, "--quiet", f"--junitxml={report}", "--durations=5"], cwd=REPO
-    )
-    seconds = time.monotonic() - began
+    command = [str(python), "-m", "pytest", *paths, "--quiet", f"--junitxml={report}", "--durations=5"]
+    log = report.with_suffix(".log")
+    if quiet:
+        with log.open("wb") as output:
+            code = subprocess.call(command, cwd=REPO, stdout=output, stderr=subprocess.STDOUT)
+    else:
+        code = subprocess.call(command, cwd=REPO)
     passed, failed, skipped = _counts(report)
     note = "" if passed + failed else "ran no test"
     if code not in (0, 1, 5):
         note = f"pytest ended with exit code {code}"
-    return Outcome(suite.name, code == 0 and passed > 0, seconds, passed, failed, skipped, note)
+    outcome = Outcome(
+        suite.name, code == 0 and passed > 0, time.monotonic() - began, passed, failed, skipped, note
+    )
+    if quiet:
+        _tell(outcome, "" if outcome.ok else log.read_text(errors="replace").strip())
+    return outcome
+
+
+def _tell(outcome: Outcome, output: str) -> None:
+    """One line when something is done, and what it printed, in one piece."""
+    mark = Text("✔ ", "green") if outcome.ok else Text("✘ ", "red")
+    counts = f"{outcome.passed:5} passed" if outcome.passed or outcome.failed else ""
+    line = mark + Text(f"{outcome.name:<22} {outcome.seconds:5.1f} s {counts}")
+    console.print(line + Text(f"\n{output}" if output else ""), soft_wrap=True)
 
 
 def _counts(report: Path) -> tuple[int, int, int]:
@@ -165,7 +205,7 @@ def _counts(report: Path) -> tuple[int, int, int]:
     return total - failed - skipped, failed, skipped
 
 
-def _verdict(outcomes: list[Outcome]) -> int:
+def _verdict(outcomes: list[Outcome], seconds: float) -> int:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for header, justify in (("", "left"), ("passed", "right"), ("failed", "right"), ("skipped", "right")):
         table.add_column(header, justify=justify)  # type: ignore[arg-type]
@@ -180,8 +220,7 @@ def _verdict(outcomes: list[Outcome]) -> int:
     passed = sum(outcome.passed for outcome in outcomes)
     failed = sum(outcome.failed for outcome in outcomes)
     broken = [outcome.name for outcome in outcomes if not outcome.ok]
-    total = sum(outcome.seconds for outcome in outcomes)
-    minutes = f"{int(total // 60)} min {int(total % 60):02d} s"
+    minutes = f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
     if broken:
         console.print(f"\n[bold red]Failed[/] after {minutes}: {', '.join(broken)}")
     else:

@@ -104,7 +104,7 @@ def load_sample(config: LocalConfig, folder: Path, options: Sequence[str] = ()) 
             stack.up(display)
         client = AirflowClient(config.airflow_url)
         bootstrap(client)
-        loaded = _land(config, folder, options)
+        loaded = land(config, folder, options)
         if loaded is None:
             return 1
         client.unpause(runs.DAILY)
@@ -129,7 +129,7 @@ def bootstrap(client: AirflowClient) -> None:
     runs.watch(client, runs.BOOTSTRAP, {"bootstrap": client.trigger(runs.BOOTSTRAP)})
 
 
-def _land(config: LocalConfig, folder: Path, options: Sequence[str]) -> tuple[str, str] | None:
+def land(config: LocalConfig, folder: Path, options: Sequence[str] = ()) -> tuple[str, str] | None:
     """Put the files into the raw bucket; returns the first and last day, or None when it cannot be done."""
     from local.data import cli  # noqa: PLC0415 - needs the endpoint's address in the environment
 

@@ -78,7 +78,9 @@ def wait_for_dags(client: AirflowClient, dag_ids: Sequence[str], limit_seconds: 
         time.sleep(_PAUSE)
 
 
-def start_days(client: AirflowClient, dag_id: str, first: date, last: date) -> dict[str, str]:
+def start_days(
+    client: AirflowClient, dag_id: str, first: date, last: date, *, backwards: bool = False
+) -> dict[str, str]:
     """Start a native Airflow backfill of days, one run after another; returns run ids by day.
 
     Days that ran before run again. What an interrupted command left running is given up first, because Airflow
@@ -98,6 +100,7 @@ def start_days(client: AirflowClient, dag_id: str, first: date, last: date) -> d
             "from_date": begin.isoformat(),
             "to_date": end.isoformat(),
             "max_active_runs": 1,
+            "run_backwards": backwards,
             "reprocess_behavior": "completed",
         },
     )

@@ -61,10 +61,10 @@ class LocalStack:
         self.client.unpause(runs.BOOTSTRAP)
         runs.watch(self.client, runs.BOOTSTRAP, {"bootstrap": self.client.trigger(runs.BOOTSTRAP)})
 
-    def load(self, first: date, last: date) -> runs.Watched:
-        """Run the daily DAG for days by a native backfill."""
+    def load(self, first: date, last: date, *, backwards: bool = False) -> runs.Watched:
+        """Run the daily DAG for days by a native backfill, the newest day first if wanted."""
         self.client.unpause(runs.DAILY)
-        labels = runs.start_days(self.client, runs.DAILY, first, last)
+        labels = runs.start_days(self.client, runs.DAILY, first, last, backwards=backwards)
         assert len(labels) == (last - first).days + 1
         return runs.watch(self.client, runs.DAILY, labels)
 
