@@ -22,12 +22,15 @@ help: ## show this list
 
 ##@ The two commands
 
-.PHONY: run test test-ui test-airflow-312
+.PHONY: run test test-real test-ui test-airflow-312
 run: python setup-run ## from nothing to three loaded days: summary of the warehouse, then a clean stop
 	@$(LOCAL) -m local run $(ARGS)
 
-test: python setup ## lint, then every test suite in its environment; ends with one verdict
+test: python setup ## lint and every test suite in its environment, two at a time; ends with one verdict
 	@$(LOCAL) tests/run.py $(ARGS)
+
+test-real: python setup ## real shops' files in stacks of their own (DWH_REAL_DATA=folder of the data sets)
+	@$(LOCAL) tests/run.py real $(ARGS)
 
 test-ui: python setup ## tests of the web UI in the system's Chromium
 	@$(BOOTSTRAP) ui
