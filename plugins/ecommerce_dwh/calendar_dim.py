@@ -33,7 +33,8 @@ def holiday_names(first: date, last: date) -> dict[date, str]:
     """Public holidays of India by day; two on one day are joined by a semicolon."""
     import holidays  # noqa: PLC0415 - used by the bootstrap only; DAG parsing need not load it
 
-    found = holidays.country_holidays("IN", years=range(first.year, last.year + 1))
+    # The language is named: left out, it depends on the locale and the Python version of the machine.
+    found = holidays.country_holidays("IN", years=range(first.year, last.year + 1), language="en_IN")
     return {day: name[:255] for day, name in found.items() if first <= day <= last}
 
 

@@ -33,7 +33,7 @@ def test_every_day_is_there_once():
         (20240229, {"month_end": "2024-02-29", "day_of_year": 60, "full_date": "2024-02-29"}),
         (20260126, {"is_holiday": True, "holiday_name": "Republic Day"}),
         (20260815, {"is_holiday": True, "holiday_name": "Independence Day"}),
-        (20261002, {"is_holiday": True, "holiday_name": "Mahatma Gandhi's Birthday"}),
+        (20261002, {"is_holiday": True, "holiday_name": "Mahatma Gandhi's Jayanti"}),
         (20260127, {"is_holiday": False, "holiday_name": None}),
     ],
 )  # fmt: skip
