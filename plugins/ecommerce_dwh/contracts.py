@@ -47,7 +47,19 @@ RULE_KINDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "row_count": (frozenset({"minimum"}), frozenset()),
     "quarantine_ratio": (frozenset(), frozenset({"minimum_rows"})),
     "referential": (frozenset({"column", "to_source", "to_column"}), frozenset()),
+    "history": (
+        frozenset({"metric"}),
+        frozenset({"column", "max_z", "tolerance", "days", "minimum_days", "weekday"}),
+    ),
 }
+# What a rule of kind ``history`` compares with the days before: argument defaults by metric.
+HISTORY_METRICS: dict[str, dict[str, Any]] = {
+    "rows": {"tolerance": 0.2},
+    "null_ratio": {"tolerance": 0.02},
+    "mean": {"tolerance": 0.1},
+    "sum": {"tolerance": 0.2},
+}
+HISTORY_DEFAULTS: dict[str, Any] = {"max_z": 5, "days": 28, "minimum_days": 14, "weekday": True}
 
 _TYPE = re.compile(r"(varchar)\((\d+)\)|(decimal)\((\d+),\s*(\d+)\)|(integer|bigint|date|timestamp|boolean)")
 _LOGICAL = {
@@ -133,12 +145,13 @@ class Rule:
 
     Attributes:
         name: unique within the source.
-        dimension: completeness, uniqueness, validity, consistency, referential integrity, freshness, volume.
+        dimension: completeness, uniqueness, validity, consistency, referential integrity, freshness, volume, drift.
         severity: ``error`` closes the gate, ``warning`` is shown.
         kind: one of `RULE_KINDS`.
         columns: the columns that the rule looks at.
         arguments: the kind's other arguments.
-        threshold: greatest share of failing rows (0…1) with which the rule still passes.
+        threshold: greatest share of failing rows (0…1; of days, for kind ``history``) with which the rule still
+            passes.
         description: one sentence for the report's reader.
     """
 
@@ -597,7 +610,7 @@ class _Reader:
                 f"rule '{name}': threshold {threshold!r} is impossible; it is a share of rows, 0 to 1",
             )
         must, may = RULE_KINDS[kind]
-        if own_column and "column" in must:
+        if own_column and ("column" in must or (kind == "history" and how.get("metric") != "rows")):
             how.setdefault("column", own_column)
         missing, unknown = must - set(how), set(how) - must - may
         if missing or unknown:
@@ -617,6 +630,8 @@ class _Reader:
                     f"rule '{name}' names column '{column}', which the contract does not have",
                 )
         self.check_arguments(name, kind, how, columns, used, (*path, "implementation"))
+        if kind == "history":
+            how = {**HISTORY_DEFAULTS, **HISTORY_METRICS[how["metric"]], **how}
         severity = item.get("severity")
         if severity not in SEVERITIES:
             raise self.fail(path, f"rule '{name}': severity {severity!r} is not error or warning")
@@ -625,9 +640,16 @@ class _Reader:
             raise self.fail(
                 path, f"rule '{name}': dimension {dimension!r} is not one of {', '.join(_DIMENSIONS)}"
             )
+        # Two dimensions have no word in ODCS; the kind of the rule tells.
+        if kind == "referential":
+            shown = "referential integrity"
+        elif kind == "history":
+            shown = "volume" if how["metric"] == "rows" else "drift"
+        else:
+            shown = _DIMENSIONS[dimension]
         return Rule(
             name=name,
-            dimension="referential integrity" if kind == "referential" else _DIMENSIONS[dimension],
+            dimension=shown,
             severity=str(severity),
             kind=kind,
             columns=used,
@@ -679,8 +701,48 @@ class _Reader:
         elif kind == "unique":
             if not used:
                 raise self.fail(path, f"rule '{name}': columns must not be empty")
+        elif kind == "history":
+            self.check_history(name, how, columns, used, path)
         elif kind == "expression":
             self.check_expression(name, str(how["expression"]), columns, path)
+
+    def check_history(
+        self,
+        name: str,
+        how: Mapping[str, Any],
+        columns: Mapping[str, Column],
+        used: tuple[str, ...],
+        path: tuple[str | int, ...],
+    ) -> None:
+        metric = how["metric"]
+        if metric not in HISTORY_METRICS:
+            raise self.fail(
+                path, f"rule '{name}': metric {metric!r} is not one of {', '.join(HISTORY_METRICS)}"
+            )
+        if (metric == "rows") == bool(used):
+            raise self.fail(
+                path, f"rule '{name}': metric {metric} {'has no' if metric == 'rows' else 'needs a'} column"
+            )
+        if metric in ("mean", "sum") and (
+            used[0] not in columns or columns[used[0]].base_type not in ("decimal", "integer", "bigint")
+        ):
+            raise self.fail(path, f"rule '{name}': {metric} needs a number, '{used[0]}' is none")
+        limits = {"max_z": (1, 1000), "tolerance": (0, 1000), "days": (7, 366), "minimum_days": (3, 366)}
+        values = {**HISTORY_DEFAULTS, **HISTORY_METRICS[metric], **how}
+        for argument, (low, high) in limits.items():
+            value = values[argument]
+            kinds = (int, float) if argument in ("max_z", "tolerance") else (int,)
+            if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+                raise self.fail(
+                    path, f"rule '{name}': {argument} {value!r} is impossible; it is {low} to {high}"
+                )
+        if not isinstance(values["weekday"], bool):
+            raise self.fail(path, f"rule '{name}': weekday {values['weekday']!r} is not true or false")
+        if values["minimum_days"] > values["days"]:
+            raise self.fail(
+                path,
+                f"rule '{name}': minimum_days {values['minimum_days']} is above days {values['days']}",
+            )
 
     def check_expression(
         self, name: str, text: str, columns: Mapping[str, Column], path: tuple[str | int, ...]

@@ -11,9 +11,9 @@ import json
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
-from functools import partial, reduce
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,15 +24,25 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import Rule, SourceContract
-from ecommerce_dwh_glue import manifest
+from ecommerce_dwh_glue import history, manifest
 from ecommerce_dwh_glue.casting import spark_type
 from ecommerce_dwh_glue.job import JobError, Options
 from ecommerce_dwh_glue.report import html_page
-from ecommerce_dwh_glue.rules import Count, duplicates, one_pass, orphans, row_rules, tests
+from ecommerce_dwh_glue.rules import (
+    Count,
+    Day,
+    by_day,
+    first_keys,
+    one_pass,
+    orphans,
+    repeated,
+    row_rules,
+    sample_key,
+)
+from ecommerce_dwh_glue.rules import samples as row_samples
 from ecommerce_dwh_glue.storage import Storage
 
 NAMESPACE = "EcommerceDWH"
-SAMPLES = 20
 QUARANTINE_SAMPLES = 5
 _CHECK_SCHEMA = (
     "run_id string, delivery_date date, source string, rule string, dimension string, severity string, "
@@ -41,24 +51,49 @@ _CHECK_SCHEMA = (
 )
 
 
-def judge(rule: Rule, count: Count) -> tuple[bool, str]:
+def judge(rule: Rule, count: Count, findings: Mapping[str, history.Finding] | None = None) -> tuple[bool, str]:
     """Whether a rule passes, and in words why not.
 
     Args:
         rule: the rule.
-        count: rows checked and failed.
+        count: rows checked and failed; of a history rule, days judged and days out of line.
+        findings: of a history rule, what was found by day.
     """
     ratio = count.failed / count.checked if count.checked else 0.0
+    if findings is not None:
+        passed = ratio <= rule.threshold
+        odd = [finding.text for finding in findings.values() if finding.deviates]
+        if not count.checked:
+            return True, _shown(findings).text
+        if not odd:
+            return True, ""
+        more = f"; and {len(odd) - 3} more of {count.checked} days" if len(odd) > 3 else ""
+        return passed, "" if passed else "; ".join(odd[:3]) + more
     if rule.kind == "row_count":
         minimum = int(rule.arguments["minimum"])
         passed = count.checked >= minimum
-        return passed, "" if passed else f"{count.checked} rows, at least {minimum} are expected"
+        return passed, "" if passed else f"{count.checked:,} rows, at least {minimum:,} are expected"
     few = rule.kind == "quarantine_ratio" and count.failed < int(rule.arguments.get("minimum_rows", 0))
     passed = few or ratio <= rule.threshold
     if passed:
         return True, ""
     allowed = f"{rule.threshold:.2%} are allowed" if rule.threshold else "none is allowed"
     return False, f"{count.failed:,} of {count.checked:,} rows ({ratio:.2%}) break the rule; {allowed}"
+
+
+def _shown(findings: Mapping[str, history.Finding]) -> history.Finding:
+    """The finding that stands for a window: the first day out of line, else the last day."""
+    return next((finding for finding in findings.values() if finding.deviates), [*findings.values()][-1])
+
+
+def _empty_day(contract: SourceContract) -> Day:
+    """A day without rows: nothing to break a rule, and no rows is a figure too."""
+    metrics = {history.metric_name(rule): None for rule in contract.rules if rule.kind == "history"}
+    return Day(
+        0,
+        {rule.name: Count(0, 0) for rule in row_rules(contract)},
+        {name: 0.0 if name == "rows" else None for name in metrics},
+    )
 
 
 class Quality:
@@ -100,11 +135,11 @@ class Quality:
         try:
             frames = {name: self._accepted(name, processing) for name in self.contracts}
             self._check_expressions(frames)
-            counts = self._counts(frames, processing)
-            samples = self._samples(frames, counts)
+            figures, samples = self._evaluate(frames, processing)
+            findings = self._histories(figures)
             quarantine = self._quarantine(processing["quarantine_files"])
-            report = self._report(processing, counts, samples, quarantine)
-            self._write_check_results(counts)
+            report = self._report(processing, figures, findings, samples, quarantine)
+            self._write_check_results(figures, findings)
         except (Py4JJavaError, PySparkException) as error:
             java = getattr(error, "java_exception", None)
             text = " ".join((java.toString() if java is not None else str(error)).split())
@@ -148,84 +183,101 @@ class Quality:
 
     # --- evaluation ---
 
-    def _counts(
+    def _evaluate(
         self, frames: Mapping[str, DataFrame], processing: Mapping[str, Any]
-    ) -> dict[str, dict[str, dict[str, Count]]]:
-        """Counts by source, day and rule; the rule ``""`` counts all rows."""
+    ) -> tuple[dict[str, dict[str, Day]], dict[tuple[str, str], list[str]]]:
+        """Figures by source and day, and sample keys by source and rule, of everything but history rules."""
         ledger: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         for entry in processing["ledger"]:
             ledger[entry["source"]][entry["delivery_date"]] = entry
-        jobs: list[tuple[str, Rule | None, Callable[[], dict[str, Any]]]] = []
-        for name, contract in self.contracts.items():
-            jobs.append((name, None, partial(one_pass, frames[name], contract)))
-            for rule in contract.rules:
-                if rule.kind == "unique":
-                    jobs.append((name, rule, partial(duplicates, frames[name], rule)))
-                elif rule.kind == "referential":
-                    jobs.append((name, rule, partial(self._orphan_counts, frames, name, rule)))
-        # Side by side: on a small day, planning a job takes longer than running it.
+        samples: dict[tuple[str, str], list[str]] = {}
         with ThreadPoolExecutor(max_workers=4) as pool:
-            futures = [(name, rule, pool.submit(inheritable_thread_target(work))) for name, rule, work in jobs]
-            found = [(name, rule, future.result()) for name, rule, future in futures]
-        result: dict[str, dict[str, dict[str, Count]]] = {}
-        for name, judged, counts in found:
-            if judged is None:
-                nothing = {"": Count(0, 0)} | {
-                    each.name: Count(0, 0) for each in row_rules(self.contracts[name])
-                }
-                result[name] = {day: counts.get(day, dict(nothing)) for day in ledger[name]}
-        for name, judged, counts in found:
-            if judged is not None:
-                for day, by_rule in result[name].items():
-                    by_rule[judged.name] = Count(by_rule[""].checked, counts.get(day, Count(0, 0)).failed)
+            # Side by side: on a small day, planning a job takes longer than running it.
+            def start(work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+                return pool.submit(inheritable_thread_target(partial(work, *arguments)))
+
+            passes = {
+                name: start(self._row_level, frames[name], contract)
+                for name, contract in self.contracts.items()
+            }
+            singles = {
+                (name, rule.name): start(self._table_level, frames, contract, rule)
+                for name, contract in self.contracts.items()
+                for rule in contract.rules
+                if rule.kind in ("unique", "referential")
+            }
+            result: dict[str, dict[str, Day]] = {}
+            for name, contract in self.contracts.items():
+                found, keys = passes[name].result()
+                samples |= {(name, rule): some for rule, some in keys.items()}
+                result[name] = {day: found.get(day) or _empty_day(contract) for day in ledger[name]}
+            for (name, rule_name), single in singles.items():
+                failed, some = single.result()
+                if some:
+                    samples[name, rule_name] = some
+                for day, figures in result[name].items():
+                    figures.counts[rule_name] = Count(figures.rows, failed.get(day, 0))
         for name, days in result.items():
-            for day, by_rule in days.items():
+            for day, figures in days.items():
                 for rule in self.contracts[name].rules:
                     if rule.kind == "quarantine_ratio":
                         entry = ledger[name][day]
-                        by_rule[rule.name] = Count(entry["raw_rows"], entry["quarantined_rows"])
+                        figures.counts[rule.name] = Count(entry["raw_rows"], entry["quarantined_rows"])
                     elif rule.kind == "row_count":
-                        by_rule[rule.name] = Count(by_rule[""].checked, 0)
-        return result
+                        figures.counts[rule.name] = Count(figures.rows, 0)
+        return result, samples
 
-    def _orphan_counts(self, frames: Mapping[str, DataFrame], name: str, rule: Rule) -> dict[str, Count]:
-        lost = orphans(frames[name], frames[rule.arguments["to_source"]], rule)
-        return {
-            row["delivery_date"].isoformat(): Count(0, row["count"])
-            for row in lost.groupBy("delivery_date").count().collect()
-        }
+    def _row_level(
+        self, rows: DataFrame, contract: SourceContract
+    ) -> tuple[dict[str, Day], dict[str, list[str]]]:
+        days = one_pass(rows, contract)
+        failed: dict[str, int] = defaultdict(int)
+        for figures in days.values():
+            for name, count in figures.counts.items():
+                failed[name] += count.failed
+        return days, row_samples(rows, contract, failed)
 
-    def _samples(
-        self, frames: Mapping[str, DataFrame], counts: Mapping[str, Mapping[str, Mapping[str, Count]]]
-    ) -> dict[tuple[str, str], list[str]]:
-        """Keys of some rows that break a rule, for rules that any row breaks. Keys only: no personal data."""
-        parts = []
-        for name, contract in self.contracts.items():
-            if contract.column(contract.key).pii:
+    def _table_level(
+        self, frames: Mapping[str, DataFrame], contract: SourceContract, rule: Rule
+    ) -> tuple[dict[str, int], list[str]]:
+        """Failed rows by day and sample keys of a rule that needs more than one row at a time."""
+        rows = frames[contract.name]
+        if rule.kind == "unique":
+            bad = repeated(rows, rule)
+        else:
+            bad = orphans(rows, frames[rule.arguments["to_source"]], rule)
+        failed = by_day(bad)
+        if bad is None or not failed:
+            return {}, []
+        keys = bad.select(F.lit(rule.name).alias("rule"), sample_key(contract).alias("key"))
+        return failed, first_keys(keys)[rule.name]
+
+    def _histories(
+        self, figures: Mapping[str, Mapping[str, Day]]
+    ) -> dict[tuple[str, str], dict[str, history.Finding]]:
+        """Judge the history rules day by day, and keep the days' figures for the days to come."""
+        rules = [(name, rule) for name, contract in self.contracts.items() for rule in contract.rules]
+        reach = history.reach_of(rule for _, rule in rules)
+        if not reach:
+            return {}
+        bucket = self.options.processed_bucket
+        own: history.Figures = defaultdict(dict)
+        for name, days in figures.items():
+            for day, found in days.items():
+                own[day][name] = found.metrics
+        known = {**history.load(self.storage, bucket, min(own), reach), **own}
+        findings: dict[tuple[str, str], dict[str, history.Finding]] = {}
+        for name, rule in rules:
+            if rule.kind != "history":
                 continue
-            for rule in contract.rules:
-                if not sum(day[rule.name].failed for day in counts[name].values()):
-                    continue
-                if rule in row_rules(contract):
-                    broken = frames[name].where(tests(rule)[1])
-                elif rule.kind == "referential":
-                    broken = orphans(frames[name], frames[rule.arguments["to_source"]], rule)
-                else:
-                    continue
-                parts.append(
-                    broken.select(
-                        F.lit(name).alias("source"),
-                        F.lit(rule.name).alias("rule"),
-                        F.col(contract.key).alias("key"),
-                    )
-                    .orderBy("key")
-                    .limit(SAMPLES)
-                )
-        found: dict[tuple[str, str], list[str]] = defaultdict(list)
-        if parts:
-            for row in reduce(DataFrame.unionAll, parts).collect():
-                found[(row["source"], row["rule"])].append(row["key"])
-        return found
+            metric = history.metric_name(rule)
+            values = {day: tables.get(name, {}).get(metric) for day, tables in known.items()}
+            judged = {day: history.judge(rule, day, values[day], values) for day in sorted(figures[name])}
+            findings[name, rule.name] = judged
+            for day, finding in judged.items():
+                figures[name][day].counts[rule.name] = Count(int(finding.judged), int(finding.deviates))
+        history.save(self.storage, bucket, self.options.run_id, own)
+        return findings
 
     def _quarantine(self, keys: Sequence[str]) -> list[dict[str, Any]]:
         if not keys:
@@ -261,7 +313,8 @@ class Quality:
     def _report(
         self,
         processing: Mapping[str, Any],
-        counts: Mapping[str, Mapping[str, Mapping[str, Count]]],
+        figures: Mapping[str, Mapping[str, Day]],
+        findings: Mapping[tuple[str, str], Mapping[str, history.Finding]],
         samples: Mapping[tuple[str, str], list[str]],
         quarantine: list[dict[str, Any]],
     ) -> dict[str, Any]:
@@ -269,9 +322,10 @@ class Quality:
         for name, contract in self.contracts.items():
             rules = []
             for rule in contract.rules:
-                days = [day[rule.name] for day in counts[name].values()]
+                days = [day.counts[rule.name] for day in figures[name].values()]
                 total = Count(sum(day.checked for day in days), sum(day.failed for day in days))
-                passed, message = judge(rule, total)
+                found = findings.get((name, rule.name))
+                passed, message = judge(rule, total, found)
                 if not passed:
                     failed.add(rule.severity)
                 rules.append(
@@ -280,16 +334,19 @@ class Quality:
                         "dimension": rule.dimension,
                         "severity": rule.severity,
                         "description": rule.description,
+                        "unit": "rows" if found is None else "days",
                         "rows_checked": total.checked,
                         "rows_failed": total.failed,
                         "failed_ratio": round(total.failed / total.checked, 6) if total.checked else 0.0,
                         "threshold": rule.threshold,
+                        "judged": found is None or total.checked > 0,
                         "passed": passed,
                         "message": message,
                         "samples": samples.get((name, rule.name), []),
+                        **({"history": _shown(found).as_plain()} if found else {}),
                     }
                 )
-            rows = sum(day[""].checked for day in counts[name].values())
+            rows = sum(day.rows for day in figures[name].values())
             tables.append({"source": name, "rows": rows, "rules": rules})
         fields = ("source", "delivery_date", "raw_rows", "accepted_rows", "superseded_rows", "quarantined_rows")
         return {
@@ -305,14 +362,19 @@ class Quality:
             "drift": processing["drift"],
         }
 
-    def _write_check_results(self, counts: Mapping[str, Mapping[str, Mapping[str, Count]]]) -> None:
+    def _write_check_results(
+        self,
+        figures: Mapping[str, Mapping[str, Day]],
+        findings: Mapping[tuple[str, str], Mapping[str, history.Finding]],
+    ) -> None:
         bucket, run_key = self.options.processed_bucket, self.options.run_id
         rows = []
-        for name, days in counts.items():
-            for day, by_rule in days.items():
+        for name, days in figures.items():
+            for day, found in days.items():
                 for rule in self.contracts[name].rules:
-                    count = by_rule[rule.name]
-                    passed, message = judge(rule, count)
+                    count = found.counts[rule.name]
+                    finding = findings.get((name, rule.name))
+                    passed, message = judge(rule, count, finding and {day: finding[day]})
                     ratio = Decimal(count.failed) / count.checked if count.checked else Decimal(0)
                     rows.append(
                         (

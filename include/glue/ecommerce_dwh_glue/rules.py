@@ -1,15 +1,30 @@
-"""Quality rules as Spark expressions: each row-level rule is a test, and all tests of a table go into one pass."""
+"""Quality rules as Spark expressions: each row-level rule is a test, and all tests of a table go into one pass.
+
+The pass turns each row into bits, one per broken rule and one per empty column, and counts rows by pattern of bits.
+Rows differ in few patterns, so the aggregate has a handful of groups and a single counter, however many rules there
+are; an aggregate with two counters per rule takes several times as long.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import Rule, SourceContract
+from ecommerce_dwh_glue.history import metric_name
 
 ROW_KINDS = frozenset({"not_null", "accepted_values", "range", "pattern", "max_length", "expression"})
+SAMPLES = 20
+_WORD = 62  # bits to a bigint; the sign stays out of it
+_MAX_PATTERNS = 200_000
+_MAX_HASHES = 50_000
+# Candidates per rule from which samples are chosen; more are thinned out by the hash of their key.
+_CANDIDATES = 2_000
 
 
 @dataclass(frozen=True)
@@ -20,33 +35,46 @@ class Count:
     failed: int
 
 
-def tests(rule: Rule) -> tuple[Column, Column]:
-    """A row-level rule as two conditions: whether it looks at a row, and whether the row breaks it.
+@dataclass
+class Day:
+    """A table's figures of one day.
+
+    Attributes:
+        rows: all rows.
+        counts: by rule name.
+        metrics: what the history rules compare, by name; None where nothing can be measured.
+    """
+
+    rows: int = 0
+    counts: dict[str, Count] = field(default_factory=dict)
+    metrics: dict[str, float | None] = field(default_factory=dict)
+
+
+def broken(rule: Rule) -> Column:
+    """When a row breaks a row-level rule; null counts as unbroken.
 
     Rules on values pass over nulls, as `not_null` is a rule of its own; an expression that is null is not broken.
     """
     arguments = rule.arguments
     if rule.kind == "expression":
-        return F.lit(True), ~F.coalesce(F.expr(arguments["expression"]), F.lit(True))
+        return ~F.expr(arguments["expression"])
     column = F.col(rule.column)
     if rule.kind == "not_null":
-        return F.lit(True), column.isNull()
-    present = column.isNotNull()
+        return column.isNull()
     if rule.kind == "accepted_values":
-        broken = ~column.isin(*arguments["values"])
-    elif rule.kind == "pattern":
-        broken = ~column.rlike(arguments["pattern"])
-    elif rule.kind == "max_length":
-        broken = F.length(column) > int(arguments["length"])
-    elif rule.kind == "range":
-        broken = F.lit(False)
+        return ~column.isin(*arguments["values"])
+    if rule.kind == "pattern":
+        return ~column.rlike(arguments["pattern"])
+    if rule.kind == "max_length":
+        return F.length(column) > int(arguments["length"])
+    if rule.kind == "range":
+        bounds = []
         if arguments.get("minimum") is not None:
-            broken = broken | (column < F.lit(arguments["minimum"]))
+            bounds.append(column < F.lit(arguments["minimum"]))
         if arguments.get("maximum") is not None:
-            broken = broken | (column > F.lit(arguments["maximum"]))
-    else:
-        raise ValueError(f"{rule.kind} is no row-level rule")
-    return present, present & broken
+            bounds.append(column > F.lit(arguments["maximum"]))
+        return reduce(lambda one, other: one | other, bounds)
+    raise ValueError(f"{rule.kind} is no row-level rule")
 
 
 def row_rules(contract: SourceContract) -> list[Rule]:
@@ -54,53 +82,197 @@ def row_rules(contract: SourceContract) -> list[Rule]:
     return [rule for rule in contract.rules if rule.kind in ROW_KINDS]
 
 
-def one_pass(rows: DataFrame, contract: SourceContract) -> dict[str, dict[str, Count]]:
-    """Evaluate all row-level rules of a table in one aggregate.
+def _looks_at_values(rule: Rule) -> bool:
+    return rule.kind not in ("not_null", "expression")
+
+
+def _words(bits: Sequence[Column]) -> list[Column]:
+    """Conditions as the bits of as few bigints as hold them."""
+    words = []
+    for start in range(0, len(bits), _WORD):
+        flags = [
+            F.when(condition, F.lit(1 << place).cast("bigint")).otherwise(F.lit(0).cast("bigint"))
+            for place, condition in enumerate(bits[start : start + _WORD])
+        ]
+        words.append(reduce(lambda one, other: one.bitwiseOR(other), flags))
+    return words
+
+
+def one_pass(rows: DataFrame, contract: SourceContract) -> dict[str, Day]:
+    """Evaluate all row-level rules of a table, and measure what its history rules compare, in one aggregate.
 
     Args:
         rows: accepted rows of one source.
         contract: its contract.
 
     Returns:
-        By day (``YYYY-MM-DD``): counts by rule name; the name ``""`` counts all rows.
+        Figures by day (``YYYY-MM-DD``); days without rows are missing.
     """
     rules = row_rules(contract)
-    sums = [F.count("*").alias("rows")]
-    for index, rule in enumerate(rules):
-        looks, broken = tests(rule)
-        sums += [F.count_if(looks).alias(f"c{index}"), F.count_if(broken).alias(f"f{index}")]
-    result = {}
-    for row in rows.groupBy("delivery_date").agg(*sums).collect():
-        counts = {rule.name: Count(row[f"c{index}"], row[f"f{index}"]) for index, rule in enumerate(rules)}
-        counts[""] = Count(row["rows"], 0)
-        result[row["delivery_date"].isoformat()] = counts
+    histories = [rule for rule in contract.rules if rule.kind == "history"]
+    # Rules on values look at filled ones only; the bit of each such column says which these are.
+    columns = sorted(
+        {rule.column for rule in rules if _looks_at_values(rule)}
+        | {rule.column for rule in histories if rule.column}
+    )
+    conditions = [broken(rule) for rule in rules] + [F.col(name).isNull() for name in columns]
+    words = _words(conditions)
+    names = [f"w{index}" for index in range(len(words))]
+    summed = sorted({rule.column for rule in histories if rule.arguments["metric"] in ("mean", "sum")})
+    patterns = (
+        rows.select("delivery_date", *(word.alias(name) for word, name in zip(words, names, strict=True)), *summed)
+        .groupBy("delivery_date", *names)
+        .agg(F.count("*").alias("n"), *(F.sum(name).alias(f"s_{name}") for name in summed))
+    )  # fmt: skip
+    tallies = _tallies(patterns, names, len(conditions), summed)
+    days: dict[str, Day] = {}
+    for day, tally in tallies.items():
+        figures = days[day] = Day(tally.rows)
+        empty = dict(zip(columns, tally.bits[len(rules) :], strict=True))
+        for place, rule in enumerate(rules):
+            looked_at = figures.rows - (empty[rule.column] if _looks_at_values(rule) else 0)
+            figures.counts[rule.name] = Count(looked_at, tally.bits[place])
+        for rule in histories:
+            figures.metrics[metric_name(rule)] = _metric(rule, figures.rows, empty, tally.sums)
+    return days
+
+
+@dataclass
+class _Tally:
+    """Rows of a day, rows with each bit set, and sums of columns."""
+
+    bits: list[int]
+    rows: int = 0
+    sums: dict[str, Any] = field(default_factory=dict)
+
+
+def _tallies(patterns: DataFrame, names: Sequence[str], bits: int, summed: Sequence[str]) -> dict[str, _Tally]:
+    """Add up the counts of patterns, by day and bit."""
+    found = patterns.limit(_MAX_PATTERNS + 1).collect()
+    result: dict[str, _Tally] = {}
+    if len(found) > _MAX_PATTERNS:  # more than the driver should hold: Spark adds them up
+        counts = [
+            F.sum(F.when(_bit(names, place), F.col("n")).otherwise(0)).alias(f"b{place}")
+            for place in range(bits)
+        ]
+        sums = [F.sum(f"s_{name}").alias(f"s_{name}") for name in summed]
+        for row in patterns.groupBy("delivery_date").agg(F.sum("n").alias("n"), *counts, *sums).collect():
+            result[row["delivery_date"].isoformat()] = _Tally(
+                [row[f"b{place}"] for place in range(bits)],
+                row["n"],
+                {name: row[f"s_{name}"] for name in summed if row[f"s_{name}"] is not None},
+            )
+        return result
+    for row in found:
+        tally = result.setdefault(row["delivery_date"].isoformat(), _Tally([0] * bits))
+        tally.rows += row["n"]
+        for place in _places([row[name] for name in names]):
+            tally.bits[place] += row["n"]
+        for name in summed:
+            if row[f"s_{name}"] is not None:
+                tally.sums[name] = tally.sums.get(name, 0) + row[f"s_{name}"]
     return result
 
 
-def duplicates(rows: DataFrame, rule: Rule) -> dict[str, Count]:
-    """Rows by day that share the rule's columns with another row.
+def _bit(names: Sequence[str], place: int) -> Column:
+    return F.col(names[place // _WORD]).bitwiseAND(F.lit(1 << (place % _WORD)).cast("bigint")) != 0
 
-    Counted by a 64-bit hash first, which needs no sorting of wide keys; only rows whose hash repeats are compared.
+
+def _places(words: Sequence[int]) -> Iterator[int]:
+    """Which bits are set."""
+    for index, word in enumerate(words):
+        for place in range(word.bit_length()):
+            if word >> place & 1:
+                yield index * _WORD + place
+
+
+def _metric(rule: Rule, rows: int, empty: Mapping[str, int], sums: Mapping[str, Any]) -> float | None:
+    """What a history rule compares; None where there is nothing to measure."""
+    metric = rule.arguments["metric"]
+    if metric == "rows":
+        return float(rows)
+    if metric == "null_ratio":
+        return empty[rule.column] / rows if rows else None
+    filled = rows - empty[rule.column]
+    if metric == "sum":
+        return float(sums.get(rule.column, 0))
+    return float(sums[rule.column] / filled) if filled else None
+
+
+def sample_key(contract: SourceContract) -> Column:
+    """What names a row in a report: its key, or where it stands when the key is personal data."""
+    if contract.column(contract.key).pii:
+        return F.concat_ws(":", "source_file", "source_line")
+    return F.col(contract.key)
+
+
+def samples(rows: DataFrame, contract: SourceContract, failed: Mapping[str, int]) -> dict[str, list[str]]:
+    """Keys of up to `SAMPLES` rows for each broken row-level rule, all in one more pass; the same at each call.
+
+    Args:
+        rows: accepted rows of one source.
+        contract: its contract.
+        failed: number of broken rows by rule name; rules that are not in it are left out.
     """
-    hashed = rows.select("delivery_date", *(F.col(name) for name in rule.columns if name != "delivery_date"))
-    hashed = hashed.withColumn("key_hash", F.xxhash64(*rule.columns))
-    repeated = hashed.groupBy("key_hash").count().where("count > 1").select("key_hash")
-    if not repeated.take(1):
+    rules = [rule for rule in row_rules(contract) if failed.get(rule.name)]
+    if not rules:
         return {}
-    groups = hashed.join(repeated, "key_hash", "left_semi").groupBy("delivery_date", *_others(rule)).count()
-    if "delivery_date" not in rule.columns:
-        total = groups.groupBy(*rule.columns).agg(F.sum("count").alias("all")).where("all > 1")
-        groups = groups.join(total.select(*rule.columns), list(rule.columns), "left_semi")
-    else:
-        groups = groups.where("count > 1")
+    key = sample_key(contract)
+    chosen = []
+    for rule in rules:
+        condition = broken(rule)
+        if failed[rule.name] > 2 * _CANDIDATES:
+            share = failed[rule.name] // _CANDIDATES
+            condition = condition & (F.pmod(F.xxhash64(key), F.lit(share)) == 0)
+        chosen.append(F.when(condition, F.lit(rule.name)))
+    return first_keys(rows.select(key.alias("key"), F.explode(F.array_compact(F.array(*chosen))).alias("rule")))
+
+
+def first_keys(keys: DataFrame) -> dict[str, list[str]]:
+    """The first keys of each rule, from rows of ``rule`` and ``key``."""
+    place = F.row_number().over(Window.partitionBy("rule").orderBy("key"))
+    first = keys.distinct().withColumn("place", place).where(F.col("place") <= SAMPLES)
+    result: dict[str, list[str]] = {}
+    for row in first.orderBy("rule", "place").collect():
+        result.setdefault(row["rule"], []).append(row["key"])
+    return result
+
+
+def repeated(rows: DataFrame, rule: Rule) -> DataFrame | None:
+    """Rows that share the rule's columns with another row; None when there is none.
+
+    Looked for by a 64-bit hash first, which needs no shuffle or sort of wide keys; where a hash repeats, the values
+    themselves are compared, so that two keys with one hash are not taken for duplicates.
+    """
+    key_hash = F.xxhash64(*rule.columns)
+    doubled = (
+        rows.select(key_hash.alias("key_hash")).groupBy("key_hash").agg(F.count("*").alias("n")).where("n > 1")
+    )
+    # The limit before the aggregate lets all partitions work at once; collect() alone would take them in turn.
+    found = doubled.limit(_MAX_HASHES).agg(F.collect_list("key_hash").alias("all")).collect()
+    few = found[0]["all"]
+    if not few:
+        return None
+    suspects = rows
+    if len(few) < _MAX_HASHES:  # beyond, the values of all rows are compared
+        known = rows.sparkSession.createDataFrame([(value,) for value in few], "key_hash bigint")
+        suspects = (
+            rows.withColumn("key_hash", key_hash)
+            .join(F.broadcast(known), "key_hash", "left_semi")
+            .drop("key_hash")
+        )
+    alike = F.count("*").over(Window.partitionBy(*rule.columns))
+    return suspects.withColumn("alike", alike).where("alike > 1").drop("alike")
+
+
+def by_day(rows: DataFrame | None) -> dict[str, int]:
+    """Number of rows by day (``YYYY-MM-DD``)."""
+    if rows is None:
+        return {}
     return {
-        row["delivery_date"].isoformat(): Count(0, row["n"])
-        for row in groups.groupBy("delivery_date").agg(F.sum("count").alias("n")).collect()
+        row["delivery_date"].isoformat(): row["count"]
+        for row in rows.groupBy("delivery_date").count().collect()
     }
-
-
-def _others(rule: Rule) -> list[str]:
-    return [name for name in rule.columns if name != "delivery_date"]
 
 
 def orphans(rows: DataFrame, parents: DataFrame, rule: Rule) -> DataFrame:
