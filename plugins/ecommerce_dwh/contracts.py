@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,16 @@ _LOGICAL = {
     "boolean": "boolean",
 }
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_SERVICE_COLUMNS = ("delivery_date", "version_at", "row_hash", "source_file", "source_line", "run_id")
+# Columns that processing adds to every accepted row.
+_SERVICE_COLUMNS = {
+    "delivery_date": "date",
+    "version_at": "timestamp",
+    "row_hash": "varchar(32)",
+    "source_file": "varchar(1024)",
+    "source_line": "bigint",
+    "run_id": "varchar(250)",
+}
+_NUMBERS = ("decimal", "integer", "bigint")
 _DATE_TOKENS = re.compile(r"'[^']*'|y+|M+|d+|H+|h+|m+|s+|S+|a|X+|[^A-Za-z']")
 _DATE_LETTERS = {
     "yyyy",
@@ -318,6 +328,7 @@ class _Reader:
 
     def __init__(self, document: _Document) -> None:
         self.document = document
+        self.rule_paths: dict[str, tuple[str | int, ...]] = {}
 
     def fail(self, path: Iterable[str | int], message: str) -> ContractError:
         return self.document.error(tuple(path), message)
@@ -442,7 +453,7 @@ class _Reader:
                 (*path, "customProperties"), f"column '{name}': lowerCase and synonyms are for text"
             )
         minimum = (item.get("logicalTypeOptions") or {}).get("minimum")
-        if minimum is not None and base not in ("decimal", "integer", "bigint"):
+        if minimum is not None and base not in _NUMBERS:
             raise self.fail((*path, "logicalTypeOptions"), f"column '{name}': minimum is for numbers")
         return Column(
             name=name,
@@ -532,7 +543,7 @@ class _Reader:
                 ("customProperties",), "amount needs 'column' and, optionally, two names in 'orProductOf'"
             )
         for name in names:
-            if name not in columns or columns[name].base_type not in ("decimal", "integer", "bigint"):
+            if name not in columns or columns[name].base_type not in _NUMBERS:
                 raise self.fail(("customProperties",), f"amount names '{name}', which is not a numeric column")
         return names
 
@@ -582,11 +593,6 @@ class _Reader:
             for index, item in enumerate(column.get("quality") or []):
                 path = (*base, "properties", position, "quality", index)
                 rules.append(self.rule(item, columns, path, str(column["name"])))
-        seen: set[str] = set()
-        for rule in rules:
-            if rule.name in seen:
-                raise self.fail((*base, "quality"), f"two rules are named '{rule.name}'")
-            seen.add(rule.name)
         return tuple(rules)
 
     def rule(
@@ -595,18 +601,22 @@ class _Reader:
         name = str(item.get("name", "")) if isinstance(item, dict) else ""
         if not _IDENTIFIER.fullmatch(name):
             raise self.fail(path, f"rule name {name!r} must be a lower-case identifier")
+        if name in self.rule_paths:
+            raise self.fail(path, f"two rules are named '{name}'")
+        self.rule_paths[name] = path
         if item.get("type") != "custom" or item.get("engine") != ENGINE:
             raise self.fail(path, f"rule '{name}': expected 'type: custom' and 'engine: {ENGINE}'")
         how = dict(item.get("implementation") or {})
         kind = how.pop("kind", None)
         if kind not in RULE_KINDS:
             raise self.fail(
-                (*path, "implementation"), f"rule '{name}': kind {kind!r} is not one of {', '.join(RULE_KINDS)}"
+                (*path, "implementation", "kind"),
+                f"rule '{name}': kind {kind!r} is not one of {', '.join(RULE_KINDS)}",
             )
         threshold = how.pop("threshold", 0.0)
         if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
             raise self.fail(
-                (*path, "implementation"),
+                (*path, "implementation", "threshold"),
                 f"rule '{name}': threshold {threshold!r} is impossible; it is a share of rows, 0 to 1",
             )
         must, may = RULE_KINDS[kind]
@@ -620,13 +630,16 @@ class _Reader:
                 else f"has unknown {', '.join(sorted(unknown))}"
             )
             raise self.fail((*path, "implementation"), f"rule '{name}' ({kind}) {what}")
-        used = tuple(how.pop("columns", None) or ())
+        many = how.pop("columns", None) or []
+        if not isinstance(many, list):
+            raise self.fail((*path, "implementation", "columns"), f"rule '{name}': columns must be a list")
+        used, argument = tuple(str(column) for column in many), "columns"
         if "column" in how:
-            used = (str(how.pop("column")),)
+            used, argument = (str(how.pop("column")),), "column"
         for column in used:
             if column not in columns and column not in _SERVICE_COLUMNS:
                 raise self.fail(
-                    (*path, "implementation"),
+                    (*path, "implementation", argument),
                     f"rule '{name}' names column '{column}', which the contract does not have",
                 )
         self.check_arguments(name, kind, how, columns, used, (*path, "implementation"))
@@ -667,44 +680,75 @@ class _Reader:
         used: tuple[str, ...],
         path: tuple[str | int, ...],
     ) -> None:
-        def number(argument: str) -> float | None:
+        def fail(argument: str, message: str) -> ContractError:
+            return self.fail((*path, argument), f"rule '{name}': {message}")
+
+        def number(argument: str, *, whole: bool = False) -> float | None:
             value = how.get(argument)
             if value is None:
                 return None
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise self.fail(path, f"rule '{name}': {argument} {value!r} is not a number")
+            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+                raise fail(argument, f"{argument} {value!r} is not a {'whole ' if whole else ''}number")
             return float(value)
 
+        base = columns[used[0]].base_type if used and used[0] in columns else ""
         if kind == "range":
             low, high = number("minimum"), number("maximum")
             if low is None and high is None:
                 raise self.fail(path, f"rule '{name}' (range) lacks minimum and maximum")
             if low is not None and high is not None and low > high:
-                raise self.fail(path, f"rule '{name}': minimum {low:g} is above maximum {high:g}")
-            if used[0] not in columns or columns[used[0]].base_type not in ("decimal", "integer", "bigint"):
-                raise self.fail(path, f"rule '{name}': range needs a number, '{used[0]}' is none")
+                raise fail("minimum", f"minimum {low:g} is above maximum {high:g}")
+            if base not in _NUMBERS:
+                raise fail("column", f"range needs a number, '{used[0]}' is none")
         elif kind in ("row_count", "quarantine_ratio"):
             argument = "minimum" if kind == "row_count" else "minimum_rows"
-            if (number(argument) or 0) < 0:
-                raise self.fail(path, f"rule '{name}': {argument} cannot be negative")
+            if (number(argument, whole=True) or 0) < 0:
+                raise fail(argument, f"{argument} cannot be negative")
         elif kind == "accepted_values":
-            if not isinstance(how["values"], list) or not how["values"]:
-                raise self.fail(path, f"rule '{name}': values must be a non-empty list")
+            values = how["values"]
+            if not isinstance(values, list) or not values:
+                raise fail("values", "values must be a non-empty list")
+            wanted = {"varchar": (str,), "integer": (int,), "bigint": (int,), "decimal": (int, float)}.get(base)
+            if wanted is None:
+                raise fail("column", f"accepted_values needs a text or a number, '{used[0]}' is none")
+            for value in values:
+                if isinstance(value, bool) or not isinstance(value, wanted):
+                    hint = "; write texts in quotes" if base == "varchar" else ""
+                    raise fail("values", f"value {value!r} does not fit column '{used[0]}' ({base}){hint}")
+        elif kind in ("pattern", "max_length") and base != "varchar":
+            raise fail("column", f"{kind} needs a text, '{used[0]}' is none")
         elif kind == "pattern":
             try:
                 re.compile(str(how["pattern"]))
             except re.error as error:
-                raise self.fail(path, f"rule '{name}': pattern cannot be compiled: {error}") from None
+                raise fail("pattern", f"pattern cannot be compiled: {error}") from None
+            if "(?P" in str(how["pattern"]):
+                raise fail("pattern", "named groups are written differently in Spark; use a plain group")
         elif kind == "max_length":
-            if (number("length") or 0) < 1:
-                raise self.fail(path, f"rule '{name}': length must be 1 or more")
+            if (number("length", whole=True) or 0) < 1:
+                raise fail("length", "length must be 1 or more")
         elif kind == "unique":
             if not used:
-                raise self.fail(path, f"rule '{name}': columns must not be empty")
+                raise fail("columns", "columns must not be empty")
         elif kind == "history":
             self.check_history(name, how, columns, used, path)
         elif kind == "expression":
-            self.check_expression(name, str(how["expression"]), columns, path)
+            check_expression(str(how["expression"]), columns, lambda message: fail("expression", message))
+
+    def check_reference(
+        self, contract: SourceContract, rule: Rule, contracts: Mapping[str, SourceContract]
+    ) -> None:
+        """Refuse a reference to what no contract has, or to another type."""
+        source, column = str(rule.arguments["to_source"]), str(rule.arguments["to_column"])
+        path = (*self.rule_paths[rule.name], "implementation", "to_column")
+        other = contracts.get(source)
+        if other is None or column not in {each.name for each in other.columns}:
+            raise self.fail(path, f"rule '{rule.name}' refers to {source}.{column}, which no contract has")
+        own, theirs = contract.column(rule.column).base_type, other.column(column).base_type
+        if own != theirs:
+            raise self.fail(
+                path, f"rule '{rule.name}' compares {rule.column} ({own}) with {source}.{column} ({theirs})"
+            )
 
     def check_history(
         self,
@@ -717,16 +761,15 @@ class _Reader:
         metric = how["metric"]
         if metric not in HISTORY_METRICS:
             raise self.fail(
-                path, f"rule '{name}': metric {metric!r} is not one of {', '.join(HISTORY_METRICS)}"
+                (*path, "metric"),
+                f"rule '{name}': metric {metric!r} is not one of {', '.join(HISTORY_METRICS)}",
             )
         if (metric == "rows") == bool(used):
             raise self.fail(
                 path, f"rule '{name}': metric {metric} {'has no' if metric == 'rows' else 'needs a'} column"
             )
-        if metric in ("mean", "sum") and (
-            used[0] not in columns or columns[used[0]].base_type not in ("decimal", "integer", "bigint")
-        ):
-            raise self.fail(path, f"rule '{name}': {metric} needs a number, '{used[0]}' is none")
+        if metric in ("mean", "sum") and (used[0] not in columns or columns[used[0]].base_type not in _NUMBERS):
+            raise self.fail((*path, "column"), f"rule '{name}': {metric} needs a number, '{used[0]}' is none")
         limits = {"max_z": (1, 1000), "tolerance": (0, 1000), "days": (7, 366), "minimum_days": (3, 366)}
         values = {**HISTORY_DEFAULTS, **HISTORY_METRICS[metric], **how}
         for argument, (low, high) in limits.items():
@@ -734,49 +777,68 @@ class _Reader:
             kinds = (int, float) if argument in ("max_z", "tolerance") else (int,)
             if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
                 raise self.fail(
-                    path, f"rule '{name}': {argument} {value!r} is impossible; it is {low} to {high}"
+                    (*path, argument),
+                    f"rule '{name}': {argument} {value!r} is impossible; it is {low} to {high}",
                 )
         if not isinstance(values["weekday"], bool):
-            raise self.fail(path, f"rule '{name}': weekday {values['weekday']!r} is not true or false")
+            raise self.fail(
+                (*path, "weekday"), f"rule '{name}': weekday {values['weekday']!r} is not true or false"
+            )
         if values["minimum_days"] > values["days"]:
             raise self.fail(
-                path,
+                (*path, "minimum_days"),
                 f"rule '{name}': minimum_days {values['minimum_days']} is above days {values['days']}",
             )
 
-    def check_expression(
-        self, name: str, text: str, columns: Mapping[str, Column], path: tuple[str | int, ...]
-    ) -> None:
-        """Refuse names that are no column; the SQL itself is parsed by Spark when the job starts."""
-        bare = re.sub(r"'(?:[^']|'')*'", " ", text)
-        if bare.count("(") != bare.count(")") or "'" in bare or ";" in bare or not bare.strip():
-            raise self.fail(path, f"rule '{name}': the expression is not one balanced SQL condition")
-        known = set(columns) | set(_SERVICE_COLUMNS)
-        for match in re.finditer(r"\b([a-z_][a-z0-9_]*)\b(?!\s*\()", bare, re.IGNORECASE):
-            word = match[1].lower()
-            if word not in known and word not in _SQL_WORDS:
-                raise self.fail(path, f"rule '{name}': '{word}' in the expression is no column of the contract")
+
+def check_expression(text: str, columns: Mapping[str, Column], fail: Callable[[str], ContractError]) -> None:
+    """Refuse what is not one true-or-false condition on a row, in Spark SQL.
+
+    Parsed with sqlglot; Spark parses it once more, with its own types, before the job judges anything.
+
+    Args:
+        text: the condition.
+        columns: columns by name; those that every accepted row has may be named as well.
+        fail: makes the error to raise.
+    """
+    import sqlglot  # noqa: PLC0415 - Glue reads the JSON form, which was checked before
+    from sqlglot import exp  # noqa: PLC0415
+    from sqlglot.errors import ParseError, TokenError  # noqa: PLC0415
+    from sqlglot.optimizer.annotate_types import annotate_types  # noqa: PLC0415
+
+    try:
+        tree = sqlglot.parse_one(text, dialect="spark", into=exp.Condition)
+    except (ParseError, TokenError) as error:
+        found = getattr(error, "errors", None) or [{}]
+        why = found[0].get("description") or "a quote is not closed"
+        where = f" near '{found[0]['highlight']}'" if found[0].get("highlight") else ""
+        raise fail(f"the expression is not valid SQL{where}: {why}") from None
+    for kind, what in (
+        (exp.Query, "a query"),
+        (exp.AggFunc, "an aggregate"),
+        (exp.Window, "a window function"),
+    ):
+        if next(tree.find_all(kind), None) is not None:
+            raise fail(f"the expression has {what}; it must judge a row by itself")
+    types = {name: column.type for name, column in columns.items()} | _SERVICE_COLUMNS
+    for column in tree.find_all(exp.Column):
+        if column.table or column.name.lower() not in types:
+            raise fail(f"'{column.sql()}' in the expression is no column of the contract")
+    for function in tree.find_all(exp.Anonymous):
+        if function.name.lower() not in _spark_functions():
+            raise fail(f"the expression calls {function.name}(), which Spark does not know")
+    columned = exp.select(tree.copy()).from_("rows")
+    for column in columned.find_all(exp.Column):
+        column.set("table", exp.to_identifier("rows"))
+    found_type = annotate_types(columned, schema={"rows": types}, dialect="spark").selects[0].type
+    if found_type is not None and not found_type.is_type("boolean", "unknown", "null"):
+        raise fail(f"the expression gives {found_type.sql().lower()}, not true or false")
 
 
-_SQL_WORDS = frozenset(
-    {
-        *("and", "or", "not", "is", "null", "in", "between", "like", "rlike", "distinct", "from", "as"),
-        *("case", "when", "then", "else", "end", "true", "false"),
-        *(
-            "decimal",
-            "date",
-            "timestamp",
-            "interval",
-            "string",
-            "bigint",
-            "int",
-            "integer",
-            "double",
-            "boolean",
-        ),
-        *("day", "days", "hour", "hours", "minute", "minutes"),
-    }
-)
+@cache
+def _spark_functions() -> frozenset[str]:
+    """Functions of the Spark version that Glue runs, for those that the parser does not know by itself."""
+    return frozenset((Path(__file__).parent / "spark_functions.txt").read_text("utf-8").split())
 
 
 def load_contract(path: Path) -> SourceContract:
@@ -800,19 +862,14 @@ def load_contracts(folder: Path) -> dict[str, SourceContract]:
     Raises:
         ContractError: a contract is unusable, or the folder has none.
     """
-    contracts = {path.stem: load_contract(path) for path in sorted(folder.glob("*.yaml"))}
-    if not contracts:
+    readers = {path.stem: _Reader(_Document(path)) for path in sorted(folder.glob("*.yaml"))}
+    if not readers:
         raise ContractError(f"no contract (*.yaml) in {folder}")
-    for contract in contracts.values():
+    contracts = {name: reader.read() for name, reader in readers.items()}
+    for name, contract in contracts.items():
         for rule in contract.rules:
-            if rule.kind != "referential":
-                continue
-            other = contracts.get(str(rule.arguments["to_source"]))
-            if other is None or rule.arguments["to_column"] not in {column.name for column in other.columns}:
-                raise ContractError(
-                    f"{contract.name}.yaml: rule '{rule.name}' refers to "
-                    f"{rule.arguments['to_source']}.{rule.arguments['to_column']}, which no contract has"
-                )
+            if rule.kind == "referential":
+                readers[name].check_reference(contract, rule, contracts)
     return contracts
 
 

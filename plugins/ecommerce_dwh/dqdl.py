@@ -62,6 +62,10 @@ def expression(rule: Rule) -> str:
         return f"RowCount >= {_number(arguments['minimum'])}"
     if rule.kind == "quarantine_ratio":
         raise NotExpressible("rejected rows are not among the accepted ones; processing counts them")
+    if rule.kind == "history":
+        raise NotExpressible(
+            "DQDL has no weekday-aware robust z-score; its dynamic rules compare with plain averages"
+        )
     if rule.kind == "referential":
         other = _quoted(f"{arguments['to_source']}.{arguments['to_column']}")
         share = _number(1 - Decimal(str(rule.threshold)))

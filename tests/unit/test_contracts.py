@@ -100,7 +100,24 @@ REFUSED = {
     "unknown property": ("orders", "property: loadKind", "property: loadkind", "unknown customProperties: loadkind"),
     "rule on missing column": ("orders", "column: currency", "column: curency", "names column 'curency'"),
     "expression on missing column": ("orders", "shipped_date >= order_date", "shipped_date >= orderdate", "'orderdate' in the expression is no column"),
-    "broken expression": ("orders", "shipped_date >= order_date", "shipped_date >= (order_date", "not one balanced SQL condition"),
+    "broken expression": ("orders", "shipped_date >= order_date", "shipped_date >= (order_date", "not valid SQL"),
+    "half an expression": ("orders", "shipped_date >= order_date", "shipped_date >=", "not valid SQL"),
+    "two statements": ("orders", "shipped_date is null or shipped_date >= order_date", "true; drop table orders", "not valid SQL"),
+    "open quote": ("customers", "date '1900-01-01'", "date '1900-01-01", "not valid SQL"),
+    "expression of another type": ("order_items", "quantity <> 0", "quantity + 1", "the expression gives int, not true or false"),
+    "misspelled function": ("order_items", "abs(line", "absolute(line", "calls absolute(), which Spark does not know"),
+    "aggregate in an expression": ("order_items", "quantity <> 0", "sum(quantity) > 0", "has an aggregate"),
+    "query in an expression": ("order_items", "quantity <> 0", "quantity in (select 1)", "has a query"),
+    "foreign table in an expression": ("order_items", "quantity <> 0", "orders.quantity <> 0", "'orders.quantity' in the expression is no column"),
+    "threshold below zero": ("orders", "threshold: 0.05", "threshold: -0.05", "threshold -0.05 is impossible"),
+    "values of another type": ("orders", "values: [created,", "values: [no,", "value False does not fit column 'order_status' (varchar); write texts in quotes"),
+    "pattern on a number": ("products", "kind: range\n          column: price\n          minimum: 0", "kind: pattern\n          column: price\n          pattern: x", "pattern needs a text, 'price' is none"),
+    "range on a text": ("products", "kind: range\n          column: price", "kind: range\n          column: sku", "range needs a number, 'sku' is none"),
+    "history of nothing": ("orders", "metric: rows", "metric: lines", "metric 'lines' is not one of rows, null_ratio, mean, sum"),
+    "history of a text's mean": ("orders", "column: total_amount", "column: order_status", "mean needs a number, 'order_status' is none"),
+    "history of rows of a column": ("orders", "metric: rows\n", "metric: rows\n          column: order_id\n", "metric rows has no column"),
+    "impossible z": ("orders", "metric: rows\n", "metric: rows\n          max_z: 0\n", "max_z 0 is impossible; it is 1 to 1000"),
+    "more days than there are": ("orders", "metric: rows\n", "metric: rows\n          minimum_days: 29\n", "minimum_days 29 is above days 28"),
     "impossible threshold": ("orders", "threshold: 0.05", "threshold: 5", "threshold 5 is impossible"),
     "threshold in words": ("orders", "threshold: 0.05", "threshold: few", "threshold 'few' is impossible"),
     "unknown rule kind": ("orders", "kind: not_null", "kind: not_nul", "kind 'not_nul' is not one of"),
@@ -124,13 +141,38 @@ def test_an_unusable_contract_is_refused_with_file_and_line(tmp_path: Path, case
     assert re.match(rf"{source}\.yaml:\d+: ", str(caught.value))
 
 
-def test_the_line_is_the_right_one(tmp_path: Path) -> None:
-    path = changed(tmp_path, "orders", "threshold: 0.05", "threshold: 7")
-    lines = path.read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize(
+    ("source", "old", "new"),
+    [
+        ("orders", "threshold: 0.05", "threshold: 7"),
+        ("orders", "column: currency", "column: curency"),
+        ("order_items", 'expression: "quantity <> 0"', 'expression: "quantity <>"'),
+        ("order_items", "to_column: order_id", "to_column: id"),
+        ("order_items", "to_column: order_id", "to_column: order_date"),
+        ("orders", "metric: mean", "metric: median"),
+        ("customers", "pattern: '^[^@", "pattern: '^([^@"),
+        ("orders", "values: [INR,", "values: [1,"),
+    ],
+)
+def test_the_line_is_that_of_the_word_to_mend(tmp_path: Path, source: str, old: str, new: str) -> None:
+    for path in SOURCES_DIR.glob("*.yaml"):
+        (tmp_path / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    path = changed(tmp_path, source, old, new)
     with pytest.raises(ContractError) as caught:
-        load_contract(path)
-    line = int(str(caught.value).split(":")[1])
-    assert "threshold: 7" in "\n".join(lines[line - 1 : line + 3])
+        load_contracts(tmp_path)
+    file, line, _ = str(caught.value).split(":", 2)
+    assert file == f"{source}.yaml"
+    assert path.read_text(encoding="utf-8").splitlines()[int(line) - 1].strip().startswith(new)
+
+
+def test_history_rules_know_their_defaults_and_their_dimension() -> None:
+    rules = {rule.name: rule for rule in load_contracts(SOURCES_DIR)["orders"].rules if rule.kind == "history"}
+    volume, guests = rules["rows_as_usual"], rules["guests_as_usual"]
+    assert volume.arguments == {
+        "metric": "rows", "tolerance": 0.5, "max_z": 5, "days": 28, "minimum_days": 14, "weekday": True,
+    }  # fmt: skip
+    assert (volume.dimension, guests.dimension) == ("volume", "drift")
+    assert guests.columns == ("customer_id",)
 
 
 @pytest.mark.parametrize(

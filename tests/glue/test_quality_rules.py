@@ -1,0 +1,243 @@
+"""Rules on a table in Spark against the same rules in plain Python, and history rules over several runs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from conftest import ITEM_HEADER, REPO, Lake
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from ecommerce_dwh.contracts import Column, Rule, SourceContract
+from ecommerce_dwh_glue import rules
+from ecommerce_dwh_glue.rules import by_day, first_keys, one_pass, repeated, samples
+
+Row = dict[str, Any]
+DAYS = (dt.date(2026, 1, 1), dt.date(2026, 1, 2))
+
+
+def rule(name: str, kind: str, *columns: str, **arguments: Any) -> Rule:
+    return Rule(name, "validity", "error", kind, columns, arguments)
+
+
+Test = Callable[[Row], Any]
+ROW_RULES: list[tuple[Rule, Test]] = [
+    (rule("name_filled", "not_null", "name"), lambda row: row["name"] is None),
+    (
+        rule("colour_known", "accepted_values", "colour", values=["red", "blue"]),
+        lambda row: row["colour"] not in (None, "red", "blue"),
+    ),
+    (
+        rule("name_pattern", "pattern", "name", pattern=r"^[a-z]+\d?$"),
+        lambda row: row["name"] and not re.search(r"^[a-z]+\d?$", row["name"]),
+    ),
+    (rule("name_short", "max_length", "name", length=4), lambda row: row["name"] and len(row["name"]) > 4),
+    (rule("price_low", "range", "price", minimum=0), lambda row: (row["price"] or 0) < 0),
+    (
+        rule("price_between", "range", "price", minimum=0, maximum=50),
+        lambda row: not 0 <= (row["price"] or 0) <= 50,
+    ),
+    (
+        # Unknown (null) is not broken, as in SQL's three values.
+        rule("cheap_or_red", "expression", expression="price < 40 or colour = 'red'"),
+        lambda row: (row["price"] or 0) >= 40 and row["colour"] not in ("red", None),
+    ),
+]
+# More rules than a word has bits: the second word must be read as the first.
+MANY: list[tuple[Rule, Test]] = [
+    (
+        rule(f"price_under_{limit}", "range", "price", maximum=limit),
+        lambda row, limit=limit: row["price"] is not None and row["price"] > limit,
+    )
+    for limit in range(70)
+]
+HISTORY = [
+    rule("rows", "history", metric="rows", days=28),
+    rule("price", "history", "price", metric="mean", days=28),
+    rule("turnover", "history", "price", metric="sum", days=28),
+    rule("unnamed", "history", "name", metric="null_ratio", days=28),
+]
+CONTRACT = SourceContract(
+    name="things",
+    version="1",
+    description="",
+    key="id",
+    columns=(
+        *(Column(name, "varchar(64)") for name in ("id", "name", "colour")),
+        Column("price", "bigint"),
+    ),
+    rules=(*(each for each, _ in ROW_RULES + MANY), *HISTORY),
+)
+
+
+@pytest.fixture(scope="module")
+def things() -> list[Row]:
+    dice = random.Random(5)
+    return [
+        {
+            "delivery_date": DAYS[number % 7 == 0],
+            "id": f"t{dice.randrange(4000):05}",
+            "name": dice.choice([None, "ann", "bo7", "Carlotta", "dümmer", "x" * 5, "e\n"]),
+            "colour": dice.choice([None, "red", "blue", "green"]),
+            "price": dice.choice([None, *range(-3, 80)]),
+        }
+        for number in range(5000)
+    ]
+
+
+@pytest.fixture(scope="module")
+def frame(spark: SparkSession, things: list[Row]) -> DataFrame:
+    schema = "delivery_date date, id string, name string, colour string, price bigint"
+    return spark.createDataFrame([tuple(row.values()) for row in things], schema).cache()
+
+
+def expected(things: Iterable[Row]) -> dict[str, tuple[int, int]]:
+    """Checked and failed rows of each rule, counted in Python."""
+    things = list(things)
+    result = {}
+    for each, test in ROW_RULES + MANY:
+        looks = [
+            row for row in things if each.kind in ("not_null", "expression") or row[each.column] is not None
+        ]
+        result[each.name] = len(looks), sum(bool(test(row)) for row in looks)
+    return result
+
+
+@pytest.mark.parametrize("patterns", [200_000, 3])
+def test_one_pass_counts_as_python_does(
+    frame: DataFrame, things: list[Row], patterns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "_MAX_PATTERNS", patterns)
+    found = one_pass(frame, CONTRACT)
+    assert sorted(found) == [day.isoformat() for day in DAYS]
+    for day in DAYS:
+        own = [row for row in things if row["delivery_date"] == day]
+        figures = found[day.isoformat()]
+        assert figures.rows == len(own)
+        counts = {name: (count.checked, count.failed) for name, count in figures.counts.items()}
+        assert counts == expected(own)
+        assert all(count[1] for name, count in counts.items())
+        prices = [row["price"] for row in own if row["price"] is not None]
+        assert figures.metrics == {
+            "rows": len(own),
+            "mean:price": sum(prices) / len(prices),
+            "sum:price": sum(prices),
+            "null_ratio:name": sum(row["name"] is None for row in own) / len(own),
+        }
+
+
+@pytest.mark.parametrize("candidates", [2000, 50])
+def test_samples_are_broken_rows_and_the_same_each_time(
+    frame: DataFrame, things: list[Row], candidates: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "_CANDIDATES", candidates)
+    failed = {name: count[1] for name, count in expected(things).items()}
+    found = samples(frame, CONTRACT, {**failed, "name_short": 0})
+    assert set(found) == set(failed) - {"name_short"}
+    for each, test in ROW_RULES:
+        if each.name != "name_short":
+            assert len(found[each.name]) == 20
+            assert set(found[each.name]) <= {row["id"] for row in things if test(row)}
+    assert samples(frame, CONTRACT, {**failed, "name_short": 0}) == found
+
+
+@pytest.mark.parametrize("hashes", [50_000, 2])
+@pytest.mark.parametrize("columns", [("delivery_date", "id"), ("id",), ("name", "colour")])
+@pytest.mark.parametrize("collide", [False, True])
+def test_duplicates_are_rows_whose_values_repeat(
+    frame: DataFrame,
+    things: list[Row],
+    columns: tuple[str, ...],
+    hashes: int,
+    collide: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if collide:  # any two keys may share a hash: then the values decide
+        hashed = F.xxhash64
+        monkeypatch.setattr(rules.F, "xxhash64", lambda *names: F.pmod(hashed(*names), F.lit(50)))
+    monkeypatch.setattr(rules, "_MAX_HASHES", hashes)
+    counts = Counter(tuple(row[name] for name in columns) for row in things)
+    wanted = Counter(
+        row["delivery_date"].isoformat() for row in things if counts[tuple(row[name] for name in columns)] > 1
+    )
+    bad = repeated(frame, rule("unique", "unique", *columns))
+    assert by_day(bad) == wanted
+    assert bad is not None
+    keys = first_keys(bad.select(F.lit("unique").alias("rule"), F.col("id").alias("key")))["unique"]
+    assert keys == sorted(set(keys))[:20]
+
+
+def test_no_duplicates_at_all(frame: DataFrame) -> None:
+    assert by_day(repeated(frame.dropDuplicates(["id"]), rule("unique", "unique", "id"))) == {}
+
+
+# --- history over several runs ---
+
+FIRST = dt.date(2026, 1, 5)
+
+
+def deliver(lake: Lake, day: dt.date, rows: int) -> None:
+    lines = b"".join(b"%d-%d,o%d,p,1,9.%d,\n" % (day.toordinal(), n, n, day.day % 10) for n in range(rows))
+    lake.put("order_items", day.isoformat(), ITEM_HEADER + lines)
+
+
+def volume(report: dict[str, Any]) -> dict[str, Any]:
+    (items,) = (table for table in report["tables"] if table["source"] == "order_items")
+    return next(entry for entry in items["rules"] if entry["rule"] == "rows_as_usual")
+
+
+def run(lake: Lake, first: dt.date, last: dt.date) -> dict[str, Any]:
+    key = f"run-{first}-{last}"
+    lake.declare_empty(first.isoformat(), last.isoformat())
+    lake.process(first.isoformat(), last.isoformat(), key)
+    return lake.assess(first.isoformat(), last.isoformat(), key)
+
+
+def test_history_reaches_over_runs_and_an_old_day_keeps_its_verdict(lake: Lake) -> None:
+    month = [FIRST + dt.timedelta(days=n) for n in range(28)]
+    for day in month:
+        deliver(lake, day, {5: 0, 6: 12}.get(day.weekday(), 40 + day.day % 3))
+    loaded = volume(run(lake, month[0], month[-1]))
+    # The first three weeks have too little behind them; the fourth is judged by them, within the same window.
+    assert (loaded["unit"], loaded["rows_checked"], loaded["rows_failed"]) == ("days", 7, 0)
+    assert loaded["passed"]
+    results = lake.loaded("check_result", f"run-{month[0]}-{month[-1]}").where("rule = 'rows_as_usual'")
+    said = {row["delivery_date"]: row for row in results.where("source = 'order_items'").collect()}
+    assert said[month[3]]["message"].startswith("not judged: 3 of the 28 days before")
+    assert said[month[3]]["passed"]
+    assert said[month[24]]["message"] == ""
+
+    monday = month[-1] + dt.timedelta(days=1)
+    deliver(lake, monday, 4)
+    report = run(lake, monday, monday)
+    odd = volume(report)
+    assert report["status"] == "warned"
+    assert not odd["passed"]
+    assert odd["judged"]
+    assert odd["message"].startswith(f"4 rows on Monday {monday}; a Monday usually has ")
+    assert odd["history"]["value"] == 4
+    assert odd["history"]["days"] == 28
+    assert 40 <= odd["history"]["median"] <= 42
+
+    # An old day, judged again after later days: only what was before it counts.
+    again = lake.assess(monday.isoformat(), monday.isoformat(), f"run-{monday}-{monday}")
+    assert volume(again) == odd
+    alone = run(lake, month[-1], month[-1])
+    assert volume(alone)["rows_checked"] == 1
+    assert volume(alone)["passed"]
+    early = volume(run(lake, month[2], month[2]))
+    assert not early["judged"]
+    assert early["passed"]
+    assert early["message"].startswith("not judged: 2 of the 28 days before")
+
+
+def test_the_functions_that_contracts_may_call_are_spark_s(spark: SparkSession) -> None:
+    known = {row[0] for row in spark.sql("show system functions").collect()}
+    written = (REPO / "plugins" / "ecommerce_dwh" / "spark_functions.txt").read_text("utf-8").split()
+    assert written == sorted(name for name in known if name.isidentifier())
