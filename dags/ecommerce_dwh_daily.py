@@ -34,7 +34,7 @@ from ecommerce_dwh.operators.publish import PublishOperator
 from ecommerce_dwh.operators.redshift import RedshiftSQLOperator
 from ecommerce_dwh.sensors.quality import DataQualitySensor, gate_params
 from ecommerce_dwh.sensors.raw_files import RawFilesSensor
-from ecommerce_dwh.settings import SOURCES, get_settings
+from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.window import window_params
 
 settings = get_settings()
@@ -94,7 +94,7 @@ with DAG(
     ) as load_staging:
         copies = [
             RedshiftSQLOperator(task_id=f"copy_{name}", sql=f"staging/load_{name}.sql")
-            for name in (*SOURCES, "ledger", "check_result")
+            for name in (*settings.sources, "ledger", "check_result")
         ]
         # All sources at once: history never holds half a day.
         copies >> RedshiftSQLOperator(task_id="replace_slices", sql="staging/replace_slices.sql")

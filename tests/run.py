@@ -73,6 +73,7 @@ SUITES = (
 # Run only when asked for by name: they take long, or need what not every machine has.
 EXTRA_SUITES = (
     Suite("real", "local", ("tests/real",)),
+    Suite("faults", "local", ("tests/faults",)),
     Suite("ui", "ui", ("tests/ui",)),
     Suite("dags-312", "airflow-312", ("tests/dags",)),
     Suite("unit-312", "airflow-312", ("tests/unit",)),

@@ -20,7 +20,7 @@ from local.config import REPO, LocalConfig, load_config
 from local.packaging import LIBRARY, build_library, job_scripts
 
 sys.path.insert(0, str(REPO / "plugins"))
-from ecommerce_dwh.settings import PROJECT, SOURCES, Settings, get_settings
+from ecommerce_dwh.settings import PROJECT, Settings, get_settings
 
 ACCOUNT = "123456789012"
 
@@ -153,7 +153,9 @@ class Provisioner:
             "Role": self.role_arn,
             "DatabaseName": settings.catalog_database,
             "Description": "Schemas and partitions of the raw files",
-            "Targets": {"S3Targets": [{"Path": f"s3://{settings.raw_bucket}/{source}/"} for source in SOURCES]},
+            "Targets": {
+                "S3Targets": [{"Path": f"s3://{settings.raw_bucket}/{source}/"} for source in settings.sources]
+            },
             "SchemaChangePolicy": {"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "LOG"},
             "RecrawlPolicy": {"RecrawlBehavior": "CRAWL_EVERYTHING"},
         }

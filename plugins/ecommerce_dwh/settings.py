@@ -17,7 +17,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 PROJECT = "ecommerce-dwh"
-SOURCES = ("customers", "products", "orders", "order_items", "web_events")
 
 _ENV_PREFIX = "AIRFLOW__ECOMMERCE_DWH__"
 
@@ -135,6 +134,21 @@ class Settings:
     @property
     def sources_dir(self) -> Path:
         return self.include_dir / "sources"
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the sources: those that have a contract.
+
+        Raises:
+            SettingsError: there is no contract.
+        """
+        names = tuple(sorted(path.stem for path in self.sources_dir.glob("*.yaml")))
+        if not names:
+            raise SettingsError(
+                f"there is no source contract in {self.sources_dir}; [ecommerce_dwh] include_dir must name the folder "
+                "that holds sources/ and sql/"
+            )
+        return names
 
 
 def _default_include_dir() -> Path:

@@ -76,8 +76,12 @@ class LocalStack:
 
     @property
     def s3(self) -> Any:
+        return self.aws("s3")
+
+    def aws(self, service: str) -> Any:
+        """A client of the AWS endpoint."""
         return boto3.client(
-            "s3",
+            service,
             endpoint_url=self.config.aws_url,
             region_name=self.settings.region,
             aws_access_key_id=self.config.aws_access_key,

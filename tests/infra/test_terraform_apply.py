@@ -16,7 +16,7 @@ from conftest import ACCOUNT, REGION, Applied, Endpoint, environment_python
 from policies import allowed
 from terraform import REPO, Terraform, copy_tree, environ, point_at_endpoint
 
-from ecommerce_dwh.settings import SOURCES, Settings
+from ecommerce_dwh.settings import Settings
 from tools.deploy import Deployment
 from tools.package import contents, fetch_wheels
 
@@ -211,7 +211,7 @@ def _raw_day(applied: Applied) -> None:
         "I1,O1,P1,2,100.00,200.00\nI2,O1,P1,x,100.00,200.00\n",
         "web_events": f"event_id,customer_id,event_type,event_timestamp\nE1,C1,view,{DAY} 09:00:00\n",
     }
-    assert set(files) == set(SOURCES)
+    assert set(files) == set(SETTINGS.sources)
     for source, text in files.items():
         s3.put_object(Bucket=SETTINGS.raw_bucket, Key=f"{source}/dt={DAY}/data.csv", Body=text.encode())
 
@@ -239,7 +239,7 @@ def test_jobs_made_by_terraform_run_the_pipeline(applied: Applied) -> None:
         time.sleep(0.5)
     assert glue.get_crawler(Name=SETTINGS.crawler)["Crawler"]["LastCrawl"]["Status"] == "SUCCEEDED"
     assert {t["Name"] for t in glue.get_tables(DatabaseName=SETTINGS.catalog_database)["TableList"]} == set(
-        SOURCES
+        SETTINGS.sources
     )
     run = _run_job(applied, SETTINGS.processing_job)
     assert run["JobRunState"] == "SUCCEEDED", run.get("ErrorMessage")

@@ -13,7 +13,7 @@ from ecommerce_dwh import replay
 from ecommerce_dwh.operators.redshift import WarehouseOperator
 from ecommerce_dwh.quality_report import ReportNotReady, read_report
 from ecommerce_dwh.redshift import Cursor
-from ecommerce_dwh.settings import SOURCES
+from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.window import LoadWindow, load_window, window_params
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def replay_params() -> dict[str, Param]:
         "source": Param(
             default=replay.ALL_SOURCES,
             type="string",
-            enum=[replay.ALL_SOURCES, *SOURCES],
+            enum=[replay.ALL_SOURCES, *get_settings().sources],
             title="Source",
             description="Only days on which this source has rows in quarantine.",
         ),

@@ -28,7 +28,7 @@ from starlette.responses import HTMLResponse, Response
 
 from ecommerce_dwh.quality_page import charts, views
 from ecommerce_dwh.quality_page.store import DayReport, QualityStore, Snapshot, StoreError, shift_month
-from ecommerce_dwh.settings import SOURCES, get_settings
+from ecommerce_dwh.settings import get_settings
 
 URL_PREFIX = "/data-quality"
 FIRST_RULES = 40  # rules in the list before a visitor asks for all
@@ -111,7 +111,7 @@ def _add_pages(app: FastAPI, reports: QualityStore) -> None:
     ) -> HTMLResponse:
         """The matrix of days and tables, the newest verdict, and the rules that failed."""
         span = _Span(reports, months, to)
-        sources = views.sources_of(span.snapshot, SOURCES)
+        sources = views.sources_of(span.snapshot, get_settings().sources)
         lines, matching, count = views.rule_lines(
             span.snapshot, span.names, query=q, show="all" if q else show, source=source, limit=limit
         )
@@ -190,7 +190,7 @@ def _add_pages(app: FastAPI, reports: QualityStore) -> None:
             "ledger.html",
             span=span,
             source=source,
-            sources=views.sources_of(span.snapshot, SOURCES),
+            sources=views.sources_of(span.snapshot, get_settings().sources),
             lines=views.ledger_lines(span.snapshot, span.names, source),
         )
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import zipfile
 
-from ecommerce_dwh.settings import SOURCES, Settings
+from ecommerce_dwh.settings import Settings
 from local.aws.provision import provision
 from local.packaging import build_library
 
@@ -43,7 +43,7 @@ def test_provisioned_names_are_those_of_the_settings(aws: Aws):
     assert names == {f"ecommerce-dwh-prod-{purpose}-123" for purpose in ("raw", "processed", "scripts", "logs")}
     targets = aws.glue.get_crawler(Name=settings.crawler)["Crawler"]["Targets"]["S3Targets"]
     assert [target["Path"] for target in targets] == [
-        f"s3://{settings.raw_bucket}/{source}/" for source in SOURCES
+        f"s3://{settings.raw_bucket}/{source}/" for source in settings.sources
     ]
     job = aws.glue.get_job(JobName=settings.quality_job)["Job"]
     assert job["Command"]["ScriptLocation"] == f"s3://{settings.scripts_bucket}/glue/data_quality.py"
