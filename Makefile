@@ -85,9 +85,10 @@ format: python setup ## let ruff and sqlfluff rewrite the code
 	@$(DEV)/ruff format .
 	@$(DEV)/sqlfluff fix --quiet include/sql
 
-generate: python setup-run ## rewrite the SQL, schemas and Glue rulesets that follow from include/sources
+generate: python setup-run ## rewrite what follows from contracts, metrics and DDL: SQL, rulesets, data dictionary
 	@PYTHONPATH=plugins $(AIRFLOW) -m ecommerce_dwh.codegen
 	@PYTHONPATH=plugins $(AIRFLOW) -m ecommerce_dwh.dqdl
+	@PYTHONPATH=plugins $(AIRFLOW) -m ecommerce_dwh.dictionary
 
 bench: python setup ## measure speed and memory (ARGS names benchmarks; default: all)
 	@$(LOCAL) benchmarks/run.py $(ARGS)

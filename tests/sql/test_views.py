@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 import yaml
 from comparing import content, difference
-from harness import CONTRACTS, SOURCES, VIEWS, Row, Warehouse
+from harness import CONTRACTS, REPO, SOURCES, VIEWS, Row, Warehouse
+
+from ecommerce_dwh.dictionary import METRICS, read_views
 
 CASES = sorted((Path(__file__).parent / "views").glob("*.yaml"))
 
@@ -67,6 +69,38 @@ def test_view_shows(file: Path, warehouse: Warehouse) -> None:
 
 def test_every_view_has_a_case() -> None:
     assert {yaml.safe_load(file.read_text("utf-8"))["view"] for file in CASES} == set(VIEWS)
+
+
+def test_metrics_md_defines_every_column_of_every_view_and_no_other(warehouse: Warehouse) -> None:
+    found = warehouse.rows(
+        "select table_name, column_name from information_schema.columns where table_schema = 'analytics' "
+        "and table_name in (select viewname from pg_views where schemaname = 'analytics')"
+    )
+    defined = read_views((REPO / METRICS).read_text("utf-8"))
+    assert {view.name for view in defined} == set(VIEWS)
+    assert sorted((view.name, column) for view in defined for column in view.columns) == sorted(
+        (row["table_name"], row["column_name"]) for row in found
+    )
+
+
+def test_the_warehouse_tells_the_definitions(warehouse: Warehouse) -> None:
+    """What a catalogue or BI tool shows leads to docs/metrics.md, from every view and column."""
+    comments = {
+        (row["view"], row["column"]): row["comment"]
+        for row in warehouse.rows(
+            "select c.relname as view, a.attname as column, col_description(c.oid, a.attnum) as comment "
+            "from pg_class as c join pg_namespace as n on n.oid = c.relnamespace "
+            "join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 "
+            "where n.nspname = 'analytics' and c.relkind = 'v' union all "
+            "select c.relname, '', obj_description(c.oid, 'pg_class') from pg_class as c "
+            "join pg_namespace as n on n.oid = c.relnamespace where n.nspname = 'analytics' and c.relkind = 'v'"
+        )
+    }
+    assert len(comments) > 70
+    assert [name for name, comment in comments.items() if METRICS not in (comment or "")] == []
+    assert comments["customer_cohorts", "retention_percent"] == (
+        "100 × active_customers / cohort_size (docs/metrics.md)"
+    )
 
 
 def test_a_wrong_row_is_seen() -> None:
