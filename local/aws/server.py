@@ -87,6 +87,9 @@ class Endpoint:
         self.crawlers = CrawlerService(self.documents, self.store, self.catalog, self._logs.write)
         self.glue = GlueApi(self.jobs, self.crawlers)
         self._moto = DomainDispatcherApplication(create_backend_app)
+        # Moto imports its services when they are first asked for, and keeps their state in plain dictionaries: two
+        # requests at once can end in a deadlock of imports (an internal error) or in half a change.
+        self._moto_turn = threading.Lock()
         self._moto_state = MotoState(config.aws_dir, ACCOUNT, REGION)
         self._server: wsgi.Server | None = None
         self._thread: threading.Thread | None = None
@@ -126,11 +129,12 @@ class Endpoint:
             if response is None:
                 return self._catalog_request(action, body, environ, start_response)
         if response is None:
-            self._moto_state.prepare(service)
-            if service == "s3":
-                self._mirror_bucket(path)
             try:
-                answer = self._moto(environ, start_response)
+                with self._moto_turn:
+                    self._moto_state.prepare(service)
+                    if service == "s3":
+                        self._mirror_bucket(path)
+                    answer = list(self._moto(environ, start_response))
             except NotImplementedError as error:
                 return _send(_not_served(str(error), environ), environ, start_response)
             if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
@@ -160,7 +164,8 @@ class Endpoint:
             return start_response(line, headers, *rest)
 
         try:
-            answer = list(self._moto(environ, note))
+            with self._moto_turn:
+                answer = list(self._moto(environ, note))
         except NotImplementedError as error:
             return _send(_not_served(f"{action}: {error}", environ), environ, start_response)
         if status.startswith("2"):
