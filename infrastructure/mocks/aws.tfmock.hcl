@@ -61,3 +61,9 @@ mock_resource "aws_mwaa_environment" {
     webserver_url = "mocked.airflow.ap-south-1.on.aws"
   }
 }
+
+mock_resource "aws_iam_policy" {
+  defaults = {
+    arn = "arn:aws:iam::123456789012:policy/mocked"
+  }
+}

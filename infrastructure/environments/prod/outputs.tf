@@ -87,3 +87,13 @@ output "vpc_id" {
   description = "The VPC."
   value       = module.platform.vpc_id
 }
+
+output "query_editor_url" {
+  description = "Redshift query editor v2, where analysts sign in."
+  value       = module.platform.query_editor_url
+}
+
+output "quality_reports" {
+  description = "Where the data quality reports lie: dt=<day>/report.html."
+  value       = module.platform.quality_reports
+}

@@ -7,6 +7,17 @@ locals {
     data_processing = "Raw files of a window of days into typed, accounted Parquet"
     data_quality    = "Evaluates all quality rules of a window of days and writes the report"
   }
+
+  log_prefix = "/aws-glue/jobs/${var.prefix}"
+  # The last part of a role's ARN is its name.
+  role_names = { for name, arn in var.role_arns : name => reverse(split("/", arn))[0] }
+  log_groups = merge(
+    {
+      for pair in setproduct(keys(var.jobs), ["error", "output"]) :
+      "${pair[0]}-${pair[1]}" => "${local.log_prefix}/${var.prefix}-role/${local.role_names[pair[0]]}/${pair[1]}"
+    },
+    { crawler = "/aws-glue/crawlers-role/${local.role_names["crawler"]}-${var.prefix}" },
+  )
 }
 
 resource "aws_glue_catalog_database" "raw" {
@@ -48,9 +59,13 @@ resource "aws_glue_connection" "vpc" {
   }
 }
 
+# Glue would make these groups itself, and keep them for ever. Their names follow from prefix, security configuration and
+# role: docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html
 resource "aws_cloudwatch_log_group" "jobs" {
   # checkov:skip=CKV_AWS_338:dev keeps logs for a month by choice; prod passes 400 days
-  name              = "/aws-glue/jobs/${var.prefix}"
+  for_each = local.log_groups
+
+  name              = each.value
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
 }
@@ -117,16 +132,17 @@ resource "aws_glue_job" "this" {
     "--end_date"         = "latest"
     "--run_id"           = "manual"
     # How Glue runs it.
-    "--extra-py-files"                   = "${local.scripts}/ecommerce_dwh_glue.zip"
-    "--TempDir"                          = "${local.logs}/glue-temp/"
-    "--enable-auto-scaling"              = "true"
-    "--enable-metrics"                   = "true"
-    "--enable-observability-metrics"     = "true"
-    "--enable-job-insights"              = "true"
-    "--enable-continuous-cloudwatch-log" = "true"
-    "--continuous-log-logGroup"          = aws_cloudwatch_log_group.jobs.name
-    "--enable-spark-ui"                  = "true"
-    "--spark-event-logs-path"            = "${local.logs}/spark-events/${each.key}/"
-    "--job-bookmark-option"              = "job-bookmark-disable" # days are addressed by date, not by what was seen
+    "--extra-py-files"               = "${local.scripts}/ecommerce_dwh_glue.zip"
+    "--TempDir"                      = "${local.logs}/glue-temp/"
+    "--enable-auto-scaling"          = "true"
+    "--enable-metrics"               = "true"
+    "--enable-observability-metrics" = "true"
+    "--enable-job-insights"          = "true"
+    "--custom-logGroup-prefix"       = local.log_prefix
+    "--enable-spark-ui"              = "true"
+    "--spark-event-logs-path"        = "${local.logs}/spark-events/${each.key}/"
+    "--job-bookmark-option"          = "job-bookmark-disable" # days are addressed by date, not by what was seen
   }
+
+  depends_on = [aws_cloudwatch_log_group.jobs]
 }

@@ -13,7 +13,7 @@ output "database" {
   value       = aws_glue_catalog_database.raw.name
 }
 
-output "log_group" {
-  description = "Log group of the jobs."
-  value       = aws_cloudwatch_log_group.jobs.name
+output "log_groups" {
+  description = "Log groups of the jobs and the crawler."
+  value       = [for group in aws_cloudwatch_log_group.jobs : group.name]
 }

@@ -1,6 +1,25 @@
 # Dashboards: metrics in the order in which a night goes.
 
 locals {
+  cluster_widgets = [
+    { title = "Health", metrics = [["AWS/Redshift", "HealthStatus", "ClusterIdentifier", var.cluster]] },
+    { title = "CPU, %", metrics = [["AWS/Redshift", "CPUUtilization", "ClusterIdentifier", var.cluster]] },
+    { title = "Disk used, %", metrics = [["AWS/Redshift", "PercentageDiskSpaceUsed", "ClusterIdentifier", var.cluster]] },
+    { title = "Connections", metrics = [["AWS/Redshift", "DatabaseConnections", "ClusterIdentifier", var.cluster]] },
+    {
+      title   = "Query duration, µs"
+      metrics = [for latency in ["short", "medium", "long"] : ["AWS/Redshift", "QueryDuration", "ClusterIdentifier", var.cluster, "latency", latency]]
+    },
+    { title = "Queued queries", metrics = [["AWS/Redshift", "WLMQueueLength", "ClusterIdentifier", var.cluster, "service class", "100"]] },
+  ]
+
+  workgroup_widgets = [
+    { title = "Capacity in use, RPU", metrics = [["AWS/Redshift-Serverless", "ComputeCapacity", "Workgroup", var.cluster]] },
+    { title = "RPU seconds", metrics = [["AWS/Redshift-Serverless", "ComputeSeconds", "Workgroup", var.cluster]] },
+    { title = "Connections", metrics = [["AWS/Redshift-Serverless", "DatabaseConnections", "Workgroup", var.cluster, "DatabaseName", var.database]] },
+    { title = "Queries running and queued", metrics = [for metric in ["QueriesRunning", "QueriesQueued"] : ["AWS/Redshift-Serverless", metric, "Workgroup", var.cluster]] },
+  ]
+
   # Each dashboard is a list of widgets: title, and metrics as CloudWatch writes them.
   dashboards = {
     pipeline = [
@@ -17,17 +36,7 @@ locals {
       { title = "Executors in use", metrics = [for job in var.jobs : ["Glue", "glue.driver.ExecutorAllocationManager.executors.numberAllExecutors", "JobName", job, "JobRunId", "ALL", "Type", "gauge"]] },
       { title = "Driver memory in use", metrics = [for job in var.jobs : ["Glue", "glue.driver.jvm.heap.usage", "JobName", job, "JobRunId", "ALL", "Type", "gauge"]] },
     ]
-    redshift = [
-      { title = "Health", metrics = [["AWS/Redshift", "HealthStatus", "ClusterIdentifier", var.cluster]] },
-      { title = "CPU, %", metrics = [["AWS/Redshift", "CPUUtilization", "ClusterIdentifier", var.cluster]] },
-      { title = "Disk used, %", metrics = [["AWS/Redshift", "PercentageDiskSpaceUsed", "ClusterIdentifier", var.cluster]] },
-      { title = "Connections", metrics = [["AWS/Redshift", "DatabaseConnections", "ClusterIdentifier", var.cluster]] },
-      {
-        title   = "Query duration, µs"
-        metrics = [for latency in ["short", "medium", "long"] : ["AWS/Redshift", "QueryDuration", "ClusterIdentifier", var.cluster, "latency", latency]]
-      },
-      { title = "Queued queries", metrics = [["AWS/Redshift", "WLMQueueLength", "ClusterIdentifier", var.cluster, "service class", "100"]] },
-    ]
+    redshift = var.provisioned ? local.cluster_widgets : local.workgroup_widgets
     airflow = [
       { title = "Scheduler heartbeats", metrics = [["AmazonMWAA", "SchedulerHeartbeat", "Environment", var.prefix, "Function", "Scheduler"]] },
       {

@@ -12,12 +12,21 @@ resource "aws_sns_topic_policy" "alerts" {
     Version = "2012-10-17"
     Statement = [
       {
-        Sid       = "AlarmsAndEvents"
+        Sid       = "Alarms"
         Effect    = "Allow"
-        Principal = { Service = ["cloudwatch.amazonaws.com", "events.amazonaws.com"] }
+        Principal = { Service = "cloudwatch.amazonaws.com" }
         Action    = "sns:Publish"
         Resource  = aws_sns_topic.alerts.arn
         Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
+      },
+      {
+        # No condition: EventBridge tells SNS nothing that one could ask for, and a condition would silently drop every
+        # event (docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html).
+        Sid       = "Events"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = aws_sns_topic.alerts.arn
       },
       {
         Sid       = "TlsOnly"
@@ -74,6 +83,12 @@ locals {
         comparison = "GreaterThanThreshold", threshold = var.max_lag_hours, period = 86400, periods = 2, missing = "breaching"
         says       = "Analytics are stale: nothing was published lately. Runbook: run-late."
       }
+      # The watchman of the watchman: what Glue says about failures did not reach the topic.
+      events-undelivered = {
+        namespace  = "AWS/Events", metric = "FailedInvocations", statistic = "Sum", dimensions = { RuleName = aws_cloudwatch_event_rule.glue_failures.name }
+        comparison = "GreaterThanThreshold", threshold = 0, period = 300, periods = 1, missing = "notBreaching"
+        says       = "A failure of Glue could not be mailed. Runbook: events-undelivered."
+      }
     },
     var.provisioned ? {
       redshift-health = {
@@ -91,7 +106,13 @@ locals {
         comparison = "GreaterThanThreshold", threshold = 95, period = 900, periods = 4, missing = "notBreaching"
         says       = "The warehouse has been busy for an hour. Runbook: redshift-slow."
       }
-    } : {},
+      } : {
+      redshift-capacity = {
+        namespace  = "AWS/Redshift-Serverless", metric = "ComputeCapacity", statistic = "Maximum", dimensions = { Workgroup = var.cluster }
+        comparison = "GreaterThanThreshold", threshold = 4 * var.serverless_rpu, period = 900, periods = 4, missing = "notBreaching"
+        says       = "The warehouse has worked at four times its base capacity for an hour. Runbook: redshift-slow."
+      }
+    },
     var.airflow_enabled ? {
       airflow-scheduler = {
         namespace  = "AmazonMWAA", metric = "SchedulerHeartbeat", statistic = "Sum", dimensions = merge(local.airflow_dimensions, { Function = "Scheduler" })

@@ -44,13 +44,24 @@ variable "crawler" {
 }
 
 variable "cluster" {
-  description = "Cluster identifier of the warehouse."
+  description = "Cluster identifier of the warehouse, or its workgroup when serverless."
+  type        = string
+}
+
+variable "database" {
+  description = "Database of the warehouse."
   type        = string
 }
 
 variable "provisioned" {
   description = "Whether the warehouse is a cluster with nodes; a serverless workgroup has other metrics."
   type        = bool
+}
+
+variable "serverless_rpu" {
+  description = "Base capacity of a serverless workgroup; unused for a cluster."
+  type        = number
+  default     = 8
 }
 
 variable "cluster_sleeps" {

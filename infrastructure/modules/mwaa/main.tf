@@ -79,7 +79,17 @@ resource "aws_mwaa_environment" "this" {
     ignore_changes = [plugins_s3_object_version, requirements_s3_object_version, startup_script_s3_object_version]
   }
 
-  depends_on = [aws_secretsmanager_secret_version.redshift]
+  depends_on = [aws_secretsmanager_secret_version.redshift, aws_cloudwatch_log_group.airflow]
+}
+
+# MWAA writes to groups of these names. It would make them itself, and keep them for ever.
+resource "aws_cloudwatch_log_group" "airflow" {
+  # checkov:skip=CKV_AWS_338:dev keeps logs for a month by choice; prod passes 400 days
+  for_each = toset(["DAGProcessing", "Scheduler", "Task", "WebServer", "Worker"])
+
+  name              = "airflow-${var.prefix}-${each.key}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
 }
 
 # --- connections --------------------------------------------------------------------------------------------------

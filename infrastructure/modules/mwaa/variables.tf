@@ -97,3 +97,8 @@ variable "secret_recovery_days" {
   description = "Days that a deleted secret can be brought back; 0 deletes at once (throw-away environments)."
   type        = number
 }
+
+variable "log_retention_days" {
+  description = "Days that Airflow's logs are kept."
+  type        = number
+}

@@ -7,7 +7,7 @@ locals {
   # alerts; redshift: temporary database credentials.
   isolated_endpoints = [
     "airflow.api", "airflow.env", "airflow.ops", "ecr.api", "ecr.dkr", "email-smtp", "kms", "monitoring", "redshift",
-    "sns", "sqs",
+    "redshift-serverless", "sns", "sqs",
   ]
   endpoints = toset(var.nat_gateways == 0 ? concat(local.base_endpoints, local.isolated_endpoints) : local.base_endpoints)
 
@@ -131,6 +131,23 @@ resource "aws_vpc_endpoint" "s3" {
   vpc_endpoint_type = "Gateway"
   route_table_ids   = aws_route_table.private[*].id
 
+  # The one door out of the isolated network: AWS's own buckets (Glue's libraries, image layers) may be read through it,
+  # but nothing is written to a bucket of another account.
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      { Sid = "Read", Effect = "Allow", Principal = "*", Action = ["s3:Get*", "s3:List*"], Resource = "*" },
+      {
+        Sid       = "OwnAccount"
+        Effect    = "Allow"
+        Principal = "*"
+        Action    = "s3:*"
+        Resource  = "*"
+        Condition = { StringEquals = { "aws:ResourceAccount" = var.account_id } }
+      },
+    ]
+  })
+
   tags = { Name = "${var.prefix}-s3" }
 }
 
@@ -160,12 +177,15 @@ resource "aws_iam_role" "flow" {
   name        = "${var.prefix}-vpc-flow"
   description = "VPC flow logs write to their log group"
 
+  permissions_boundary = var.permissions_boundary_arn
+
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
       Principal = { Service = "vpc-flow-logs.amazonaws.com" }
+      Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
     }]
   })
 }

@@ -68,3 +68,13 @@ variable "log_retention_days" {
   description = "Days that flow logs are kept."
   type        = number
 }
+
+variable "account_id" {
+  description = "Account that owns the network; S3 buckets of other accounts cannot be written to from it."
+  type        = string
+}
+
+variable "permissions_boundary_arn" {
+  description = "What no role of the environment can go beyond."
+  type        = string
+}

@@ -57,6 +57,9 @@ module "network" {
   bi_cidrs           = var.bi_cidrs
   kms_key_arn        = module.security.kms_key_arn
   log_retention_days = var.log_retention_days
+  account_id         = var.account_id
+
+  permissions_boundary_arn = module.security.permissions_boundary_arn
 }
 
 module "storage" {
@@ -76,6 +79,8 @@ module "storage" {
   cloudtrail_name     = local.cloudtrail_name
   replicate_raw       = var.replicate
   replica_kms_key_arn = one(aws_kms_key.replica[*].arn)
+
+  permissions_boundary_arn = module.security.permissions_boundary_arn
 }
 
 module "glue" {
@@ -140,6 +145,7 @@ module "mwaa" {
   security_group_id    = module.network.security_group_ids["mwaa"]
   secrets_prefix       = local.secrets_prefix
   secret_recovery_days = var.disposable ? 0 : 30
+  log_retention_days   = var.log_retention_days
 
   # Keys of plugins/ecommerce_dwh/settings.py; what is not here keeps its default.
   options = {
@@ -187,7 +193,9 @@ module "monitoring" {
   jobs            = values(module.glue.jobs)
   crawler         = module.glue.crawler
   cluster         = local.cluster
+  database        = local.database
   provisioned     = !local.serverless
+  serverless_rpu  = var.redshift.serverless_rpu
   cluster_sleeps  = var.redshift.pause_schedule != null
   airflow_enabled = var.airflow.enabled
 }

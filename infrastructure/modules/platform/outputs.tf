@@ -87,3 +87,13 @@ output "vpc_id" {
   description = "The VPC."
   value       = module.network.vpc_id
 }
+
+output "query_editor_url" {
+  description = "Redshift query editor v2, where analysts sign in."
+  value       = "https://${var.region}.console.aws.amazon.com/sqlworkbench/home?region=${var.region}"
+}
+
+output "quality_reports" {
+  description = "Where the data quality reports lie: dt=<day>/report.html."
+  value       = "s3://${module.storage.buckets["processed"]}/quality/"
+}

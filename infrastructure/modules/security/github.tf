@@ -15,14 +15,14 @@ locals {
     {
       Sid      = "State"
       Effect   = "Allow"
-      Action   = ["s3:GetObject", "s3:PutObject"]
+      Action   = "s3:GetObject"
       Resource = "arn:aws:s3:::${var.state_bucket}/${var.env}/*"
     },
     {
-      # The lock is an object; it goes when the plan is done.
+      # The lock is an object; it goes when the plan is done. The state itself a plan does not write.
       Sid      = "StateLock"
       Effect   = "Allow"
-      Action   = "s3:DeleteObject"
+      Action   = ["s3:PutObject", "s3:DeleteObject"]
       Resource = "arn:aws:s3:::${var.state_bucket}/${var.env}/*.tflock"
     },
     {
@@ -41,6 +41,9 @@ locals {
       "s3:GetObject", "s3:GetObjectVersion", "secretsmanager:GetSecretValue", "redshift:GetClusterCredentials",
       "redshift:GetClusterCredentialsWithIAM", "redshift-serverless:GetCredentials", "redshift-data:*",
       "logs:GetLogEvents", "logs:FilterLogEvents", "logs:StartQuery", "athena:GetQueryResults",
+      # Of whatever else lives in the account.
+      "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan", "kinesis:GetRecords",
+      "lambda:GetFunction", "rds-data:*", "sqs:ReceiveMessage", "ssm:GetParameter*",
     ]
     NotResource = concat(["arn:aws:s3:::${var.state_bucket}/*"], local.secrets_in_state)
   }
@@ -123,14 +126,33 @@ resource "aws_iam_role_policy" "apply" {
     Version = "2012-10-17"
     Statement = concat(local.state_access, [
       {
+        Sid      = "WriteState"
+        Effect   = "Allow"
+        Action   = "s3:PutObject"
+        Resource = "arn:aws:s3:::${var.state_bucket}/${var.env}/*"
+      },
+      {
         Sid    = "Roles"
         Effect = "Allow"
         Action = [
-          "iam:CreateRole", "iam:DeleteRole", "iam:GetRole", "iam:UpdateRole", "iam:UpdateAssumeRolePolicy", "iam:TagRole",
+          "iam:DeleteRole", "iam:GetRole", "iam:UpdateRole", "iam:UpdateAssumeRolePolicy", "iam:TagRole",
           "iam:UntagRole", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole",
-          "iam:PutRolePolicy", "iam:GetRolePolicy", "iam:DeleteRolePolicy",
+          "iam:GetRolePolicy",
         ]
         Resource = "arn:aws:iam::${var.account_id}:role/${var.prefix}-*"
+      },
+      {
+        Sid       = "RightsWithinTheBoundary"
+        Effect    = "Allow"
+        Action    = ["iam:CreateRole", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary"]
+        Resource  = "arn:aws:iam::${var.account_id}:role/${var.prefix}-*"
+        Condition = { StringEquals = { "iam:PermissionsBoundary" = aws_iam_policy.boundary.arn } }
+      },
+      {
+        Sid      = "ReadBoundary"
+        Effect   = "Allow"
+        Action   = ["iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListPolicyVersions", "iam:ListPolicyTags"]
+        Resource = aws_iam_policy.boundary.arn
       },
       {
         Sid      = "PassRolesToTheirServices"
@@ -148,7 +170,7 @@ resource "aws_iam_role_policy" "apply" {
         Effect = "Deny"
         Action = [
           "iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy",
-          "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole",
+          "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole",
         ]
         Resource = "arn:aws:iam::${var.account_id}:role/${var.prefix}-github-*"
       },

@@ -3,6 +3,11 @@ output "kms_key_arn" {
   value       = aws_kms_key.this.arn
 }
 
+output "permissions_boundary_arn" {
+  description = "What no role of the environment can go beyond."
+  value       = aws_iam_policy.boundary.arn
+}
+
 output "glue_role_arns" {
   description = "Roles of crawler and jobs."
   value       = { for name, role in aws_iam_role.glue : name => role.arn }

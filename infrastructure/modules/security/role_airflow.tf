@@ -169,6 +169,8 @@ resource "aws_iam_role" "airflow" {
   name        = "${var.prefix}-airflow"
   description = "Airflow (MWAA) of ${var.prefix}"
 
+  permissions_boundary = aws_iam_policy.boundary.arn
+
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -122,6 +122,8 @@ resource "aws_iam_role" "glue" {
   name        = "${var.prefix}-glue-${replace(each.key, "_", "-")}"
   description = "Glue ${replace(each.key, "_", " ")} of ${var.prefix}"
 
+  permissions_boundary = aws_iam_policy.boundary.arn
+
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -4,6 +4,8 @@ resource "aws_iam_role" "redshift_copy" {
   name        = "${var.prefix}-redshift-copy"
   description = "Redshift COPY reads the processed bucket"
 
+  permissions_boundary = aws_iam_policy.boundary.arn
+
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -42,6 +44,8 @@ resource "aws_iam_role_policy" "redshift_copy" {
 resource "aws_iam_role" "redshift_scheduler" {
   name        = "${var.prefix}-redshift-scheduler"
   description = "Redshift pauses and resumes the cluster by schedule"
+
+  permissions_boundary = aws_iam_policy.boundary.arn
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

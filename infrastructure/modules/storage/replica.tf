@@ -82,8 +82,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "replica" {
       storage_class = "GLACIER_IR"
     }
 
+    # S3 copies new versions and delete markers, but never the deletion of a version: what an erasure removes from the raw
+    # bucket at once leaves the copy by this rule. Long enough to notice a mistake, inside the month that the law gives.
     noncurrent_version_expiration {
-      noncurrent_days = local.noncurrent_days["raw"]
+      noncurrent_days = 21
     }
 
     abort_incomplete_multipart_upload {
@@ -115,6 +117,8 @@ resource "aws_iam_role" "replication" {
 
   name        = "${var.bucket_names["raw"]}-replication"
   description = "S3 copies raw files to the second region"
+
+  permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

@@ -53,3 +53,8 @@ variable "replica_kms_key_arn" {
     error_message = "replica_kms_key_arn is missing: replicate_raw needs a key in the second region."
   }
 }
+
+variable "permissions_boundary_arn" {
+  description = "What no role of the environment can go beyond."
+  type        = string
+}

@@ -49,6 +49,29 @@ run "jobs_run_glue_5_1_in_the_vpc_encrypted" {
   }
 }
 
+run "logs_do_not_stay_for_ever" {
+  assert {
+    condition = toset([for group in aws_cloudwatch_log_group.jobs : group.name]) == toset([
+      "/aws-glue/jobs/ecommerce-dwh-dev/ecommerce-dwh-dev-role/processing/error",
+      "/aws-glue/jobs/ecommerce-dwh-dev/ecommerce-dwh-dev-role/processing/output",
+      "/aws-glue/jobs/ecommerce-dwh-dev/ecommerce-dwh-dev-role/quality/error",
+      "/aws-glue/jobs/ecommerce-dwh-dev/ecommerce-dwh-dev-role/quality/output",
+      "/aws-glue/crawlers-role/crawler-ecommerce-dwh-dev",
+    ])
+    error_message = "The groups that Glue would make exist before it does."
+  }
+
+  assert {
+    condition     = alltrue([for group in aws_cloudwatch_log_group.jobs : group.retention_in_days == 30 && group.kms_key_id == var.kms_key_arn])
+    error_message = "Logs end, and are encrypted with the environment's key."
+  }
+
+  assert {
+    condition     = alltrue([for job in aws_glue_job.this : job.default_arguments["--custom-logGroup-prefix"] == "/aws-glue/jobs/ecommerce-dwh-dev"])
+    error_message = "The jobs write where the groups are."
+  }
+}
+
 run "the_crawler_sees_corrected_days" {
   assert {
     condition     = aws_glue_crawler.raw.recrawl_policy[0].recrawl_behavior == "CRAWL_EVERYTHING" && length(aws_glue_crawler.raw.s3_target) == 2

@@ -13,6 +13,7 @@ variables {
   jobs            = ["ecommerce-dwh-dev-data-processing", "ecommerce-dwh-dev-data-quality"]
   crawler         = "ecommerce-dwh-dev-raw-data-crawler"
   cluster         = "ecommerce-dwh-dev-cluster"
+  database        = "ecommerce_dwh_dev"
   provisioned     = true
   cluster_sleeps  = false
   airflow_enabled = true
@@ -27,6 +28,38 @@ run "every_alarm_reaches_a_person" {
   assert {
     condition     = aws_sns_topic_subscription.email.endpoint == "data-eng@company.com" && aws_sns_topic.alerts.kms_master_key_id == var.kms_key_arn
     error_message = "The topic mails the team, encrypted at rest."
+  }
+}
+
+run "events_reach_the_topic" {
+  # EventBridge gives SNS nothing to hold a condition against: with one, every event would be dropped unseen.
+  assert {
+    condition = length([
+      for statement in jsondecode(aws_sns_topic_policy.alerts.policy).Statement : statement
+      if try(statement.Principal.Service, "") == "events.amazonaws.com" && statement.Effect == "Allow" && !can(statement.Condition)
+    ]) == 1
+    error_message = "EventBridge publishes without a condition."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["events-undelivered"].dimensions["RuleName"] == aws_cloudwatch_event_rule.glue_failures.name
+    error_message = "An event that could not be delivered is an alarm."
+  }
+}
+
+run "a_workgroup_has_its_own_metrics" {
+  variables {
+    provisioned = false
+  }
+
+  assert {
+    condition     = !strcontains(aws_cloudwatch_dashboard.this["redshift"].dashboard_body, "ClusterIdentifier") && strcontains(aws_cloudwatch_dashboard.this["redshift"].dashboard_body, "AWS/Redshift-Serverless")
+    error_message = "A serverless warehouse shows what it has: capacity, connections, queries."
+  }
+
+  assert {
+    condition     = length([for name in keys(aws_cloudwatch_metric_alarm.this) : name if startswith(name, "redshift-")]) == 1
+    error_message = "One alarm watches a workgroup."
   }
 }
 

@@ -19,6 +19,7 @@ variables {
   options              = { env = "dev" }
   redshift_connection  = { conn_type = "redshift", host = "example", extra = { iam = true } }
   secret_recovery_days = 30
+  log_retention_days   = 30
 }
 
 run "private_logged_encrypted" {
@@ -38,6 +39,20 @@ run "private_logged_encrypted" {
   assert {
     condition     = aws_mwaa_environment.this[0].dag_s3_path == "mwaa/dags" && aws_mwaa_environment.this[0].plugins_s3_path == "mwaa/plugins.zip"
     error_message = "The code lies where tools/deploy.py puts it."
+  }
+}
+
+run "logs_do_not_stay_for_ever" {
+  assert {
+    condition = toset([for group in aws_cloudwatch_log_group.airflow : group.name]) == toset([
+      for kind in ["DAGProcessing", "Scheduler", "Task", "WebServer", "Worker"] : "airflow-ecommerce-dwh-dev-${kind}"
+    ])
+    error_message = "The groups that MWAA would make exist before it does."
+  }
+
+  assert {
+    condition     = alltrue([for group in aws_cloudwatch_log_group.airflow : group.retention_in_days == 30 && group.kms_key_id == var.kms_key_arn])
+    error_message = "Logs end, and are encrypted with the environment's key."
   }
 }
 

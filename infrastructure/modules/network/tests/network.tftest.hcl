@@ -12,6 +12,9 @@ variables {
   bi_cidrs           = ["10.0.0.0/8"]
   kms_key_arn        = "arn:aws:kms:ap-south-1:123456789012:key/11111111-2222-3333-4444-555555555555"
   log_retention_days = 30
+  account_id         = "123456789012"
+
+  permissions_boundary_arn = "arn:aws:iam::123456789012:policy/ecommerce-dwh-dev-boundary"
 }
 
 run "three_private_subnets_and_no_way_out" {
@@ -58,6 +61,23 @@ run "nothing_is_open_to_the_world" {
   assert {
     condition     = length(aws_default_security_group.closed.ingress) == 0 && length(aws_default_security_group.closed.egress) == 0
     error_message = "The default group allows nothing."
+  }
+}
+
+run "nothing_is_written_to_a_bucket_of_another_account" {
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_vpc_endpoint.s3.policy).Statement :
+      try(statement.Condition.StringEquals["aws:ResourceAccount"], "") == "123456789012" || alltrue([
+        for action in flatten([statement.Action]) : can(regex("^s3:(Get|List)", action))
+      ])
+    ])
+    error_message = "Through the S3 endpoint goes reading, and writing to this account only."
+  }
+
+  assert {
+    condition     = aws_iam_role.flow.permissions_boundary == var.permissions_boundary_arn && strcontains(aws_iam_role.flow.assume_role_policy, "aws:SourceAccount")
+    error_message = "The flow log role serves this account, within the boundary."
   }
 }
 

@@ -29,7 +29,7 @@ variables {
   alert_email                 = "data-eng@company.com"
 }
 
-# Least privilege statement by statement is in tests/infra/test_least_privilege.py, which asks a policy simulator;
+# Least privilege statement by statement is in tests/infra/test_terraform_apply.py, which asks the applied policies;
 # here are the rules that hold for every policy.
 run "no_policy_allows_everything" {
   assert {
@@ -52,6 +52,72 @@ run "no_policy_allows_everything" {
       ]
     ]))
     error_message = "A star as resource needs a condition, or an action that knows no resources."
+  }
+}
+
+run "no_role_goes_beyond_the_boundary" {
+  assert {
+    condition = alltrue([
+      for role in concat(values(aws_iam_role.glue), [aws_iam_role.airflow, aws_iam_role.redshift_copy, aws_iam_role.redshift_scheduler]) :
+      role.permissions_boundary == aws_iam_policy.boundary.arn
+    ])
+    error_message = "Every role of a worker wears the boundary."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for policy in concat(values(aws_iam_role_policy.glue), values(aws_iam_role_policy.airflow), [aws_iam_role_policy.redshift_copy, aws_iam_role_policy.redshift_scheduler]) : [
+        for statement in jsondecode(policy.policy).Statement : [
+          for action in flatten([statement.Action]) : anytrue(flatten([
+            for bound in jsondecode(aws_iam_policy.boundary.policy).Statement : [
+              for pattern in flatten([bound.Action]) : can(regex("^${replace(pattern, "*", ".*")}$", action))
+            ]
+          ]))
+        ]
+      ]
+    ]))
+    error_message = "A permission outside the boundary would be granted and yet refused."
+  }
+
+  assert {
+    condition = !anytrue(flatten([
+      for statement in jsondecode(aws_iam_policy.boundary.policy).Statement : [
+        for action in flatten([statement.Action]) : action == "*" || startswith(action, "iam:") || startswith(action, "sts:")
+      ]
+    ]))
+    error_message = "The boundary gives no way to other roles."
+  }
+}
+
+run "a_plan_writes_no_state" {
+  assert {
+    condition = alltrue(flatten([
+      for statement in jsondecode(aws_iam_role_policy.plan[0].policy).Statement : [
+        for resource in flatten([statement.Resource]) : endswith(resource, ".tflock")
+      ] if statement.Effect == "Allow" && contains(flatten([statement.Action]), "s3:PutObject")
+    ]))
+    error_message = "What a pull request runs may lock the state, never change it."
+  }
+}
+
+run "a_pipeline_makes_no_administrator" {
+  assert {
+    condition = alltrue(flatten([
+      for statement in jsondecode(aws_iam_role_policy.apply[0].policy).Statement : [
+        for action in flatten([statement.Action]) :
+        !contains(["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"], action) || try(statement.Condition.StringEquals["iam:PermissionsBoundary"], "") == aws_iam_policy.boundary.arn
+      ] if statement.Effect == "Allow"
+    ]))
+    error_message = "Roles are made and filled within the boundary only."
+  }
+
+  assert {
+    condition = !anytrue(flatten([
+      for statement in jsondecode(aws_iam_role_policy.apply[0].policy).Statement : [
+        for action in flatten([statement.Action]) : contains(["iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion", "iam:DeleteRolePermissionsBoundary", "iam:AttachRolePolicy"], action)
+      ] if statement.Effect == "Allow"
+    ]))
+    error_message = "Nobody moves the boundary from a pipeline."
   }
 }
 

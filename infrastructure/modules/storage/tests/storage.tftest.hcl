@@ -14,14 +14,15 @@ variables {
     scripts   = "ecommerce-dwh-dev-scripts"
     logs      = "ecommerce-dwh-dev-logs"
   }
-  account_id          = "123456789012"
-  region              = "ap-south-1"
-  kms_key_arn         = "arn:aws:kms:ap-south-1:123456789012:key/11111111-2222-3333-4444-555555555555"
-  force_destroy       = false
-  log_retention_days  = 30
-  cloudtrail_name     = "ecommerce-dwh-dev"
-  replicate_raw       = true
-  replica_kms_key_arn = "arn:aws:kms:ap-south-2:123456789012:key/11111111-2222-3333-4444-555555555555"
+  account_id               = "123456789012"
+  region                   = "ap-south-1"
+  kms_key_arn              = "arn:aws:kms:ap-south-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+  force_destroy            = false
+  log_retention_days       = 30
+  cloudtrail_name          = "ecommerce-dwh-dev"
+  replicate_raw            = true
+  permissions_boundary_arn = "arn:aws:iam::123456789012:policy/ecommerce-dwh-dev-boundary"
+  replica_kms_key_arn      = "arn:aws:kms:ap-south-2:123456789012:key/11111111-2222-3333-4444-555555555555"
 }
 
 run "nothing_is_public" {
@@ -113,6 +114,18 @@ run "erasure_reaches_the_copy" {
   assert {
     condition     = aws_s3_bucket_replication_configuration.raw[0].rule[0].delete_marker_replication[0].status == "Enabled"
     error_message = "A deleted raw file must be deleted in the copy as well."
+  }
+
+  assert {
+    condition = alltrue([
+      for rule in aws_s3_bucket_lifecycle_configuration.replica[0].rule : rule.noncurrent_version_expiration[0].noncurrent_days < 30
+    ])
+    error_message = "What was erased leaves the copy within a month."
+  }
+
+  assert {
+    condition     = aws_iam_role.replication[0].permissions_boundary == var.permissions_boundary_arn
+    error_message = "Replication works within the boundary."
   }
 }
 
