@@ -118,7 +118,7 @@ deploy-diff: python setup-infra ## show what deploy would change (ENV=dev ACCOUN
 	@$(INFRA) tools/deploy.py diff --env "$(ENV)" --account "$(ACCOUNT)"
 
 test-infra: python setup setup-infra ## Terraform, package, containers, workflows, security (needs terraform on the PATH)
-	@$(INFRA) -m pytest tests/infra --quiet --durations=5 $(ARGS)
+	@$(LOCAL) tests/run.py infra $(ARGS)
 
 .PHONY: setup-infra
 setup-infra:

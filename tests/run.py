@@ -74,6 +74,7 @@ SUITES = (
 EXTRA_SUITES = (
     Suite("real", "local", ("tests/real",)),
     Suite("faults", "local", ("tests/faults",)),
+    Suite("infra", "infra", ("tests/infra",)),
     Suite("ui", "ui", ("tests/ui",)),
     Suite("dags-312", "airflow-312", ("tests/dags",)),
     Suite("unit-312", "airflow-312", ("tests/unit",)),

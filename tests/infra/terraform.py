@@ -55,9 +55,13 @@ class Terraform:
         return done
 
     def init(self, *arguments: str) -> None:
+        """Initialise, with the provider of DWH_TF_PLUGIN_DIR where that is set, else of the registry."""
         plugins = os.environ.get("DWH_TF_PLUGIN_DIR")
-        self.run(
-            "init", "-input=false", "-no-color", *([f"-plugin-dir={plugins}"] if plugins else []), *arguments
+        source = [f"-plugin-dir={plugins}"] if plugins else []
+        done = self.run("init", "-input=false", "-no-color", *source, *arguments, codes=(0, 1))
+        assert done.returncode == 0, (
+            f"{done.stdout[-4000:]}\nWhere Terraform's registry cannot be reached, set DWH_TF_PLUGIN_DIR to a folder "
+            "laid out as HOST/NAMESPACE/TYPE/VERSION/PLATFORM with the AWS provider of .terraform.lock.hcl"
         )
 
     def output(self) -> dict[str, Any]:

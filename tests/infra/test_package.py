@@ -12,8 +12,9 @@ import sys
 import zipfile
 from pathlib import Path
 
+import mwaa
 import pytest
-from conftest import Endpoint, environment_python
+from conftest import Applied, environment_python
 from terraform import REPO, environ
 
 from tools import package
@@ -178,72 +179,46 @@ def test_startup_script_is_sound_and_never_fails_a_component(tmp_path: Path) -> 
 
 
 _PARSE = """
-import json
+import json, sys
+from airflow.configuration import conf
 from airflow.dag_processing.dagbag import DagBag
 from airflow import plugins_manager
 from airflow.sdk import Connection
 from ecommerce_dwh.settings import get_settings
 
+options = json.loads(sys.argv[1])
+sections = conf.configuration_description
+known = {f'{section}.{key}' for section in sections for key in sections[section]['options']}
+unknown = [name for name in options if name not in known and not name.startswith('ecommerce_dwh.')]
 bag = DagBag()
 plugins_manager.ensure_plugins_loaded()
-plugins = plugins_manager.get_import_errors()
 found = get_settings()
 redshift = Connection.get('redshift_default')
 print('FOUND', json.dumps({
-    'dags': sorted(bag.dags), 'errors': bag.import_errors, 'plugin_errors': plugins,
-    'include': str(found.include_dir), 'topic': found.sns_topic_arn, 'host': redshift.host,
-    'password': redshift.password,
+    'dags': sorted(bag.dags), 'errors': bag.import_errors, 'plugin_errors': plugins_manager.get_import_errors(),
+    'plugins': [plugin.name for plugin in plugins_manager._get_plugins()[0]], 'unknown': unknown,
+    'lazy': conf.getboolean('core', 'lazy_load_plugins'), 'include': str(found.include_dir),
+    'topic': found.sns_topic_arn, 'host': redshift.host, 'password': redshift.password,
 }))
 """
 
 
-def test_dags_parse_as_on_mwaa(dist: Path, endpoint: Endpoint, tmp_path: Path) -> None:
-    """The unpacked package in MWAA's folders, its options, and connections from Secrets Manager."""
-    python = environment_python("airflow")
+def test_dags_parse_as_on_mwaa(dist: Path, applied: Applied, tmp_path: Path) -> None:
+    """The unpacked package under the options that Terraform sets, with the connections that it wrote."""
     home = tmp_path / "airflow"
-    shutil.copytree(dist / "mwaa" / "dags", home / "dags")
-    with zipfile.ZipFile(dist / "mwaa" / "plugins.zip") as archive:
-        archive.extractall(home / "plugins")
-    prefix = "airflow/ecommerce-dwh-parse"
-    connection = {
-        "conn_type": "redshift",
-        "host": "warehouse.example",
-        "login": "dwh_admin",
-        "extra": {"iam": True},
-    }
-    endpoint.client("secretsmanager").create_secret(
-        Name=f"{prefix}/connections/redshift_default", SecretString=json.dumps(connection)
-    )
-    topic = "arn:aws:sns:ap-south-1:123456789012:ecommerce-dwh-dev-alerts"
-    variables = {
-        **endpoint.environ(),
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(home / "plugins"),
-        "AIRFLOW__CORE__LAZY_LOAD_PLUGINS": "False",
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-        "AIRFLOW__SECRETS__BACKEND": "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend",
-        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps(
-            {"connections_prefix": f"{prefix}/connections", "variables_prefix": f"{prefix}/variables"}
-        ),
-        "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
-        "AIRFLOW__ECOMMERCE_DWH__SNS_TOPIC_ARN": topic,
-        "PYTHONWARNINGS": "ignore",
-    }
-    clean = {
-        k: v for k, v in environ(variables).items() if k in variables or not k.startswith(("AIRFLOW", "PYTHON"))
-    }
-    done = subprocess.run(
-        [str(python), "-c", _PARSE], cwd=tmp_path, env=clean, capture_output=True, text=True, check=False
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
-    assert lines, done.stdout[-2000:] + done.stderr[-4000:]
-    found = json.loads(lines[-1][6:])
+    mwaa.unpack(dist, home)
+    options = applied.outputs["airflow_configuration"]
+    variables = mwaa.airflow_environ(home, options, applied.endpoint.environ())
+    told = mwaa.run(environment_python("airflow"), _PARSE, home, variables, json.dumps(options))
+    found = json.loads(next(line for line in told.splitlines() if line.startswith("FOUND "))[6:])
     assert found["errors"] == {}
     assert found["plugin_errors"] == {}
+    assert found["unknown"] == [], "options that this Airflow does not have"
+    assert "ecommerce_dwh" in found["plugins"]
+    assert found["lazy"] is False
     expected = {path.stem for path in (REPO / "dags").glob("*.py")}
     assert expected and expected <= set(found["dags"]) | {"airflow_local_settings"}
     assert found["include"] == str(home / "dags" / "include")
-    assert found["topic"] == topic
-    assert (found["host"], found["password"]) == ("warehouse.example", None)
+    assert found["topic"] == applied.outputs["alert_topic_arn"]
+    assert f"{found['host']}:5439" == applied.outputs["redshift_endpoint"]
+    assert found["password"] is None

@@ -8,20 +8,24 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import mwaa
 import pytest
-from conftest import ACCOUNT, REGION, Applied, Endpoint, environment_python
+from conftest import ACCOUNT, REGION, Applied, Endpoint, environment_python, free_port, local_component
 from policies import allowed
 from terraform import REPO, Terraform, copy_tree, environ, point_at_endpoint
 
 from ecommerce_dwh.settings import Settings
 from tools.deploy import Deployment
-from tools.package import contents, fetch_wheels
+from tools.package import build, contents, fetch_wheels
 
 SETTINGS = Settings(env="dev")
-DAY = "2026-01-05"
+DAY = "2026-01-05"  # run by hand, as the team guide says
+DAG_DAY = "2026-01-06"  # run by the DAG
 
 
 def test_outputs_are_what_the_guide_promises(applied: Applied) -> None:
@@ -126,6 +130,8 @@ _PROCESSING_JOB = f"arn:aws:glue:{REGION}:{ACCOUNT}:job/ecommerce-dwh-dev-data-p
 _SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:airflow/ecommerce-dwh-{{}}/connections/smtp_default-AbCdEf"
 _DBUSER = f"arn:aws:redshift:{REGION}:{ACCOUNT}:dbuser:ecommerce-dwh-{{}}-cluster/dwh_admin"
 _GET_SECRET, _LOGIN = "secretsmanager:GetSecretValue", "redshift:GetClusterCredentials"
+_BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/ecommerce-dwh-dev-boundary"
+_STATE = f"arn:aws:s3:::ecommerce-dwh-tfstate-{ACCOUNT}/dev/terraform.tfstate"
 _QUESTIONS = [
     ("glue-crawler", "s3:GetObject", f"{_RAW}/orders/dt=2026-01-01/a.csv", True),
     ("glue-crawler", "s3:PutObject", f"{_RAW}/orders/dt=2026-01-01/a.csv", False),
@@ -159,8 +165,13 @@ _QUESTIONS = [
     ("github-apply", "iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/ecommerce-dwh-dev-airflow", True),
     ("github-apply", "iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/ecommerce-dwh-dev-github-apply", False),
     ("github-apply", "iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/another-team", False),
+    ("github-apply", "iam:CreatePolicyVersion", _BOUNDARY, False),
+    ("github-apply", "iam:AttachRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/ecommerce-dwh-dev-airflow", False),
+    ("github-apply", "s3:PutObject", _STATE, True),
+    ("github-plan", "s3:PutObject", _STATE, False),
+    ("github-plan", "s3:PutObject", f"{_STATE}.tflock", True),
     ("github-apply", _GET_SECRET, _SECRET.format("dev"), False),
-    ("github-plan", "s3:GetObject", "arn:aws:s3:::ecommerce-dwh-tfstate-123456789012/dev/terraform.tfstate", True),
+    ("github-plan", "s3:GetObject", _STATE, True),
     ("github-plan", "s3:GetObject", f"{_RAW}/customers/dt=2026-01-01/a.csv", False),
 ]  # fmt: skip
 
@@ -174,7 +185,19 @@ def _policies(applied: Applied, role: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(("role", "action", "resource", "expected"), _QUESTIONS)
 def test_least_privilege(applied: Applied, role: str, action: str, resource: str, expected: bool) -> None:
-    assert allowed(_policies(applied, role), action, resource) is expected
+    within = {"iam:PermissionsBoundary": _BOUNDARY} if action.startswith("iam:") else None
+    assert allowed(_policies(applied, role), action, resource, within) is expected
+
+
+def test_a_pipeline_can_only_make_roles_within_the_boundary(applied: Applied) -> None:
+    role = f"arn:aws:iam::{ACCOUNT}:role/ecommerce-dwh-dev-airflow"
+    for action in ("iam:CreateRole", "iam:PutRolePolicy"):
+        for boundary in ({}, {"iam:PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/anything"}):
+            assert not allowed(_policies(applied, "github-apply"), action, role, boundary)
+    iam = applied.endpoint.client("iam")
+    roles = [r["RoleName"] for r in iam.list_roles()["Roles"] if r["RoleName"].startswith("ecommerce-dwh-dev-")]
+    free = {name for name in roles if "PermissionsBoundary" not in iam.get_role(RoleName=name)["Role"]}
+    assert free == {f"ecommerce-dwh-dev-github-{name}" for name in ("plan", "apply", "deploy")}
 
 
 # --- the pipeline's jobs run -----------------------------------------------------------------------------------------
@@ -254,6 +277,108 @@ def test_jobs_made_by_terraform_run_the_pipeline(applied: Applied) -> None:
         s3.get_object(Bucket=SETTINGS.processed_bucket, Key=f"quality/dt={DAY}/report.json")["Body"].read()
     )
     assert report["schema_version"] == 1
+
+
+_RUN = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+from airflow.utils.state import DagRunState
+
+bag = DagBag()
+for dag_id, conf in json.loads(sys.argv[1]):
+    run = bag.dags[dag_id].test(run_conf=conf)
+    print('RAN', json.dumps([dag_id, str(run.state), {ti.task_id: str(ti.state) for ti in run.task_instances}]))
+"""
+
+
+@pytest.fixture(scope="module")
+def warehouse(applied: Applied) -> Iterator[dict[str, Any]]:
+    """The Redshift endpoint, reading the lake that Terraform made; yields an Airflow connection to it."""
+    home = applied.endpoint.home
+    port = free_port()
+    variables = {
+        "DWH_LOCAL_HOME": str(home), "DWH_LOCAL_REDSHIFT_PORT": str(port),
+        "DWH_LOCAL_AWS_PORT": applied.endpoint.url.rpartition(":")[2],
+    }  # fmt: skip
+    with local_component("local.postgres", variables), local_component("local.redshift", variables, port):
+        yield {
+            "conn_type": "redshift", "host": "127.0.0.1", "port": port, "schema": SETTINGS.database,
+            "login": "dwh_admin", "password": "local-dwh-admin", "extra": {"ssl": False},
+        }  # fmt: skip
+
+
+@pytest.mark.usefixtures("code_deployed")
+def test_the_daily_dag_publishes_a_day(
+    applied: Applied, warehouse: dict[str, Any], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The package as MWAA unpacks it, Terraform's options, crawler, jobs and buckets, and a generated day.
+
+    Terraform's cluster is only described by the endpoint, so the connection's address is that of the local Redshift.
+    """
+    raw = tmp_path / "raw"
+    subprocess.run(
+        [
+            str(environment_python("local")), "-m", "local.data", "generate", "--days", f"{DAG_DAY}:{DAG_DAY}",
+            "--opened", DAG_DAY, "--lines-per-day", "300", "--to", str(raw),
+        ],
+        cwd=REPO, check=True, stdout=subprocess.DEVNULL, env=environ({"PYTHONPATH": f"{REPO}:{REPO / 'plugins'}"}),
+    )  # fmt: skip
+    s3, secrets = applied.endpoint.client("s3"), applied.endpoint.client("secretsmanager")
+    for path in raw.rglob("*.*"):
+        if path.is_file():
+            s3.upload_file(str(path), SETTINGS.raw_bucket, path.relative_to(raw).as_posix())
+
+    home = tmp_path_factory.mktemp("airflow-run")
+    build(tmp_path / "dist", REPO, fetch_wheels())
+    mwaa.unpack(tmp_path / "dist", home)
+    python = environment_python("airflow")
+    quick = {"AIRFLOW__ECOMMERCE_DWH__POLL_SECONDS": "1", "AIRFLOW__ECOMMERCE_DWH__DEFER_AFTER_SECONDS": "-1"}
+    variables = mwaa.airflow_environ(
+        home, applied.outputs["airflow_configuration"], applied.endpoint.environ(), quick
+    )
+    mwaa.run(python, "from airflow.__main__ import main; main()", home, variables, "db", "migrate")
+    secret = "airflow/ecommerce-dwh-dev/connections/redshift_default"
+    written = secrets.get_secret_value(SecretId=secret)["SecretString"]
+    secrets.put_secret_value(SecretId=secret, SecretString=json.dumps(warehouse))
+    try:
+        runs = [
+            ["ecommerce_dwh_bootstrap", {}],
+            ["ecommerce_dwh_daily", {"start_date": DAG_DAY, "end_date": DAG_DAY}],
+        ]
+        told = mwaa.run(python, _RUN, home, variables, json.dumps(runs))
+    finally:
+        secrets.put_secret_value(SecretId=secret, SecretString=written)
+    ran = [json.loads(line[4:]) for line in told.splitlines() if line.startswith("RAN ")]
+    assert [(dag_id, state) for dag_id, state, _ in ran] == [(dag_id, "success") for dag_id, _ in runs], (
+        str(ran) + told[-6000:]
+    )
+    assert set(ran[1][2].values()) == {"success"}
+    assert {"process_data", "quality_gate", "audit", "refresh_views", "publish"} <= set(ran[1][2])
+    glue = applied.endpoint.client("glue")
+    for job in (SETTINGS.processing_job, SETTINGS.quality_job):
+        newest = glue.get_job_runs(JobName=job)["JobRuns"][0]
+        assert newest["Arguments"]["--start_date"] == DAG_DAY
+        assert newest["JobRunState"] == "SUCCEEDED"
+    assert _rows(warehouse, "select published_day from quality.warehouse_state") == [[DAG_DAY]]
+    ((revenue,),) = _rows(warehouse, "select sum(total_revenue) from analytics.monthly_sales_trends")
+    assert Decimal(revenue) > 0
+
+
+def _rows(connection: dict[str, Any], query: str) -> list[list[str]]:
+    code = (
+        "import json, sys, redshift_connector as r\n"
+        "c, q = json.loads(sys.argv[1]), sys.argv[2]\n"
+        "cursor = r.connect(host=c['host'], port=c['port'], database=c['schema'], user=c['login'],\n"
+        "                   password=c['password'], ssl=False).cursor()\n"
+        "cursor.execute(q)\n"
+        "print(json.dumps([[str(value) for value in row] for row in cursor.fetchall()]))\n"
+    )
+    done = subprocess.run(
+        [str(environment_python("local")), "-c", code, json.dumps(connection), query],
+        capture_output=True, text=True, check=False, env=environ({}),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout))
 
 
 @pytest.mark.usefixtures("code_deployed")

@@ -39,7 +39,9 @@ def test_moto_never_has_two_requests_at_once(tmp_path: Path, monkeypatch: pytest
     requests = [_request("glue", "AWSGlue.CreateConnection"), _request("kms", "TrentService.ListKeys")] * 4
     answers: list[list[bytes]] = []
     threads = [
-        threading.Thread(target=lambda request=request: answers.append(list(endpoint(request, lambda *_: None))))
+        threading.Thread(
+            target=lambda request=request: answers.append(list(endpoint(request, lambda *_: None)))
+        )
         for request in requests
     ]
     for thread in threads:
