@@ -1,14 +1,17 @@
-"""Look for people and credentials in the logs of a local stack: ``python tools/find_leaks.py [--home .local]``.
+"""Look for people and credentials in what a local stack tells: ``python tools/find_leaks.py [--home .local]``.
 
-What it looks for comes from the stack itself: the personal columns of every raw customer file that lies in its lake
-(which columns those are, the contracts say), and every password and key that it works with. Run it with the Python of
-``.venv/local`` after a run; the exit code is 1 when a log holds any of them, 2 when there was nothing to look at.
+Looked at are the logs of all components, tasks and Glue runs, every mail, and the quality reports. What is looked for
+comes from the stack itself: the personal columns of every raw file that lies in its lake (which columns those are, the
+contracts say), and every password and key that it works with. Run it with the Python of ``.venv/local`` after a run;
+the exit code is 1 when any of them was found, 2 when there was nothing to look at.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import email
+import email.policy
 import gzip
 import io
 import json
@@ -38,7 +41,7 @@ _PIECE = re.compile(r"[^\s\"'<>()\[\]{},;|]+")
 class Leak:
     """A value that must not be where it was found; the value itself is not repeated."""
 
-    path: Path
+    place: str
     line: int
     kind: str
 
@@ -81,8 +84,27 @@ def credentials(config: LocalConfig) -> set[str]:
     return {value for value in values if len(value) >= _SHORTEST}
 
 
-def find_leaks(logs: Iterable[Path], persons: set[str], secrets: set[str]) -> Iterator[Leak]:
-    """Where logs hold personal values or credentials."""
+def told(config: LocalConfig) -> Iterator[tuple[str, str]]:
+    """What people get to read of a stack, by place: logs, mails, quality reports."""
+    for path in sorted(config.logs_dir.rglob("*")):
+        if path.is_file():
+            yield str(path), path.read_text(encoding="utf-8", errors="replace")
+    for path in sorted(config.mail_dir.rglob("*.eml")):
+        mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+        parts = [part.get_content() for part in mail.walk() if part.get_content_maintype() == "text"]
+        yield str(path), "\n".join([*(f"{name}: {value}" for name, value in mail.items()), *parts])
+    if not (config.aws_dir / "s3").is_dir():
+        return
+    bucket = load_settings(os.environ).processed_bucket
+    store = ObjectStore(config.aws_dir / "s3", "ap-south-1")
+    for stored in store.scan(bucket, "quality/"):
+        if stored.key.endswith((".json", ".html")):
+            yield f"s3://{bucket}/{stored.key}", store.read(bucket, stored.key).decode("utf-8", "replace")
+    store.close()
+
+
+def find_leaks(texts: Iterable[tuple[str, str]], persons: set[str], secrets: set[str]) -> Iterator[Leak]:
+    """Where texts, given by their place, hold personal values or credentials."""
     words = {piece for value in persons if len(pieces := _PIECE.findall(value)) == 1 for piece in pieces}
     # Addresses and the like consist of several words: looked for by their longest word, then whole.
     by_word: dict[str, list[str]] = {}
@@ -90,15 +112,14 @@ def find_leaks(logs: Iterable[Path], persons: set[str], secrets: set[str]) -> It
         pieces = _PIECE.findall(value)
         if len(pieces) > 1:
             by_word.setdefault(max(pieces, key=len), []).append(value)
-    for path in logs:
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            for number, line in enumerate(lines, 1):
-                if any(secret in line for secret in secrets):
-                    yield Leak(path, number, "credential")
-                for piece in _PIECE.findall(line):
-                    if piece.strip(".:=") in words or any(value in line for value in by_word.get(piece, ())):
-                        yield Leak(path, number, "personal data")
-                        break
+    for place, text in texts:
+        for number, line in enumerate(text.split("\n"), 1):
+            if any(secret in line for secret in secrets):
+                yield Leak(place, number, "credential")
+            for piece in _PIECE.findall(line):
+                if piece.strip(".:=") in words or any(value in line for value in by_word.get(piece, ())):
+                    yield Leak(place, number, "personal data")
+                    break
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -107,20 +128,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, help="the stack's folder (default: DWH_LOCAL_HOME, else .local)")
     options = parser.parse_args(argv)
     config = load_config({**os.environ, "DWH_LOCAL_HOME": str(options.home)} if options.home else os.environ)
-    logs = [path for path in sorted(config.logs_dir.rglob("*")) if path.is_file()]
+    texts = dict(told(config))
     persons = people(config) if (config.aws_dir / "s3").is_dir() else set()
-    if not logs or not persons:
+    if not texts or not persons:
         print(
-            f"Nothing to look at: {len(logs)} logs and {len(persons)} personal values in {config.home}",
+            f"Nothing to look at: {len(texts)} texts and {len(persons)} personal values in {config.home}",
             file=sys.stderr,
         )
         return 2
-    found = list(find_leaks(logs, persons, credentials(config)))
+    found = list(find_leaks(texts.items(), persons, credentials(config)))
     for leak in found[:50]:
-        print(f"{leak.path}:{leak.line}: {leak.kind}")
-    size = sum(path.stat().st_size for path in logs)
+        print(f"{leak.place}:{leak.line}: {leak.kind}")
+    size = sum(map(len, texts.values()))
     print(
-        f"{len(found)} leaks; looked for {len(persons):,} personal values in {len(logs)} logs, {size:,} bytes"
+        f"{len(found)} leaks; looked for {len(persons):,} personal values in {len(texts)} logs, mails and reports, "
+        f"{size:,} characters"
     )
     return 1 if found else 0
 

@@ -23,6 +23,7 @@ from local.data.truth import RawTruth, Rules, count_raw
 from local.stack import runs, summary
 from tests.e2e.expected import Expected, expect
 from tests.e2e.support import FIRST_DAY, LAST_DAY, LocalStack, generate
+from tools import find_leaks
 
 DAYS = [f"2026-01-0{number}" for number in (1, 2, 3)]
 POISONED_DAY = date(2026, 1, 4)
@@ -280,3 +281,28 @@ def _text(mail: dict) -> str:
 def test_amounts_are_decimals(local: LocalStack) -> None:
     """A float anywhere on the way would lose the last digit."""
     assert isinstance(local.value("select sum(line_total) from facts.fact_sales"), Decimal)
+
+
+def test_no_person_and_no_credential_is_told(local: LocalStack, capsys: pytest.CaptureFixture[str]) -> None:
+    """After everything above, failures and mails included: searched for every person of the lake and every key."""
+    arguments = ["--home", str(local.config.home)]
+    leaked = find_leaks.main(arguments)
+    told = capsys.readouterr().out
+    assert leaked == 0, told
+    places = [Path(place).name for place, _ in find_leaks.told(local.config)]
+    for kind in ("scheduler.log", "attempt=1.log", "report.html", ".eml"):
+        assert [name for name in places if name.endswith(kind)], f"no {kind} was looked at"
+    assert list((local.config.logs_dir / "glue").rglob("*.log"))
+
+    # The same search finds what does not belong there.
+    person = max(find_leaks.people(local.config), key=len)
+    planted = local.config.logs_dir / "planted.log"
+    planted.write_text(f"could not cast {person!r}\npassword={local.config.redshift_password}\n")
+    try:
+        assert find_leaks.main(arguments) == 1
+    finally:
+        planted.unlink()
+    told = capsys.readouterr().out
+    assert f"{planted}:1: personal data" in told
+    assert f"{planted}:2: credential" in told
+    assert person not in told

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 from terraform import REPO
 
 from ecommerce_dwh.contracts import load_contracts
-from tools.find_leaks import find_leaks, main, personal_values
+from local.config import LocalConfig
+from tools.find_leaks import find_leaks, main, personal_values, told
 
 HEADER = "customer_id,first_name,email,phone,date_of_birth,address,city,customer_segment\n"
 ROW = 'C0001,Asha,asha.rao@example.org,+919812345678,1990-02-03,"12 Lake View Road, Flat 4",Pune,Gold member\n'
@@ -36,11 +38,24 @@ def test_people_are_taken_from_the_personal_columns(people: set[str]) -> None:
         ("Lake View Road is a street without a person", ""),
     ],
 )
-def test_leaks_are_found(people: set[str], tmp_path: Path, line: str, kind: str) -> None:
-    log = tmp_path / "task.log"
-    log.write_text(f"harmless\n{line}\n")
-    found = [(leak.line, leak.kind) for leak in find_leaks([log], people, {"s3cr3t-password-1"})]
+def test_leaks_are_found(people: set[str], line: str, kind: str) -> None:
+    found = [
+        (leak.line, leak.kind)
+        for leak in find_leaks([("task.log", f"harmless\n{line}\n")], people, {"s3cr3t-password-1"})
+    ]
     assert found == ([(2, kind)] if kind else [])
+
+
+def test_mails_are_read_as_people_read_them(people: set[str], tmp_path: Path) -> None:
+    """On disk a mail is base64 or quoted-printable."""
+    mail = EmailMessage()
+    mail["Subject"] = "Gate closed"
+    mail.set_content("Zeile: asha.rao@example.org, 12 Lake View Road, Flat 4 ü", cte="base64")
+    config = LocalConfig(home=tmp_path)
+    config.mail_dir.mkdir(parents=True)
+    (config.mail_dir / "1.eml").write_bytes(mail.as_bytes())
+    assert "asha.rao" not in (config.mail_dir / "1.eml").read_text()
+    assert [leak.kind for leak in find_leaks(told(config), people, set())] == ["personal data"]
 
 
 def test_nothing_to_look_at_is_not_a_pass(tmp_path: Path) -> None:
