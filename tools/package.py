@@ -36,6 +36,11 @@ from local.packaging import LIBRARY, build_library, job_scripts  # noqa: E402 - 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _SKIPPED = {"__pycache__", ".DS_Store"}
 WHEELS_ON_MWAA = "/usr/local/airflow/plugins/wheels"
+# Wheels are those of MWAA's Python and system, whatever builds the package.
+_MWAA_TARGET = (
+    "--python-version", "3.12", "--implementation", "cp", "--abi", "cp312", "--abi", "abi3", "--abi", "none",
+    "--platform", "manylinux_2_28_x86_64", "--platform", "manylinux_2_17_x86_64", "--platform", "manylinux2014_x86_64",
+)  # fmt: skip
 # Patterns for Airflow's DAG processor: SQL and contracts lie beside the DAGs, because MWAA syncs only that folder.
 AIRFLOWIGNORE = "include/**\n"
 
@@ -137,7 +142,8 @@ def fetch_wheels(repo: Path = REPO) -> dict[str, bytes]:
         f"{name}=={version} {' '.join(f'--hash=sha256:{value}' for value in hashes[name])}\n"
         for name, version in pins.items()
     )
-    cache = repo / ".venv" / "wheels" / hashlib.sha256(wanted.encode()).hexdigest()[:16]
+    key = hashlib.sha256("\n".join([wanted, *_MWAA_TARGET]).encode()).hexdigest()[:16]
+    cache = repo / ".venv" / "wheels" / key
     if not cache.is_dir():
         cache.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache.parent) as folder:
@@ -146,7 +152,7 @@ def fetch_wheels(repo: Path = REPO) -> dict[str, bytes]:
             got = Path(folder) / "wheels"
             command = [
                 sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps",
-                "--require-hashes", "--only-binary", ":all:", "--dest", str(got), "-r", str(listed),
+                "--require-hashes", "--only-binary", ":all:", *_MWAA_TARGET, "--dest", str(got), "-r", str(listed),
             ]  # fmt: skip
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:

@@ -38,6 +38,29 @@ def environment_python(name: str) -> Path:
     return python
 
 
+def python312() -> str:
+    """A Python 3.12, as MWAA has; the one thing that a machine may lack, since its distribution may not have it."""
+    installed = sorted((Path.home() / ".pyenv" / "versions").glob("3.12*/bin/python"))
+    candidates = [
+        os.environ.get("PYTHON312", ""),
+        "python3.12",
+        str(_VENVS / "airflow-312" / "bin" / "python"),
+        *installed,
+    ]
+    for candidate in filter(None, map(str, candidates)):
+        with contextlib.suppress(OSError):
+            # A version manager's shim may stand for none.
+            told = subprocess.run(
+                [candidate, "-c", "import sys; print(sys.version_info[:2])"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if told.stdout.strip() == "(3, 12)":
+                return candidate
+    pytest.skip("there is no Python 3.12 here; install one, or name it: PYTHON312=/path/to/python3.12")
+
+
 @pytest.fixture(scope="session")
 def terraform_ready() -> None:
     need(shutil.which("terraform") is not None, "terraform is not on the PATH; the suite needs 1.11 or newer")

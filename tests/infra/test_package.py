@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import mwaa
 import pytest
-from conftest import Applied, environment_python
+from conftest import Applied, environment_python, python312
 from terraform import REPO, environ
 
 from tools import package
@@ -85,8 +86,19 @@ def test_requirements_name_no_constraints_file() -> None:
     assert "--constraint " not in text
 
 
+def test_wheels_are_for_mwaa_whatever_builds_them(tmp_path: Path) -> None:
+    """MarkupSafe has wheels for each Python; this suite runs on another one than MWAA."""
+    pins = (REPO / "requirements" / "airflow.txt").read_text()
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "airflow.txt").write_text(pins)
+    (tmp_path / "requirements.txt").write_text(re.search(r"^markupsafe==[\d.]+", pins, re.MULTILINE)[0])  # type: ignore[index]
+    (name,) = package.fetch_wheels(tmp_path)
+    assert "-cp312-cp312-manylinux" in name
+    assert name.endswith("x86_64.whl")
+
+
 def test_requirements_install_offline_on_the_image_s_pins(dist: Path, tmp_path: Path) -> None:
-    """A clean environment with what the image has, constrained to it; nothing but the package's wheels is reachable."""
+    """A clean Python 3.12 with what the image has, constrained to it; nothing but the package's wheels is reachable."""
     pins = _image_pins()
     essential = {"apache-airflow": "3.3.1", "SQLAlchemy": "2.0.51", "redshift-connector": "2.1.16"}
     assert essential.items() <= pins.items()
@@ -98,7 +110,7 @@ def test_requirements_install_offline_on_the_image_s_pins(dist: Path, tmp_path: 
     assert package.WHEELS_ON_MWAA in text
     wanted = tmp_path / "requirements.txt"
     wanted.write_text(text.replace(package.WHEELS_ON_MWAA, str(tmp_path / "plugins" / "wheels")))
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    subprocess.run([python312(), "-m", "venv", str(tmp_path / "venv")], check=True)
     # python-dateutil and six stand for the image: the only packages of it that ours depend on.
     image = environment_python("airflow").parents[1]
     for name in ("dateutil", "six.py", "python_dateutil-*.dist-info", "six-*.dist-info"):
@@ -114,6 +126,11 @@ def test_requirements_install_offline_on_the_image_s_pins(dist: Path, tmp_path: 
     assert done.returncode == 0, done.stderr
     check = subprocess.run([str(python), "-m", "pip", "check"], capture_output=True, text=True, check=False)
     assert check.returncode == 0, check.stdout
+    code = "import holidays, sys; print(sys.version_info[:2], len(holidays.India(years=2026)) > 10)"
+    ran = subprocess.run(
+        [str(python), "-c", code], env=environ({}), capture_output=True, text=True, check=False
+    )
+    assert ran.stdout.strip() == "(3, 12) True", ran.stderr
 
 
 def _image_pins() -> dict[str, str]:
