@@ -28,6 +28,17 @@ variable "region" {
   default     = "ap-south-1"
 }
 
+variable "suffix" {
+  description = "Appended to the bucket's name, which is one in the world: -dr for a second region."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(-[a-z0-9]{1,8})?$", var.suffix))
+    error_message = "suffix must be empty, or a hyphen and up to 8 lower-case letters or digits, for example -dr."
+  }
+}
+
 provider "aws" {
   region              = var.region
   allowed_account_ids = [var.account_id]
@@ -42,7 +53,7 @@ resource "aws_s3_bucket" "state" {
   # checkov:skip=CKV2_AWS_62:nothing reacts to a changed state
   # checkov:skip=CKV_AWS_18:the environments' trails log who planned and applied
   # checkov:skip=CKV_AWS_145:the environments' keys do not exist yet when this bucket does; SSE-S3 encrypts it
-  bucket = "ecommerce-dwh-tfstate-${var.account_id}"
+  bucket = "ecommerce-dwh-tfstate-${var.account_id}${var.suffix}"
 
   lifecycle {
     prevent_destroy = true

@@ -190,7 +190,6 @@ class Provisioner:
                 "--run_id": "manual",
                 "--extra-py-files": f"{scripts}/{LIBRARY}",
                 "--enable-metrics": "true",
-                "--enable-continuous-cloudwatch-log": "true",
                 "--job-bookmark-option": "job-bookmark-disable",
                 "--TempDir": f"s3://{settings.logs_bucket}/glue-temp/",
             },

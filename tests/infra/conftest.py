@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from terraform import REPO, Terraform, copy_tree, environ, point_at_endpoint
+from terraform import OVERRIDE, REPO, Terraform, copy_tree, environ, point_at_endpoint
 
 ACCOUNT = "123456789012"
 REGION = "ap-south-1"
@@ -197,6 +197,16 @@ def _apply(endpoint: Endpoint, folder: Path) -> Applied:
     return Applied(terraform, endpoint, _VARIABLES, terraform.output())
 
 
+def _bootstrap(endpoint: Endpoint, folder: Path) -> Terraform:
+    """`terraform apply` of the state bucket, under a name that the applied environment does not use."""
+    root = copy_tree(folder) / "bootstrap"
+    (root / "endpoint_override.tf").write_text(OVERRIDE)
+    terraform = Terraform(root, endpoint.environ())
+    terraform.init()
+    terraform.run("apply", "-auto-approve", "-no-color", f"-var=account_id={ACCOUNT}", "-var=suffix=-dr")
+    return terraform
+
+
 def _test_module(folder: Path, module: str) -> str:
     """`terraform test` of a module; returns what it says."""
     terraform = Terraform(copy_tree(folder) / "modules" / module)
@@ -216,11 +226,14 @@ def ahead(
     modules = [
         item.callspec.params["module"] for item in request.session.items if "module_told" in item.fixturenames
     ]  # type: ignore[attr-defined]
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(3) as pool:
         work: dict[str, Future[Any]] = {}
         if "applied" in selected:
             endpoint = request.getfixturevalue("endpoint")
             work["apply"] = pool.submit(_apply, endpoint, tmp_path_factory.mktemp("tree"))
+        if "bootstrapped" in selected:
+            endpoint = request.getfixturevalue("endpoint")
+            work["bootstrap"] = pool.submit(_bootstrap, endpoint, tmp_path_factory.mktemp("bootstrap"))
         for module in modules:
             work[module] = pool.submit(_test_module, tmp_path_factory.mktemp(module), module)
         yield work
@@ -239,6 +252,13 @@ def _start_early(request: pytest.FixtureRequest) -> None:
 def applied(terraform_ready: None, ahead: dict[str, Future[Any]]) -> Applied:
     """The dev environment, applied to the endpoint."""
     found: Applied = ahead["apply"].result()
+    return found
+
+
+@pytest.fixture(scope="session")
+def bootstrapped(terraform_ready: None, ahead: dict[str, Future[Any]]) -> Terraform:
+    """The state bucket's root module, applied to the endpoint."""
+    found: Terraform = ahead["bootstrap"].result()
     return found
 
 

@@ -17,13 +17,14 @@ ROOTS = ("bootstrap", "environments/dev", "environments/prod")
 MODULES = tuple(sorted(path.name for path in (INFRASTRUCTURE / "modules").iterdir() if path.is_dir()))
 
 # What the endpoint needs of the provider; nothing of the configuration itself changes.
-_OVERRIDE = """
+OVERRIDE = """
 provider "aws" {
   skip_credentials_validation = true
   skip_metadata_api_check     = true
   s3_use_path_style           = true
 }
-
+"""
+_REPLICA_OVERRIDE = """
 provider "aws" {
   alias                       = "replica"
   skip_credentials_validation = true
@@ -88,4 +89,4 @@ def copy_tree(target: Path) -> Path:
 
 def point_at_endpoint(root: Path) -> None:
     """Let the providers of a root module speak to the local endpoint."""
-    (root / "endpoint_override.tf").write_text(_OVERRIDE)
+    (root / "endpoint_override.tf").write_text(OVERRIDE + _REPLICA_OVERRIDE)

@@ -69,7 +69,7 @@ def _tracked() -> list[str]:
 
 # Files with credentials that open nothing but servers on the loopback interface, and hashes of packages and providers.
 _EXPECTED = re.compile(
-    r"^(requirements/.*\.txt|.*\.terraform\.lock\.hcl|docker-compose\.yaml|docker/passwords\.json|local/|tests/|\.github/)"
+    r"^(requirements/.*\.txt|.*\.terraform\.lock\.hcl|docker-compose\.yaml|docker/passwords\.json|local/|tests/|benchmarks/|\.github/)"
 )
 
 

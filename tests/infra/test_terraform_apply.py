@@ -6,6 +6,7 @@ The order of the tests is the order of a deployment's life; the last one destroy
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -282,12 +283,15 @@ def test_jobs_made_by_terraform_run_the_pipeline(applied: Applied) -> None:
 _RUN = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
-from airflow.utils.state import DagRunState
+from airflow.models.taskinstance import TaskInstance
+from airflow.utils.session import create_session
 
 bag = DagBag()
 for dag_id, conf in json.loads(sys.argv[1]):
     run = bag.dags[dag_id].test(run_conf=conf)
-    print('RAN', json.dumps([dag_id, str(run.state), {ti.task_id: str(ti.state) for ti in run.task_instances}]))
+    with create_session() as session:
+        tasks = session.query(TaskInstance).filter_by(dag_id=dag_id, run_id=run.run_id)
+        print('RAN', json.dumps([dag_id, str(run.state), {task.task_id: str(task.state) for task in tasks}]))
 """
 
 
@@ -428,9 +432,8 @@ def test_airflow_signs_in_without_a_password(applied: Applied) -> None:
 def test_zz_destroy_leaves_nothing(applied: Applied) -> None:
     applied.terraform.run("destroy", "-auto-approve", "-input=false", "-no-color", *applied.variables)
     assert applied.terraform.run("state", "list").stdout.strip() == ""
-    assert [b["Name"] for b in applied.endpoint.client("s3").list_buckets()["Buckets"]] == [
-        f"ecommerce-dwh-tfstate-{ACCOUNT}"
-    ]
+    left = [bucket["Name"] for bucket in applied.endpoint.client("s3").list_buckets()["Buckets"]]
+    assert [name for name in left if not name.startswith("ecommerce-dwh-tfstate-")] == []
     roles = [r["RoleName"] for r in applied.endpoint.client("iam").list_roles()["Roles"]]
     assert not [name for name in roles if name.startswith("ecommerce-dwh-dev")]
     assert applied.endpoint.client("glue").get_jobs()["Jobs"] == []
@@ -465,6 +468,46 @@ def test_prod_plans_whole(endpoint: Endpoint, terraform_ready: None, tmp_path: P
     assert "module.redshift.aws_redshift_snapshot_copy.this[0]" in planned
     assert not [address for address in planned if "internet_gateway" in address or "nat_gateway" in address]
     assert not [a for a, c in planned.items() if "aws_s3_bucket.this" in a and c["after"]["force_destroy"]]
+
+
+def test_prod_plans_in_the_second_region(endpoint: Endpoint, terraform_ready: None, tmp_path: Path) -> None:
+    """The runbook for a lost region: IAM still knows the first deployment's names, and no copy has a place to go."""
+    text = (REPO / "docs" / "runbooks-aws.md").read_text()
+    values = re.search(r"dr\.auto\.tfvars <<'END'\n(.*?)END", text, re.DOTALL)
+    assert values
+    terraform = _fresh(endpoint, tmp_path, "prod")
+    (terraform.folder / "dr.auto.tfvars").write_text(values[1])
+    terraform.run(
+        "plan", "-input=false", "-out=plan.bin", f"-var=account_id={ACCOUNT}", "-var=airflow_enabled=false"
+    )
+    plan = json.loads(terraform.run("show", "-json", "plan.bin").stdout)
+    changes = {c["address"]: c for c in plan["resource_changes"]}
+    everywhere = {"aws_iam_role", "aws_iam_policy", "aws_budgets_budget", "aws_s3_bucket"}
+    names = [
+        c["change"]["after"].get("name") or c["change"]["after"]["bucket"]
+        for c in changes.values()
+        if c["type"] in everywhere
+    ]
+    assert len(names) > 10
+    assert [name for name in names if "-dr" not in name] == []
+    assert not [address for address in changes if "replica" in address or "snapshot_copy" in address]
+    zones = {
+        c["change"]["after"].get("availability_zone") for c in changes.values() if c["type"] == "aws_subnet"
+    }
+    assert zones == {"ap-south-2a", "ap-south-2b", "ap-south-2c"}
+
+
+def test_bootstrap_keeps_the_state_safe(bootstrapped: Terraform, endpoint: Endpoint) -> None:
+    bucket = bootstrapped.output()["bucket"]
+    assert bucket == f"ecommerce-dwh-tfstate-{ACCOUNT}-dr"
+    s3 = endpoint.client("s3")
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
+    assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    told = bootstrapped.run(
+        "destroy", "-auto-approve", "-no-color", f"-var=account_id={ACCOUNT}", "-var=suffix=-dr", codes=(1,)
+    ).stdout
+    assert "prevent_destroy" in told
 
 
 def test_serverless_plans(endpoint: Endpoint, terraform_ready: None, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ module "platform" {
   replica_region              = var.replica_region
   account_id                  = var.account_id
   account_suffix              = var.account_suffix
+  iam_suffix                  = var.iam_suffix
   alert_email                 = var.alert_email
   github_repository           = var.github_repository
   create_github_oidc_provider = var.create_github_oidc_provider

@@ -68,3 +68,9 @@ variable "disposable" {
   type        = bool
   default     = false
 }
+
+variable "iam_suffix" {
+  description = "Put into IAM and budget names, which are one for all regions: -dr for a deployment in a second region."
+  type        = string
+  default     = ""
+}

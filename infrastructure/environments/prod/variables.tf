@@ -68,3 +68,15 @@ variable "disposable" {
   type        = bool
   default     = false
 }
+
+variable "iam_suffix" {
+  description = "Put into IAM and budget names, which are one for all regions: -dr for a deployment in a second region."
+  type        = string
+  default     = ""
+}
+
+variable "replicate" {
+  description = "Whether raw files and snapshots are copied to the second region. False where that region is lost."
+  type        = bool
+  default     = true
+}

@@ -174,7 +174,7 @@ resource "aws_cloudwatch_log_group" "flow" {
 }
 
 resource "aws_iam_role" "flow" {
-  name        = "${var.prefix}-vpc-flow"
+  name        = "${var.prefix}${var.iam_suffix}-vpc-flow"
   description = "VPC flow logs write to their log group"
 
   permissions_boundary = var.permissions_boundary_arn

@@ -78,3 +78,9 @@ variable "permissions_boundary_arn" {
   description = "What no role of the environment can go beyond."
   type        = string
 }
+
+variable "iam_suffix" {
+  description = "Put after the stem of IAM and budget names, which are one for all regions: -dr for a deployment in a second region."
+  type        = string
+  default     = ""
+}

@@ -43,6 +43,7 @@ module "security" {
   logs_bucket_ready           = module.storage.logs_ready
   monthly_budget_usd          = var.monthly_budget_usd
   alert_email                 = var.alert_email
+  iam_suffix                  = var.iam_suffix
 }
 
 module "network" {
@@ -58,6 +59,7 @@ module "network" {
   kms_key_arn        = module.security.kms_key_arn
   log_retention_days = var.log_retention_days
   account_id         = var.account_id
+  iam_suffix         = var.iam_suffix
 
   permissions_boundary_arn = module.security.permissions_boundary_arn
 }
@@ -70,7 +72,9 @@ module "storage" {
     aws.replica = aws.replica
   }
 
+  prefix              = local.prefix
   bucket_names        = local.buckets
+  iam_suffix          = var.iam_suffix
   account_id          = var.account_id
   region              = var.region
   kms_key_arn         = module.security.kms_key_arn

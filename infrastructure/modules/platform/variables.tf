@@ -175,3 +175,14 @@ variable "disposable" {
     error_message = "disposable must stay false in prod: it would let terraform destroy delete the raw files, from which alone the warehouse can be rebuilt."
   }
 }
+
+variable "iam_suffix" {
+  description = "Put after the stem of IAM and budget names, which are one for all regions: -dr for a deployment in a second region."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(-[a-z0-9]{1,8})?$", var.iam_suffix))
+    error_message = "iam_suffix must be empty, or a hyphen and up to 8 lower-case letters or digits, for example -dr."
+  }
+}

@@ -73,7 +73,7 @@ resource "aws_iam_openid_connect_provider" "github" {
 resource "aws_iam_role" "github" {
   for_each = local.github_roles
 
-  name                 = "${var.prefix}-github-${each.key}"
+  name                 = "${local.global}-github-${each.key}"
   description          = "GitHub Actions of ${var.github_repository}: ${each.key}"
   max_session_duration = each.key == "plan" ? 3600 : 7200
 
@@ -172,7 +172,7 @@ resource "aws_iam_role_policy" "apply" {
           "iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy",
           "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole",
         ]
-        Resource = "arn:aws:iam::${var.account_id}:role/${var.prefix}-github-*"
+        Resource = "arn:aws:iam::${var.account_id}:role/${local.global}-github-*"
       },
       {
         Sid       = "ServiceLinkedRoles"

@@ -166,7 +166,7 @@ locals {
 }
 
 resource "aws_iam_role" "airflow" {
-  name        = "${var.prefix}-airflow"
+  name        = "${local.global}-airflow"
   description = "Airflow (MWAA) of ${var.prefix}"
 
   permissions_boundary = aws_iam_policy.boundary.arn

@@ -119,7 +119,7 @@ locals {
 resource "aws_iam_role" "glue" {
   for_each = local.glue_object_access
 
-  name        = "${var.prefix}-glue-${replace(each.key, "_", "-")}"
+  name        = "${local.global}-glue-${replace(each.key, "_", "-")}"
   description = "Glue ${replace(each.key, "_", " ")} of ${var.prefix}"
 
   permissions_boundary = aws_iam_policy.boundary.arn

@@ -1,7 +1,7 @@
 # What the warehouse itself may do: COPY reads results of the jobs; the scheduler pauses and resumes one cluster.
 
 resource "aws_iam_role" "redshift_copy" {
-  name        = "${var.prefix}-redshift-copy"
+  name        = "${local.global}-redshift-copy"
   description = "Redshift COPY reads the processed bucket"
 
   permissions_boundary = aws_iam_policy.boundary.arn
@@ -42,7 +42,7 @@ resource "aws_iam_role_policy" "redshift_copy" {
 }
 
 resource "aws_iam_role" "redshift_scheduler" {
-  name        = "${var.prefix}-redshift-scheduler"
+  name        = "${local.global}-redshift-scheduler"
   description = "Redshift pauses and resumes the cluster by schedule"
 
   permissions_boundary = aws_iam_policy.boundary.arn

@@ -44,7 +44,7 @@ resource "aws_cloudtrail" "this" {
 }
 
 resource "aws_budgets_budget" "this" {
-  name         = var.prefix
+  name         = local.global
   budget_type  = "COST"
   limit_amount = tostring(var.monthly_budget_usd)
   limit_unit   = "USD"

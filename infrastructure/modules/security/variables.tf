@@ -102,3 +102,9 @@ variable "alert_email" {
   description = "Address for budget mails."
   type        = string
 }
+
+variable "iam_suffix" {
+  description = "Put after the stem of IAM and budget names, which are one for all regions: -dr for a deployment in a second region."
+  type        = string
+  default     = ""
+}

@@ -115,7 +115,7 @@ resource "aws_s3_bucket_policy" "replica" {
 resource "aws_iam_role" "replication" {
   count = var.replicate_raw ? 1 : 0
 
-  name        = "${var.bucket_names["raw"]}-replication"
+  name        = "${var.prefix}${var.iam_suffix}-raw-replication"
   description = "S3 copies raw files to the second region"
 
   permissions_boundary = var.permissions_boundary_arn

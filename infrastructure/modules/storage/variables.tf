@@ -58,3 +58,14 @@ variable "permissions_boundary_arn" {
   description = "What no role of the environment can go beyond."
   type        = string
 }
+
+variable "iam_suffix" {
+  description = "Put after the stem of IAM and budget names, which are one for all regions: -dr for a deployment in a second region."
+  type        = string
+  default     = ""
+}
+
+variable "prefix" {
+  description = "Stem of every resource name, for example ecommerce-dwh-dev."
+  type        = string
+}

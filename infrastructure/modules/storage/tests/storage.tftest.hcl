@@ -8,6 +8,8 @@ mock_provider "aws" {
 }
 
 variables {
+  prefix = "ecommerce-dwh-dev"
+
   bucket_names = {
     raw       = "ecommerce-dwh-dev-raw"
     processed = "ecommerce-dwh-dev-processed"
