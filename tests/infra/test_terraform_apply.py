@@ -465,6 +465,8 @@ def test_prod_plans_whole(endpoint: Endpoint, terraform_ready: None, tmp_path: P
     )
     assert planned["module.redshift.aws_redshift_cluster.this[0]"]["after"]["skip_final_snapshot"] is False
     assert "module.storage.aws_s3_bucket_replication_configuration.raw[0]" in planned
+    endpoints = [address for address in planned if "aws_vpc_endpoint.interface" in address]
+    assert f"{len(endpoints)} × 3 zones" in (REPO / "docs" / "cost.md").read_text()
     assert "module.redshift.aws_redshift_snapshot_copy.this[0]" in planned
     assert not [address for address in planned if "internet_gateway" in address or "nat_gateway" in address]
     assert not [a for a, c in planned.items() if "aws_s3_bucket.this" in a and c["after"]["force_destroy"]]

@@ -98,6 +98,21 @@ def test_changes_wait_for_approval() -> None:
     assert terraform["jobs"]["apply-prod"]["needs"] == "apply-dev"
 
 
+@pytest.mark.parametrize("name", ["terraform", "terraform-apply"])
+def test_no_plan_without_the_values_of_the_environment(name: str) -> None:
+    """With defaults in place of terraform.tfvars, an apply would rename buckets."""
+    workflow = _load(FOLDER / "workflows" / f"{name}.yml")
+    steps = [
+        step
+        for job in workflow["jobs"].values()
+        for step in job.get("steps", ())
+        if "terraform plan" in step.get("run", "")
+    ]
+    assert steps
+    first = steps[0]["run"]
+    assert first.index("[[ -n $TFVARS ]]") < first.index("terraform.tfvars") < first.index("terraform init")
+
+
 def test_roles_are_those_that_terraform_makes() -> None:
     """A workflow signs in with the role whose trust names just this workflow's subject."""
     named = set()

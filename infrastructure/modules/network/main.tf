@@ -6,8 +6,8 @@ locals {
   # What MWAA needs besides when there is no NAT gateway. monitoring, sqs, kms, ecr: its workers; sns, email-smtp:
   # alerts; redshift: temporary database credentials.
   isolated_endpoints = [
-    "airflow.api", "airflow.env", "airflow.ops", "ecr.api", "ecr.dkr", "email-smtp", "kms", "monitoring", "redshift",
-    "redshift-serverless", "sns", "sqs",
+    "airflow.api", "airflow.env", "airflow.ops", "ecr.api", "ecr.dkr", "email-smtp", "kms", "monitoring", "sns", "sqs",
+    var.serverless ? "redshift-serverless" : "redshift",
   ]
   endpoints = toset(var.nat_gateways == 0 ? concat(local.base_endpoints, local.isolated_endpoints) : local.base_endpoints)
 

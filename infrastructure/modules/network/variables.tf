@@ -84,3 +84,9 @@ variable "iam_suffix" {
   type        = string
   default     = ""
 }
+
+variable "serverless" {
+  description = "Whether the warehouse is a serverless workgroup: Airflow then asks another service for its credentials."
+  type        = bool
+  default     = false
+}

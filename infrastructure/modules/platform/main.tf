@@ -60,6 +60,7 @@ module "network" {
   log_retention_days = var.log_retention_days
   account_id         = var.account_id
   iam_suffix         = var.iam_suffix
+  serverless         = local.serverless
 
   permissions_boundary_arn = module.security.permissions_boundary_arn
 }

@@ -39,6 +39,17 @@ run "three_private_subnets_and_no_way_out" {
   }
 }
 
+run "a_workgroup_gives_credentials_through_its_own_endpoint" {
+  variables {
+    serverless = true
+  }
+
+  assert {
+    condition     = contains(output.endpoints, "redshift-serverless") && !contains(output.endpoints, "redshift")
+    error_message = "Credentials come from redshift-serverless then."
+  }
+}
+
 run "nothing_is_open_to_the_world" {
   assert {
     condition = alltrue([
