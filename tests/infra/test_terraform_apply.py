@@ -14,8 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import mwaa
+import mwaa as airflow_on_mwaa
 import pytest
+from aws_edge import Mwaa
 from conftest import ACCOUNT, REGION, Applied, Endpoint, environment_python, free_port, local_component
 from policies import allowed
 from terraform import REPO, Terraform, copy_tree, environ, point_at_endpoint
@@ -207,18 +208,14 @@ def test_a_pipeline_can_only_make_roles_within_the_boundary(applied: Applied) ->
 @pytest.fixture(scope="module")
 def code_deployed(applied: Applied) -> None:
     """What `make deploy` uploads; the jobs find their scripts where Terraform says they are."""
-    deployment = Deployment(SETTINGS, _no_mwaa(applied), say=lambda _: None)
     files = contents(REPO, fetch_wheels())
-    plan = deployment.apply(files)
-    assert len(plan.added) == len(files)
-    again = deployment.plan(files)
+    with Mwaa() as mwaa:
+        clients = {"s3": applied.endpoint.client("s3"), "mwaa": mwaa.client()}
+        deployment = Deployment(SETTINGS, clients.__getitem__, say=lambda _: None)
+        plan = deployment.apply(files)
+        assert len(plan.added) == len(files)
+        again = deployment.plan(files)
     assert (again.added, again.changed, again.removed) == ([], [], [])
-
-
-def _no_mwaa(applied: Applied) -> Any:
-    from test_deploy import FakeMwaa
-
-    return lambda service: FakeMwaa() if service == "mwaa" else applied.endpoint.client(service)
 
 
 _CANARY = "canary-person@example.org"
@@ -334,13 +331,13 @@ def test_the_daily_dag_publishes_a_day(
 
     home = tmp_path_factory.mktemp("airflow-run")
     build(tmp_path / "dist", REPO, fetch_wheels())
-    mwaa.unpack(tmp_path / "dist", home)
+    airflow_on_mwaa.unpack(tmp_path / "dist", home)
     python = environment_python("airflow")
     quick = {"AIRFLOW__ECOMMERCE_DWH__POLL_SECONDS": "1", "AIRFLOW__ECOMMERCE_DWH__DEFER_AFTER_SECONDS": "-1"}
-    variables = mwaa.airflow_environ(
+    variables = airflow_on_mwaa.airflow_environ(
         home, applied.outputs["airflow_configuration"], applied.endpoint.environ(), quick
     )
-    mwaa.run(python, "from airflow.__main__ import main; main()", home, variables, "db", "migrate")
+    airflow_on_mwaa.run(python, "from airflow.__main__ import main; main()", home, variables, "db", "migrate")
     secret = "airflow/ecommerce-dwh-dev/connections/redshift_default"
     written = secrets.get_secret_value(SecretId=secret)["SecretString"]
     secrets.put_secret_value(SecretId=secret, SecretString=json.dumps(warehouse))
@@ -349,7 +346,7 @@ def test_the_daily_dag_publishes_a_day(
             ["ecommerce_dwh_bootstrap", {}],
             ["ecommerce_dwh_daily", {"start_date": DAG_DAY, "end_date": DAG_DAY}],
         ]
-        told = mwaa.run(python, _RUN, home, variables, json.dumps(runs))
+        told = airflow_on_mwaa.run(python, _RUN, home, variables, json.dumps(runs))
     finally:
         secrets.put_secret_value(SecretId=secret, SecretString=written)
     ran = [json.loads(line[4:]) for line in told.splitlines() if line.startswith("RAN ")]

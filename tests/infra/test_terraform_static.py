@@ -48,6 +48,30 @@ def test_missing_account_says_which_variable(tree: Path) -> None:
     assert "AWS account of dev, 12 digits" in (terraform.folder / "variables.tf").read_text()
 
 
+def test_wrong_values_say_what_to_do(tree: Path) -> None:
+    """Refused before anything is asked of AWS, each with a sentence."""
+    terraform = Terraform(tree / "environments" / "dev")
+    (terraform.folder / "local_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    terraform.init()
+    wrong = {
+        "account_id": "1234",
+        "account_suffix": "_X",
+        "alert_email": "nobody",
+        "redshift_deployment": "cluster",
+    }
+    variables = [f"-var={name}={value}" for name, value in wrong.items()]
+    told = " ".join(
+        terraform.run("plan", "-input=false", "-no-color", *variables, codes=(1,)).stdout.split()
+    ).replace("│ ", "")
+    for sentence in (
+        "account_id must be the 12 digits of the AWS account",
+        "`python tools/deploy.py preflight --env dev` says whether they are",
+        "alert_email must be one mail address",
+        'deployment must be "provisioned" (RA3 cluster) or "serverless" (workgroup)',
+    ):
+        assert sentence in told, told
+
+
 def test_checkov_finds_nothing_unjustified() -> None:
     checkov = Path(sys.executable).with_name("checkov")
     done = subprocess.run(
