@@ -3,6 +3,7 @@
 A failure is told in two steps. The failing task notes what it knows (error, last published day) in XCom while
 it still has it; when the run has failed, the DAG's callback collects the notes of all failed tasks into one
 mail. So several tasks that fail together make one mail, and a task whose worker was killed is told as well.
+The first success afterwards is told too: what was mailed is remembered in `incidents`.
 """
 
 from __future__ import annotations
@@ -10,31 +11,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference  # type: ignore[attr-defined]
-from airflow.sdk.configuration import conf
 
-from ecommerce_dwh.mail import Alert, Link, send
+from ecommerce_dwh import run_history
+from ecommerce_dwh.alert_texts import deadline_alert, failure_alert, moment, recovery_alert
+from ecommerce_dwh.incidents import FAILED, LATE, Incident, IncidentLog, fingerprint
+from ecommerce_dwh.mail import send
+from ecommerce_dwh.quality_page.masking import mask
 from ecommerce_dwh.settings import get_settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from ecommerce_dwh.contracts import SourceContract
+    from ecommerce_dwh.window import LoadWindow
 
 log = logging.getLogger(__name__)
 
 FAILURE_KEY = "failure"
 _FAILED_STATES = ("failed",)
 _WAREHOUSE_PATIENCE = 10.0  # seconds that an alert waits for the last published day
-# Which runbook section helps with which failing task.
-_RUNBOOKS = {
-    "wait_for_raw": "raw-files-missing",
-    "quality_gate": "quality-gate-closed",
-    "audit": "audit-failed",
-}
+_SAMPLES = 3  # of each failed rule, and of each reason of quarantine
 
 
 def note_failure(context: Context) -> None:
@@ -45,16 +46,55 @@ def note_failure(context: Context) -> None:
         return
     error = context["exception"]
     ti = context["ti"]
+    max_tries = getattr(ti, "max_tries", None)
     note: dict[str, Any] = {
-        "error": _message(error),
+        # Databases quote values of rows in their messages; a mail reaches more people than the warehouse lets in.
+        "error": mask(_message(error)),
         "type": type(error).__name__ if error else "",
         "try_number": ti.try_number,
+        "max_tries": max_tries + 1 if isinstance(max_tries, int) else None,
         "log_url": ti.log_url,
-        "items": [str(rule) for rule in getattr(error, "failures", ())],
+        "items": gate_items(getattr(error, "failures", ()), getattr(error, "quarantine", ())),
         "report_url": getattr(error, "report_url", ""),
         "published_day": _published_day(),
     }
     ti.xcom_push(key=FAILURE_KEY, value=note)
+
+
+def gate_items(failures: Sequence[Any], quarantine: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The failed rules of a closed gate with samples of their rows, personal data masked.
+
+    Args:
+        failures: the failed rules (`quality_report.FailedRule`).
+        quarantine: the report's section of that name.
+    """
+    contracts = _contracts() if failures else {}
+    items = []
+    for rule in failures:
+        contract = contracts.get(rule.source)
+        columns = [column.name for column in contract.columns if column.pii] if contract else []
+        kinds = {known.name: known.kind for known in contract.rules} if contract else {}
+        is_personal = any(column in f"{rule.rule} {rule.message}" for column in columns)
+        details = [f"row {mask(str(key), is_personal=is_personal)}" for key in rule.samples[:_SAMPLES]]
+        if kinds.get(rule.rule) == "quarantine_ratio":
+            details += _rejected_rows(rule.source, columns, quarantine)
+        items.append({"text": mask(str(rule), is_personal=is_personal), "details": details[: 3 * _SAMPLES]})
+    return items
+
+
+def _rejected_rows(source: str, personal: Sequence[str], quarantine: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Samples of a source's quarantined rows: where each is, and what is wrong with it."""
+    found = []
+    for reason in quarantine:
+        if reason.get("source") != source:
+            continue
+        hidden = str(reason.get("rule", "")).partition(":")[2] in personal
+        found += [
+            f"{sample.get('source_file')}:{sample.get('source_line')} "
+            f"{mask(str(sample.get('message') or ''), is_personal=hidden)}"
+            for sample in list(reason.get("samples", ()))[:_SAMPLES]
+        ]
+    return found
 
 
 def mail_run_failure(context: Context) -> None:
@@ -62,65 +102,49 @@ def mail_run_failure(context: Context) -> None:
     ti: Any = context.get("ti")
     run: Any = context.get("dag_run")
     dag_id = context["dag"].dag_id  # always there, unlike the rest
-    run_id = context.get("run_id") or (run.run_id if run else "")
-    notes = _collect_notes(ti, dag_id, str(run_id)) if ti is not None else {}
-    send(failure_alert(dag_id, str(run_id), run, notes, reason=str(context.get("reason") or "")))
-
-
-def failure_alert(
-    dag_id: str, run_id: str, run: Any, notes: Mapping[str, Mapping[str, Any]], *, reason: str = ""
-) -> Alert:
-    """The mail of a failed run.
-
-    Args:
-        dag_id: the DAG.
-        run_id: the run.
-        run: the DAG run as the callback got it, or None.
-        notes: per failed task what `note_failure` kept; empty for a task that could not note anything.
-        reason: Airflow's own word for the failure.
-    """
-    settings = get_settings()
-    tasks = list(notes)
-    first = notes[tasks[0]] if tasks else {}
-    gate = "quality_gate" in notes and bool(notes["quality_gate"].get("items"))
-    day = _day_of(run)
-    if gate:
-        title = f"[{settings.env}] {dag_id}: the quality gate is closed for {day}"
-        summary = (
-            "Rules of severity 'error' failed, so nothing of the run was loaded. Analytics keep showing the "
-            "last published day."
+    run_id = str(context.get("run_id") or (run.run_id if run else ""))
+    notes = _collect_notes(ti, dag_id, run_id) if ti is not None else {}
+    window = _window_of(run)
+    incident = IncidentLog().open(
+        Incident(
+            FAILED,
+            dag_id,
+            *_days(window),
+            run_id=run_id,
+            tasks=tuple(notes),
+            cause=fingerprint(notes, (str(note.get("error", "")) for note in notes.values())),
         )
-    else:
-        what = tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks" if tasks else "the run"
-        title = f"[{settings.env}] {dag_id}: {what} failed for {day}"
-        summary = "The run stopped and published nothing. Analytics keep showing the last published day."
-    published = next((note["published_day"] for note in notes.values() if note.get("published_day")), None)
-    facts = [("DAG", dag_id), ("Run", run_id), ("Day", day)]
-    facts += [("Task" if len(tasks) == 1 else "Tasks", ", ".join(tasks))] if tasks else []
-    facts += [("Try", str(first["try_number"]))] if first.get("try_number") else []
-    facts += [("Reason", reason)] if reason and not tasks else []
-    facts += [("Last published day", published)] if published else []
-    links = [
-        Link(
-            "Log" if len(tasks) == 1 else f"Log of {task}",
-            str(note.get("log_url") or task_url(dag_id, run_id, task)),
-        )
-        for task, note in list(notes.items())[:5]
-    ]
-    links += [Link("Quality report", note["report_url"]) for note in notes.values() if note.get("report_url")]
-    links += [
-        Link("Run", run_url(dag_id, run_id)),
-        Link("Runbook", f"{settings.runbook_url}#{_runbook(notes)}"),
-    ]
-    return Alert(
-        kind="error",
-        title=title,
-        summary=summary,
-        facts=facts,
-        error="" if gate else _errors(notes),
-        items=notes["quality_gate"]["items"] if gate else (),
-        links=links,
     )
+    if not incident.is_mailed:
+        log.info("Run %s failed for the cause that was mailed a short while ago; no further mail", run_id)
+        return
+    alert = failure_alert(
+        dag_id,
+        run_id,
+        _words(window, run),
+        notes,
+        reason=str(context.get("reason") or ""),
+        incident=incident,
+        is_backfill="backfill" in str(getattr(run, "run_type", "")).lower(),
+    )
+    send(alert)
+
+
+def mail_run_success(context: Context) -> None:
+    """DAG callback: when the run ends trouble that was mailed, say so; otherwise silent."""
+    run: Any = context.get("dag_run")
+    dag = context["dag"]
+    run_id = str(context.get("run_id") or (run.run_id if run else ""))
+    window = _window_of(run)
+    # A DAG that takes days mends the days of its run; any other is well again as a whole.
+    days = _days(window) if "start_date" in dag.params or _is_scheduled_by_day(dag) else ("", "")
+    closed = [incident for incident in IncidentLog().close(dag.dag_id, *days) if incident.is_mailed]
+    if closed:
+        send(recovery_alert(dag.dag_id, run_id, _words(window, run), closed, published_day=_published_day()))
+
+
+def _is_scheduled_by_day(dag: Any) -> bool:
+    return bool(getattr(dag, "deadline", None))
 
 
 def _collect_notes(ti: Any, dag_id: str, run_id: str) -> dict[str, dict[str, Any]]:
@@ -141,53 +165,57 @@ def _collect_notes(ti: Any, dag_id: str, run_id: str) -> dict[str, dict[str, Any
     return notes
 
 
-async def mail_missed_deadline(context: Mapping[str, Any]) -> None:
+async def mail_missed_deadline(context: Mapping[str, Any], last_task: str = "") -> None:
     """Deadline callback, run by the triggerer: tell that a scheduled run is late.
 
     Silent for runs that are over (a failure has its own mail) and for runs that nobody waits for at a certain
     hour: backfills, and runs that a person started.
+
+    Args:
+        context: what Airflow tells of the run and its deadline.
+        last_task: the run's last task, whose past ends say when the run usually ends.
     """
     run = context["dag_run"]
-    if str(run.get("state")) in ("success", "failed") or str(run.get("run_type")) != "scheduled":
-        log.info(
-            "Deadline of run %s passed without alert: %s, %s",
-            run.get("dag_run_id"),
-            run.get("run_type"),
-            run.get("state"),
-        )
+    dag_id, run_id = str(run.get("dag_id")), str(run.get("dag_run_id"))
+    # The context was written when the deadline passed; the run may have ended since.
+    state = await asyncio.to_thread(_asked, run_history.run_state, dag_id, run_id) or str(run.get("state"))
+    if state in ("success", "failed") or str(run.get("run_type")) != "scheduled":
+        log.info("Deadline of run %s passed without alert: %s, %s", run_id, run.get("run_type"), state)
         return
-    published = await asyncio.to_thread(_published_day)
-    alert = deadline_alert(run, str(context.get("deadline", {}).get("deadline_time") or ""), published)
-    await asyncio.to_thread(send, alert)
+    await asyncio.to_thread(_tell_late, {**run, "state": state}, context.get("deadline") or {}, last_task)
 
 
-def deadline_alert(run: Mapping[str, Any], deadline: str, published_day: str | None) -> Alert:
-    """The mail of a late run."""
-    settings = get_settings()
+def _tell_late(run: Mapping[str, Any], deadline: Mapping[str, Any], last_task: str) -> None:
     dag_id, run_id = str(run["dag_id"]), str(run["dag_run_id"])
-    day = str(run.get("data_interval_start") or run.get("logical_date") or "")[:10] or "?"
-    facts = [
-        ("DAG", dag_id),
-        ("Run", run_id),
-        ("Day", day),
-        ("Deadline", _clock(deadline)),
-        ("State", str(run.get("state"))),
-        ("Started", _clock(str(run.get("start_date") or "")) or "not yet"),
-    ]
-    facts += [("Last published day", published_day)] if published_day else []
-    return Alert(
-        kind="warning",
-        title=f"[{settings.env}] {dag_id}: the run for {day} is late",
-        summary=(
-            f"The run has not finished by its deadline. It goes on; analytics show "
-            f"{published_day or 'the last published day'} until it is done."
-        ),
-        facts=facts,
-        links=[Link("Run", run_url(dag_id, run_id)), Link("Runbook", f"{settings.runbook_url}#run-late")],
+    logical_date = moment(run.get("logical_date"))
+    timings: list[run_history.TaskTiming] = []
+    usual: timedelta | None = None
+    if logical_date is not None:
+        timings = _asked(run_history.task_timings, dag_id, run_id, logical_date) or []
+        usual = _asked(run_history.usual_finish, dag_id, last_task, logical_date) if last_task else None
+    day = str(run.get("data_interval_start") or run.get("logical_date") or "")[:10]
+    IncidentLog().open(Incident(LATE, dag_id, day, day, run_id=run_id))
+    send(
+        deadline_alert(
+            run,
+            str(deadline.get("deadline_time") or ""),
+            _published_day(),
+            timings=timings,
+            usual_finish=usual,
+        )
     )
 
 
-def daily_deadline() -> DeadlineAlert:
+def _asked(question: Any, *arguments: Any) -> Any:
+    """An answer of Airflow, or None: a mail that says less is better than none."""
+    try:
+        return question(*arguments)
+    except Exception as error:
+        log.warning("Airflow did not say %s: %s", question.__name__, error)
+        return None
+
+
+def daily_deadline(last_task: str = "publish") -> DeadlineAlert:
     """The deadline of a daily run: ``deadline_minutes`` after its scheduled start.
 
     A run of the data-interval timetable has the start of its interval as logical date, one day before it is
@@ -196,36 +224,9 @@ def daily_deadline() -> DeadlineAlert:
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
         interval=timedelta(days=1, minutes=get_settings().deadline_minutes),
-        callback=AsyncCallback(mail_missed_deadline),
+        callback=AsyncCallback(mail_missed_deadline, kwargs={"last_task": last_task}),
         name="published in time",
     )
-
-
-def run_url(dag_id: str, run_id: str) -> str:
-    """The run's page in the Airflow UI."""
-    base = conf.get("api", "base_url", fallback="") or "http://localhost:8080"
-    return f"{base.rstrip('/')}/dags/{dag_id}/runs/{quote(run_id)}"
-
-
-def task_url(dag_id: str, run_id: str, task_id: str) -> str:
-    """The task's page in the Airflow UI."""
-    return f"{run_url(dag_id, run_id)}/tasks/{task_id}"
-
-
-def _runbook(notes: Mapping[str, Mapping[str, Any]]) -> str:
-    for task, note in notes.items():
-        if note.get("type") == "GuardError" and task == "refresh_views":
-            return "merge-conflict"
-        if task in _RUNBOOKS:
-            return _RUNBOOKS[task]
-    return "task-failed"
-
-
-def _errors(notes: Mapping[str, Mapping[str, Any]]) -> str:
-    lost = "no message: the task was ended from outside (killed, out of memory, marked failed); see the log"
-    if len(notes) == 1:
-        return str(next(iter(notes.values())).get("error") or lost)
-    return "\n\n".join(f"{task}: {note.get('error') or lost}" for task, note in notes.items())
 
 
 def _message(error: Any) -> str:
@@ -233,30 +234,41 @@ def _message(error: Any) -> str:
     return text or (type(error).__name__ if error is not None else "")
 
 
-def _day_of(run: Any) -> str:
-    """The days that a run loads, as far as the callback can tell."""
+def _contracts() -> dict[str, SourceContract]:
+    from ecommerce_dwh.contracts import load_contracts  # noqa: PLC0415 - keeps alerts light
+
+    try:
+        return load_contracts(get_settings().sources_dir)
+    except Exception as error:
+        log.warning("The contracts could not be read: %s", error)
+        return {}
+
+
+def _window_of(run: Any) -> LoadWindow | None:
+    """The days that a run loads; None where the callback cannot tell."""
     if run is None:
-        return "?"
+        return None
     from ecommerce_dwh.window import WindowError, resolve_window  # noqa: PLC0415 - keeps alerts light
 
     try:
-        return str(
-            resolve_window(
-                run_id=run.run_id,
-                run_after=run.run_after,
-                data_interval_start=run.data_interval_start,
-                params=run.conf,
-            )
+        return resolve_window(
+            run_id=run.run_id,
+            run_after=run.run_after,
+            data_interval_start=run.data_interval_start,
+            params=run.conf,
         )
     except WindowError:
-        return "unreadable dates"
+        return None
 
 
-def _clock(text: str) -> str:
-    try:
-        return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M UTC%z").replace("UTC+0000", "UTC")
-    except ValueError:
-        return text
+def _days(window: LoadWindow | None) -> tuple[str, str]:
+    return (window.start_date, window.end_date) if window is not None else ("", "")
+
+
+def _words(window: LoadWindow | None, run: Any) -> str:
+    if window is not None:
+        return str(window)
+    return "unreadable dates" if run is not None else "?"
 
 
 def _published_day() -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from ecommerce_dwh.alerts import mail_run_failure, note_failure
+from ecommerce_dwh.alerts import mail_run_failure, mail_run_success, note_failure
 from ecommerce_dwh.settings import get_settings
 
 OWNER = "data-eng"
@@ -31,6 +31,7 @@ def dag_arguments() -> dict[str, Any]:
         "max_active_runs": 1,
         "default_args": default_args(),
         "on_failure_callback": mail_run_failure,
+        "on_success_callback": mail_run_success,
         "template_searchpath": [str(get_settings().sql_dir)],
         "render_template_as_native_obj": False,
     }

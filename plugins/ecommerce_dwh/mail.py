@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PAUSES = (1.0, 3.0)  # seconds between the attempts; callbacks of the DAG processor have to be brief
-_COLOURS = {"error": "#b3261e", "warning": "#9a6700", "info": "#1a6b3c"}
+_COLOURS = {"error": "#b3261e", "warning": "#8a5a00", "info": "#1a6b3c"}
+# The same colours where a mail program shows the page dark; they stand on black as the others do on white.
+_DARK_COLOURS = {"error": "#ff8a80", "warning": "#ffca66", "info": "#7ddba0"}
 _MAX_ERROR = 3000
 
 
@@ -32,6 +34,23 @@ class Link:
 
     text: str
     url: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """A finding, for example a failed rule, with what shows it, for example keys of rows."""
+
+    text: str
+    details: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """Figures side by side: a caption, the headers, and rows of as many texts."""
+
+    caption: str
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -45,6 +64,7 @@ class Alert:
         facts: label and value pairs.
         error: message of the failure, shown as it is.
         items: list of findings, for example failing rules.
+        table: figures that explain the finding.
         links: where to look next.
     """
 
@@ -53,7 +73,8 @@ class Alert:
     summary: str
     facts: Sequence[tuple[str, str]] = ()
     error: str = ""
-    items: Sequence[str] = ()
+    items: Sequence[Item] = ()
+    table: Table | None = None
     links: Sequence[Link] = field(default=())
 
 
@@ -63,7 +84,11 @@ def plain_text(alert: Alert) -> str:
     width = max((len(label) for label, _ in alert.facts), default=0) + 1
     lines += [f"{label + ':':{width}} {value}" for label, value in alert.facts]
     if alert.items:
-        lines += ["", *(f"- {item}" for item in alert.items)]
+        lines.append("")
+    for item in alert.items:
+        lines += [f"- {item.text}", *(f"    {detail}" for detail in item.details)]
+    if alert.table is not None:
+        lines += ["", alert.table.caption, "-" * len(alert.table.caption), *_columns(alert.table)]
     if alert.error:
         lines += ["", "Error", "-----", _cut(alert.error)]
     if alert.links:
@@ -71,52 +96,121 @@ def plain_text(alert: Alert) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _columns(table: Table) -> list[str]:
+    """The table in columns: the first to the left, figures to the right."""
+    rows = [table.headers, *table.rows]
+    widths = [max(len(row[n]) for row in rows) for n in range(len(table.headers))]
+    return [
+        "  ".join(
+            [
+                row[0].ljust(widths[0]),
+                *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)),
+            ]
+        )
+        for row in rows
+    ]
+
+
 def html_page(alert: Alert) -> str:
     """The alert as HTML: tables and inline styles, as mail programs want it, readable in dark mode as well."""
     colour = _COLOURS.get(alert.kind, _COLOURS["info"])
-    cell = "padding:4px 12px 4px 0;vertical-align:top;font-size:14px;line-height:20px"
-    rows = "".join(
-        f'<tr><td style="{cell};color:#6b7280;white-space:nowrap">{_esc(label)}</td>'
-        f'<td style="{cell};word-break:break-word">{_esc(value)}</td></tr>'
-        for label, value in alert.facts
-    )
-    items = "".join(f'<li style="margin:0 0 6px 0">{_esc(item)}</li>' for item in alert.items)
-    error = (
-        '<pre style="margin:16px 0 0 0;padding:12px;border:1px solid #9ca3af;border-radius:4px;font-size:12px;'
-        'line-height:18px;font-family:Consolas,Menlo,monospace;white-space:pre-wrap;word-break:break-word">'
-        f"{html.escape(_cut(alert.error))}</pre>"
-        if alert.error
-        else ""
-    )
-    links = " &nbsp;·&nbsp; ".join(
-        f'<a href="{html.escape(link.url, quote=True)}" style="color:{colour};font-weight:bold">'
-        f"{_esc(link.text)}</a>"
+    dark = _DARK_COLOURS.get(alert.kind, _DARK_COLOURS["info"])
+    links = "".join(
+        f'<a class="link" href="{html.escape(link.url, quote=True)}" style="display:inline-block;margin:0 16px 6px 0;'
+        f'color:{colour};font-weight:bold">{_esc(link.text)}</a>'
         for link in alert.links
     )
     return (
         "<!doctype html>\n"
         '<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         '<meta name="supported-color-schemes" content="light dark">'
-        f"<title>{_esc(alert.title)}</title></head>"
-        '<body style="margin:0;padding:0">'
-        '<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0">'
-        '<tr><td align="center" style="padding:16px">'
-        '<table role="presentation" width="640" cellpadding="0" cellspacing="0" border="0" style="width:100%;'
-        'max-width:640px;border:1px solid #9ca3af;border-radius:6px;font-family:Helvetica,Arial,sans-serif">'
+        f"<title>{_esc(alert.title)}</title>"
+        # Mail programs that drop the style sheet turn inline colours themselves.
+        "<style>:root{color-scheme:light dark}@media (prefers-color-scheme:dark){"
+        ".page{background-color:#16181c!important}.card{background-color:#1f2228!important;"
+        "border-color:#3c424c!important}.text{color:#e6e8eb!important}.soft{color:#a8b0bb!important}"
+        f".link{{color:{dark}!important}}.box{{background-color:#16181c!important;border-color:#3c424c!important;"
+        "color:#e6e8eb!important}.cell{border-color:#3c424c!important}}</style></head>"
+        '<body class="page" style="margin:0;padding:0;background-color:#f3f4f6">'
+        '<table role="presentation" class="page" width="100%" cellpadding="0" cellspacing="0" border="0" '
+        'style="background-color:#f3f4f6"><tr><td align="center" style="padding:16px">'
+        '<table role="presentation" class="card" width="640" cellpadding="0" cellspacing="0" border="0" '
+        'style="width:100%;max-width:640px;background-color:#ffffff;border:1px solid #d1d5db;border-radius:6px;'
+        'border-collapse:separate;text-align:left;font-family:Helvetica,Arial,sans-serif">'
         f'<tr><td style="background-color:{colour};color:#ffffff;padding:14px 20px;font-size:18px;'
         f'line-height:24px;font-weight:bold;border-radius:5px 5px 0 0">{_esc(alert.title)}</td></tr>'
-        '<tr><td style="padding:20px">'
+        '<tr><td class="text" style="padding:20px;color:#1f2328">'
         f'<p style="margin:0 0 16px 0;font-size:15px;line-height:22px">{_esc(alert.summary)}</p>'
-        f'<table role="presentation" cellpadding="0" cellspacing="0" border="0">{rows}</table>'
-        + (
-            f'<ul style="margin:16px 0 0 0;padding-left:20px;font-size:14px;line-height:20px">{items}</ul>'
-            if items
-            else ""
-        )
-        + error
+        + _html_facts(alert)
+        + _html_items(alert)
+        + _html_table(alert)
+        + _html_error(alert)
         + (f'<p style="margin:20px 0 0 0;font-size:14px;line-height:22px">{links}</p>' if links else "")
         + "</td></tr></table></td></tr></table></body></html>\n"
+    )
+
+
+_CELL = "padding:4px 12px 4px 0;vertical-align:top;font-size:14px;line-height:20px"
+_MONO = "font-family:Consolas,Menlo,monospace;font-size:12px;line-height:18px"
+
+
+def _html_facts(alert: Alert) -> str:
+    rows = "".join(
+        f'<tr><td class="soft" style="{_CELL};color:#57606a;white-space:nowrap">{_esc(label)}</td>'
+        f'<td style="{_CELL};word-break:break-word">{_esc(value)}</td></tr>'
+        for label, value in alert.facts
+    )
+    return (
+        f'<table role="presentation" cellpadding="0" cellspacing="0" border="0">{rows}</table>' if rows else ""
+    )
+
+
+def _html_items(alert: Alert) -> str:
+    items = "".join(
+        f'<li style="margin:0 0 8px 0">{_esc(item.text)}'
+        + "".join(
+            f'<div class="soft" style="{_MONO};color:#57606a;word-break:break-word">{_esc(detail)}</div>'
+            for detail in item.details
+        )
+        + "</li>"
+        for item in alert.items
+    )
+    return (
+        f'<ul style="margin:16px 0 0 0;padding-left:20px;font-size:14px;line-height:20px">{items}</ul>'
+        if items
+        else ""
+    )
+
+
+def _html_table(alert: Alert) -> str:
+    if alert.table is None:
+        return ""
+    cell = "padding:4px 10px 4px 0;font-size:13px;line-height:18px;border-bottom:1px solid #d1d5db;vertical-align:top"
+
+    def row(texts: Sequence[str], tag: str, soft: str) -> str:
+        cells = "".join(
+            f'<{tag} class="cell{soft}" align="{"left" if n == 0 else "right"}" style="{cell}">{_esc(text)}</{tag}>'
+            for n, text in enumerate(texts)
+        )
+        return f"<tr>{cells}</tr>"
+
+    head = row(alert.table.headers, "th", " soft")
+    body = "".join(row(texts, "td", "") for texts in alert.table.rows)
+    return (
+        f'<p style="margin:20px 0 4px 0;font-size:14px;font-weight:bold">{_esc(alert.table.caption)}</p>'
+        f'<table cellpadding="0" cellspacing="0" border="0" width="100%">{head}{body}</table>'
+    )
+
+
+def _html_error(alert: Alert) -> str:
+    if not alert.error:
+        return ""
+    return (
+        f'<pre class="box" style="margin:16px 0 0 0;padding:12px;border:1px solid #d1d5db;border-radius:4px;'
+        f'background-color:#f6f8fa;{_MONO};white-space:pre-wrap;word-break:break-word">'
+        f"{html.escape(_cut(alert.error))}</pre>"
     )
 
 

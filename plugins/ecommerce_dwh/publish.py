@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 from airflow.sdk import Asset
@@ -50,6 +51,22 @@ def lag_hours(published_day: date | None, now: datetime) -> float | None:
     return max((now - end).total_seconds() / 3600, 0.0)
 
 
+def lag_point(env: str, now: datetime, hours: float) -> dict[str, Any]:
+    """The data point of the published data's age."""
+    return _point(env, now, "PublishedLagHours", hours, "None")
+
+
+def _point(env: str, now: datetime, name: str, value: float, unit: str, **dimensions: str) -> dict[str, Any]:
+    pairs = {"Environment": env, **dimensions}
+    return {
+        "MetricName": name,
+        "Value": value,
+        "Unit": unit,
+        "Timestamp": now,
+        "Dimensions": [{"Name": key, "Value": text} for key, text in pairs.items()],
+    }
+
+
 def metric_data(
     *,
     env: str,
@@ -60,16 +77,7 @@ def metric_data(
 ) -> list[dict[str, Any]]:
     """CloudWatch data points of a published run."""
 
-    def point(name: str, value: float, unit: str, **dimensions: str) -> dict[str, Any]:
-        pairs = {"Environment": env, **dimensions}
-        return {
-            "MetricName": name,
-            "Value": value,
-            "Unit": unit,
-            "Timestamp": now,
-            "Dimensions": [{"Name": key, "Value": text} for key, text in pairs.items()],
-        }
-
+    point = partial(_point, env, now)
     points = [
         point(metric, float(counts.get(column, 0)), "Count", Source=source)
         for source, counts in ledger.items()
@@ -85,5 +93,5 @@ def metric_data(
         points.append(point("RunDurationSeconds", run_seconds, "Seconds"))
     lag = lag_hours(published_day, now)
     if lag is not None:
-        points.append(point("PublishedLagHours", lag, "None"))
+        points.append(lag_point(env, now, lag))
     return points

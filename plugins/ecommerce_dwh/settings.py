@@ -42,6 +42,7 @@ class Settings:
         raw_timeout_minutes: how long the daily run waits for the required raw files.
         deadline_minutes: minutes after the scheduled start at which an unfinished run raises the deadline
             alert.
+        max_lag_hours: hours since the end of the published day at which its analytics count as stale.
         sns_topic_arn: optional SNS topic that gets every alert as well.
         runbook_url: base URL of the runbooks; alerts append ``#<alert>``.
         object_url: how a person opens an object of S3 in a browser: a URL with ``{bucket}``, ``{key}``,
@@ -59,6 +60,7 @@ class Settings:
     retry_delay_seconds: int = 60
     raw_timeout_minutes: int = 60
     deadline_minutes: int = 120
+    max_lag_hours: int = 30
     sns_topic_arn: str = ""
     runbook_url: str = "https://company.example/ecommerce-dwh/runbooks"
     object_url: str = "https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={key}"
@@ -186,6 +188,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         retry_delay_seconds=number("retry_delay_seconds"),
         raw_timeout_minutes=number("raw_timeout_minutes"),
         deadline_minutes=number("deadline_minutes"),
+        max_lag_hours=number("max_lag_hours"),
         sns_topic_arn=option("sns_topic_arn", Settings.sns_topic_arn),
         runbook_url=option("runbook_url", Settings.runbook_url),
         object_url=option("object_url", Settings.object_url),

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 from contexts import TaskInstance, context_of, in_dag
 from servers import free_port
 
+from ecommerce_dwh.alert_texts import deadline_alert, failure_alert, span
 from ecommerce_dwh.alerts import (
-    deadline_alert,
-    failure_alert,
+    gate_items,
     mail_missed_deadline,
     mail_run_failure,
+    mail_run_success,
     note_failure,
 )
-from ecommerce_dwh.mail import Alert, Link, html_page, plain_text, send
+from ecommerce_dwh.incidents import IncidentLog
+from ecommerce_dwh.mail import Alert, Item, Link, Table, html_page, plain_text, send
 from ecommerce_dwh.quality_report import FailedRule
 from ecommerce_dwh.redshift import GuardError
+from ecommerce_dwh.run_history import TaskTiming
 from ecommerce_dwh.sensors.quality import QualityGateClosed
 from ecommerce_dwh.settings import Settings, get_settings
 
@@ -29,12 +33,36 @@ RULE = FailedRule(
 RUN = {
     "dag_id": "ecommerce_dwh_daily", "dag_run_id": "scheduled__1", "state": "running", "run_type": "scheduled",
     "start_date": "2026-03-02T02:00:05Z", "data_interval_start": "2026-03-01T02:00:00Z",
+    "logical_date": "2026-03-01T02:00:00Z", "run_after": "2026-03-02T02:00:00Z",
 }  # fmt: skip
 
 
 @pytest.fixture
 def no_warehouse(monkeypatch):
     monkeypatch.setattr("ecommerce_dwh.alerts._published_day", lambda: "2026-02-28")
+
+
+class Variables(dict):
+    """Airflow Variables in a dict."""
+
+    def keys(self, prefix=""):
+        return [key for key in super().__iter__() if key.startswith(prefix)]
+
+    def get(self, key):
+        return super().get(key)
+
+    def put(self, key, value):
+        self[key] = value
+
+    def delete(self, key):
+        del self[key]
+
+
+@pytest.fixture
+def variables(monkeypatch):
+    found = Variables()
+    monkeypatch.setattr("ecommerce_dwh.incidents.VariableStore", lambda: found)
+    return found
 
 
 def operator(task_id):
@@ -119,7 +147,7 @@ def test_a_closed_gate_names_rules_and_report(mailbox, no_warehouse):
 def test_the_runbook_fits_the_failure(task, error, section):
     notes = {task: {"error": str(error), "type": type(error).__name__}}
 
-    links = failure_alert("d", "r", None, notes).links
+    links = failure_alert("d", "r", "2026-03-01", notes).links
 
     assert links[-1].url.endswith(f"#{section}")
 
@@ -129,7 +157,7 @@ def test_the_runbooks_that_alerts_name_exist():
 
     text = (REPO / "docs" / "runbooks.md").read_text("utf-8")
     for section in ("raw-files-missing", "quality-gate-closed", "audit-failed", "merge-conflict", "task-failed",
-                    "run-late"):  # fmt: skip
+                    "run-late", "analytics-stale"):  # fmt: skip
         assert f"\n## {section}\n" in text, section
 
 
@@ -166,7 +194,7 @@ def test_unreadable_notes_do_not_stop_the_mail(mailbox):
     assert mail["Subject"] == "[dev] test_dag: load failed for 2026-03-01"
 
 
-def test_a_late_run_is_told(mailbox, no_warehouse):
+def test_a_late_run_is_told(mailbox, no_warehouse, variables):
     context = {"dag_run": RUN, "deadline": {"id": "1", "deadline_time": "2026-03-02T04:00:00Z"}}
     asyncio.run(mail_missed_deadline(context))
 
@@ -244,7 +272,8 @@ def test_many_recipients_and_line_breaks_in_titles(mailbox):
 def test_html_is_escaped_and_holds_all_that_the_text_holds():
     alert = Alert(
         "warning", "a <b> title", "sum & mary", facts=[("Day", "<i>")], error="x < y\nz",
-        items=["<script>alert(1)</script>"], links=[Link("log", 'http://a/?b="c"&d=1')],
+        items=[Item("<script>alert(1)</script>", ["row <u>"])],
+        table=Table("<caption>", ("<h>", "n"), [("<c>", "1")]), links=[Link("log", 'http://a/?b="c"&d=1')],
     )  # fmt: skip
     page, text = html_page(alert), plain_text(alert)
 
@@ -253,7 +282,20 @@ def test_html_is_escaped_and_holds_all_that_the_text_holds():
     assert "&lt;script&gt;" in page
     assert 'href="http://a/?b=&quot;c&quot;&amp;d=1"' in page
     assert "x &lt; y\nz</pre>" in page
-    for part in ("a <b> title", "sum & mary", "<i>", "x < y", "<script>", "http://a/"):
+    for tag in ("<u>", "<h>", "<c>", "<caption>"):
+        assert tag not in page
+        assert tag.replace("<", "&lt;").replace(">", "&gt;") in page
+    for part in (
+        "a <b> title",
+        "sum & mary",
+        "<i>",
+        "x < y",
+        "<script>",
+        "http://a/",
+        "<u>",
+        "<h>",
+        "<caption>",
+    ):
         assert part in text
 
 
@@ -265,4 +307,120 @@ def test_the_deadline_mail_survives_a_run_that_never_started():
     alert = deadline_alert({**RUN, "state": "queued", "start_date": None}, "", None)
 
     assert ("Started", "not yet") in alert.facts
+    assert alert.table is None
     assert get_settings().runbook_url in alert.links[-1].url
+
+
+def test_a_late_run_names_the_slow_task_and_what_is_usual():
+    timings = [
+        TaskTiming("wait_for_raw", "success", 65.0, 60.0),
+        TaskTiming("process_data", "success", 6900.0, 540.0),
+        TaskTiming("fact_sales", "running", 120.0, 100.0),
+        TaskTiming("publish", "none", None, 4.0),
+    ]
+    alert = deadline_alert(
+        RUN,
+        "2026-03-02T04:00:00+00:00",
+        "2026-02-28",
+        timings=timings,
+        usual_finish=timedelta(days=1, minutes=21),
+        now=datetime(2026, 3, 2, 4, 3, tzinfo=UTC),
+    )
+
+    facts = dict(alert.facts)
+    assert facts["Slow task"] == "process_data took 1 h 55 min; usually 9 min"
+    assert facts["Deadline"] == "2026-03-02 04:00 UTC, missed by 3 min"
+    assert facts["Usually done"] == "at 02:21 UTC, 21 min after it is due"
+    assert alert.table.rows[0] == ("process_data", "success", "1 h 55 min", "9 min")
+    assert [row[0] for row in alert.table.rows] == ["process_data", "fact_sales", "wait_for_raw"]
+    assert alert.links[0].url.endswith("/runs/scheduled__1/tasks/process_data")
+
+
+def test_a_late_run_whose_tasks_wait_names_the_first():
+    timings = [TaskTiming("wait_for_raw", "queued", None, 60.0)]
+
+    assert dict(deadline_alert(RUN, "", None, timings=timings).facts)["Slow task"] == (
+        "wait_for_raw is queued for a worker; usually 60 s"
+    )
+
+
+def test_lengths_of_time_read_like_speech():
+    assert [span(s) for s in (None, -1, 5, 89.6, 91, 5400, 172_800)] == [
+        "", "0 s", "5 s", "90 s", "2 min", "1 h 30 min", "2 d 0 h",
+    ]  # fmt: skip
+
+
+def test_a_closed_gate_shows_rows_without_personal_data():
+    rule = FailedRule(
+        "customers", "email_valid", "validity", "error", 10, 2, 0.2, 0.0,
+        "2 values such as 'asha@example.in'", ("c-1", "+91 98765 43210"),
+    )  # fmt: skip
+    ratio = FailedRule("customers", "quarantine_ratio", "conformity", "error", 10, 2, 0.2, 0.0)
+    quarantine = [
+        {"source": "customers", "rule": "uncastable:date_of_birth", "samples": [
+            {"source_file": "customers/dt=2026-03-01/a.csv", "source_line": 7, "message": "'1990-13-01' is no date"},
+        ]},
+        {"source": "orders", "rule": "uncastable:order_date", "samples": [{"source_file": "x", "source_line": 1}]},
+    ]  # fmt: skip
+    email, rejected = gate_items([rule, ratio], quarantine)
+
+    assert email["details"] == ["row c-1", "row •••"]
+    assert "asha" not in email["text"]
+    assert email["text"].startswith("customers.email_valid (validity, error): 2 of 10 rows failed")
+    assert rejected["details"] == ["customers/dt=2026-03-01/a.csv:7 ••• is no date"]
+
+
+def test_errors_are_mailed_without_personal_data(mailbox, no_warehouse):
+    mail_run_failure(failing_run({"fact_sales": RuntimeError("bad row: asha@example.in")}))
+
+    (mail,) = mailbox.wait_for(1)
+    assert "bad row: •••" in mail.get_body(("plain",)).get_content()
+    assert "asha" not in mail.as_string()
+
+
+def test_the_first_success_after_a_failure_is_told_once(mailbox, no_warehouse, variables):
+    mail_run_failure(failing_run({"load": RuntimeError("boom")}))
+    mail_run_failure(failing_run({"load": RuntimeError("boom")}))
+    context = context_of(operator("load"), run_id="scheduled__1")
+    mail_run_success(context)
+    mail_run_success(context)
+
+    first, second, third = sorted(mailbox.wait_for(3), key=lambda mail: "failed" not in mail["Subject"])[:3]
+    assert {first["Subject"], second["Subject"]} == {
+        "[dev] test_dag: load failed for 2026-03-01", "[dev] test_dag: load failed again for 2026-03-01",
+    }  # fmt: skip
+    assert third["Subject"] == "[dev] test_dag: recovered for 2026-03-01"
+    assert "2 times" in third.get_body(("plain",)).get_content()
+    assert not variables
+    assert len(mailbox.mails()) == 3
+
+
+def test_runs_of_a_backfill_that_fail_alike_make_one_mail(mailbox, no_warehouse, variables):
+    for number in range(1, 4):
+        context = failing_run({"load": RuntimeError(f"no file for day {number}")}, run_id=f"backfill__{number}")
+        context["dag_run"].data_interval_start = datetime(2026, 1, number, 2, tzinfo=UTC)
+        context["dag_run"].run_type = "backfill"
+        mail_run_failure(context)
+    other = failing_run({"load": RuntimeError("disk full")}, run_id="backfill__9")
+    mail_run_failure(other)
+
+    subjects = [mail["Subject"] for mail in mailbox.wait_for(2)]
+    assert sorted(subjects) == [
+        "[dev] test_dag: load failed for 2026-01-01", "[dev] test_dag: load failed for 2026-03-01",
+    ]  # fmt: skip
+    assert len(mailbox.mails()) == 2
+    assert len(variables) == 4
+
+
+def test_incidents_that_cannot_be_kept_stop_no_mail(mailbox, no_warehouse, monkeypatch):
+    class Broken:
+        def keys(self, prefix):
+            raise RuntimeError("the API server is away")
+
+        put = keys
+
+    monkeypatch.setattr("ecommerce_dwh.incidents.VariableStore", Broken)
+    mail_run_failure(failing_run({"load": RuntimeError("boom")}))
+
+    assert len(mailbox.wait_for(1)) == 1
+    assert IncidentLog().close("test_dag") == []

@@ -11,10 +11,11 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from servers import REPO, free_port, start_airflow_database, start_mail, wait_for_port
+from servers import REPO, free_port, start_airflow_database, start_mail, start_redshift, wait_for_port
 
 pytestmark = [pytest.mark.slow]
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -26,6 +27,14 @@ def airflow(tmp_path):
     with ExitStack() as stack:
         mailbox = stack.enter_context(start_mail(tmp_path / "mail"))
         database = stack.enter_context(start_airflow_database(tmp_path / "postgres"))
+        (tmp_path / "redshift").mkdir()
+        redshift = stack.enter_context(start_redshift(tmp_path / "redshift"))
+        redshift.run(
+            "create schema if not exists quality",
+            "create table quality.warehouse_state (published_day date, published_at timestamp, published_run_id "
+            "varchar(250))",
+            "insert into quality.warehouse_state values ('2026-01-31', '2026-02-01 03:00', 'scheduled__1')",
+        )
         port = free_port()
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "AWS_"))}
         environ = {
@@ -54,6 +63,10 @@ def airflow(tmp_path):
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "AIRFLOW_CONN_SMTP_DEFAULT": json.dumps(mailbox.connection),
+            "AIRFLOW_CONN_REDSHIFT_DEFAULT": json.dumps(redshift.connection),
+            # No CloudWatch here: alerts do not need it.
+            "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(no_aws()),
+            "TEST_MENDED": str(tmp_path / "mended"),
         }
 
         migrate = ["airflow", "db", "migrate"]
@@ -69,7 +82,7 @@ def airflow(tmp_path):
             stack.callback(stop, process)
             if component == "api-server":
                 wait_for_port(port, process, log)
-        yield mailbox, tmp_path
+        yield mailbox, tmp_path, environ
 
 
 def stop(process):
@@ -81,20 +94,55 @@ def stop(process):
         process.wait()
 
 
-def test_one_mail_for_a_failed_run_and_one_for_a_late_one(airflow):
-    mailbox, folder = airflow
+def no_aws():
+    """A connection to an address where nothing listens."""
+    extra = {"endpoint_url": f"http://127.0.0.1:{free_port()}", "region_name": "ap-south-1"}
+    return {"conn_type": "aws", "login": "x", "password": "x", "extra": extra}
 
-    mails = {mail["Subject"].split(":")[0]: mail for mail in mailbox.wait_for(2, seconds=300)}
 
-    assert set(mails) == {"[dev] incident", "[dev] late"}, logs(folder)
-    text = mails["[dev] incident"].get_body(("plain",)).get_content()
-    assert "3 tasks failed" in mails["[dev] incident"]["Subject"]
+def test_each_incident_makes_one_mail_and_its_end_another(airflow):
+    mailbox, folder, environ = airflow
+
+    def mail_of(dag_id, words, seconds=240):
+        """The one mail whose subject begins so."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            subjects = [(mail["Subject"], mail) for mail in mailbox.mails()]
+            found = [mail for subject, mail in subjects if f"] {dag_id}: " in subject and words in subject]
+            if found:
+                assert len(found) == 1, [mail["Subject"] for mail in found]
+                return found[0].get_body(("plain",)).get_content()
+            time.sleep(0.5)
+        raise AssertionError(f"no mail of {dag_id} with {words!r}: {[s for s, _ in subjects]}\n{logs(folder)}")
+
+    text = mail_of("incident", "3 tasks failed")
     assert "left: job jr_1 ended as FAILED: no header <b>x</b>" in text
     assert "right: something & else" in text
     assert "killed: no message: the task was ended from outside" in text
-    assert "State:    running" in mails["[dev] late"].get_body(("plain",)).get_content()
+    assert "Last published day: 2026-01-31" in text
+
+    text = mail_of("mended", "fails_until_mended failed for")
+    assert "broken for now" in text
+    Path(environ["TEST_MENDED"]).touch()
+    clear = ["airflow", "tasks", "clear", "mended", "--yes"]
+    subprocess.run(clear, env=environ, check=True, capture_output=True, timeout=120)
+
+    text = mail_of("asleep", "analytics are stale at 2026-01-31")
+    assert "The DAG asleep is paused" in text
+    assert "#analytics-stale" in text
+
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
+    text = mail_of("late", f"the run for {yesterday} is late (work)")
+    assert "work is running, " in text
+    assert "; usually " in text
+    assert "missed by " in text
+    assert "Usually done:" in text
+
+    text = mail_of("mended", "recovered for")
+    assert "fails_until_mended" in text
     time.sleep(6)  # another round of the DAG processor: no second mail for the same incident
-    assert len(mailbox.mails()) == 2
+    subjects = [mail["Subject"] for mail in mailbox.mails() if "] late: " not in mail["Subject"]]
+    assert len(subjects) == 4, subjects
 
 
 def logs(folder):

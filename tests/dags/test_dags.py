@@ -48,6 +48,12 @@ EXPECTED = {
         "refresh_views": {"audit"},
         "publish": {"refresh_views"},
     },
+    "ecommerce_dwh_freshness": {"watch": set()},
+    "ecommerce_dwh_maintenance": {
+        "stop_orphan_runs": set(), "remove_unreferenced_files": set(), "check_storage": set(),
+        "report_slow_queries": set(), "clean_staging": set(), "care_for_tables": {"clean_staging"},
+        "wait_until_published": set(), "full_audits": {"wait_until_published"},
+    },
     "ecommerce_dwh_replay": {"survey": set(), "replay_days": {"survey"}, "result": {"replay_days"}},
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import time
 from collections import Counter
 from datetime import UTC, date, datetime
@@ -204,6 +205,7 @@ def test_a_poisoned_day_closes_the_gate(local: LocalStack, tmp_path: Path) -> No
     mail = local.wait_for_mail(lambda mail: "quality_gate" in _text(mail) or "gate" in mail["subject"].lower())
     assert mail["recipients"] == ["data-eng@company.com"]
     assert "quarantine_ratio" in _text(mail)
+    assert re.search(rf"orders/dt={POISONED_DAY}/\S+:\d+ ", _text(mail)), "samples of the rejected rows"
     assert str(POISONED_DAY) in _text(mail)
     assert local.analytics() == before
     assert local.value("select count(*) from facts.fact_sales") == facts

@@ -77,11 +77,13 @@ locals {
 
   alarms = merge(
     {
-      # No published day at all for a day and a half is as bad as an old one: missing data breaks the alarm.
+      # Missing data breaks the alarm: ecommerce_dwh_freshness sends the age every hour, so silence is a dead scheduler
+      # (or that DAG paused). Where the cluster sleeps it cannot ask, and only the daily run's own figure is counted on.
       stale = {
         namespace  = "EcommerceDWH", metric = "PublishedLagHours", statistic = "Maximum", dimensions = { Environment = var.env }
-        comparison = "GreaterThanThreshold", threshold = var.max_lag_hours, period = 86400, periods = 2, missing = "breaching"
-        says       = "Analytics are stale: nothing was published lately. Runbook: run-late."
+        comparison = "GreaterThanThreshold", threshold = var.max_lag_hours, missing = "breaching"
+        period     = var.cluster_sleeps ? 86400 : 3600, periods = var.cluster_sleeps ? 2 : 3
+        says       = "Analytics are stale: nothing was published lately, or nobody says so. Runbook: analytics-stale."
       }
       # The watchman of the watchman: what Glue says about failures did not reach the topic.
       events-undelivered = {

@@ -148,12 +148,20 @@ locals {
     ]
 
     # ecommerce_dwh_maintenance: files that no manifest names any more.
-    maintenance = [{
-      Sid      = "RemoveUnreferenced"
-      Effect   = "Allow"
-      Action   = ["s3:GetObject", "s3:DeleteObject"]
-      Resource = [for prefix in ["accepted", "quarantine", "ledger", "check_results", "runs", "quality"] : "${local.arn["processed"]}/${prefix}/*"]
-    }]
+    maintenance = [
+      {
+        Sid      = "RemoveUnreferenced"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject", "s3:DeleteObject"]
+        Resource = [for prefix in ["accepted", "quarantine", "ledger", "check_results", "runs", "quality"] : "${local.arn["processed"]}/${prefix}/*"]
+      },
+      {
+        Sid      = "CheckStorage"
+        Effect   = "Allow"
+        Action   = ["s3:GetLifecycleConfiguration", "s3:GetBucketVersioning"]
+        Resource = [local.arn["raw"], local.arn["processed"]]
+      },
+    ]
 
     # ecommerce_dwh_replay and erasure: corrected rows go back to raw; a person's rows are rewritten there.
     raw_corrections = [{

@@ -58,10 +58,17 @@ class QualityGateClosed(AirflowFailException):
     """The report does not let the data through. Trying again gives the same report, so the task fails at
     once."""
 
-    def __init__(self, message: str, failures: Sequence[FailedRule] = (), report_url: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        failures: Sequence[FailedRule] = (),
+        report_url: str = "",
+        quarantine: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         super().__init__(message)
         self.failures = tuple(failures)
         self.report_url = report_url
+        self.quarantine = tuple(quarantine)
 
 
 class QualityReportLink(BaseOperatorLink):
@@ -256,6 +263,7 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
             f"nothing was loaded.\n{verdict.text()}\nReport: {self._url}",
             failures=verdict.failures,
             report_url=self._url,
+            quarantine=report.get("quarantine") or (),
         )
 
     def _give_up(self, why: ReportNotReady) -> NoReturn:

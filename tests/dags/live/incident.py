@@ -1,4 +1,4 @@
-"""DAGs for test_alerts_live: one run with several failures, and one that is late."""
+"""DAGs for test_alerts_live: failures, a late run, one that is mended, and a watch over one that is asleep."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from airflow.sdk import (
     DAG,
@@ -18,6 +19,7 @@ from airflow.sdk import (
 
 from ecommerce_dwh.alerts import mail_missed_deadline
 from ecommerce_dwh.dag_defaults import dag_arguments
+from ecommerce_dwh.operators.freshness import FreshnessWatchOperator
 
 common = dag_arguments()
 common["default_args"] = {**common["default_args"], "retries": 0}
@@ -42,21 +44,55 @@ with DAG("incident", schedule="@once", start_date=datetime(2026, 1, 1, tzinfo=UT
 
     [left(), right(), killed()] >> after()
 
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
 with DAG(
     "late",
-    # The run that is due now has missed its deadline, one minute after yesterday's interval ended, long ago.
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
-    start_date=datetime(2009, 1, 1, tzinfo=UTC),
+    # Two runs: the first is quick and says what is usual, the second is slow.
+    start_date=TODAY - timedelta(days=2),
     deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
-        interval=timedelta(hours=1),
-        callback=AsyncCallback(mail_missed_deadline),
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(seconds=25),
+        callback=AsyncCallback(mail_missed_deadline, kwargs={"last_task": "work"}),
     ),
+    **{**common, "catchup": True},
+):
+
+    @task
+    def before():
+        """Done in no time."""
+
+    @task
+    def work(data_interval_start=None):
+        time.sleep(120 if data_interval_start >= TODAY - timedelta(days=1) else 0)
+
+    before() >> work()
+
+with DAG("mended", schedule="@once", start_date=datetime(2026, 1, 1, tzinfo=UTC), **common):
+
+    @task
+    def fails_until_mended():
+        if not Path(os.environ["TEST_MENDED"]).exists():
+            raise RuntimeError("broken for now")
+
+    fails_until_mended()
+
+with DAG(
+    "asleep",
+    schedule="@daily",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    is_paused_upon_creation=True,
     **common,
 ):
 
     @task
-    def slow():
-        time.sleep(120)
+    def never():
+        """The DAG is paused."""
 
-    slow()
+    never()
+
+with DAG("watch", schedule="@once", start_date=datetime(2026, 1, 1, tzinfo=UTC), **common):
+    first = FreshnessWatchOperator(task_id="first", watched_dag_id="asleep")
+    second = FreshnessWatchOperator(task_id="second", watched_dag_id="asleep")
+    first >> second

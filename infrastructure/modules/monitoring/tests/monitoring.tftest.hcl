@@ -68,6 +68,11 @@ run "silence_is_an_alarm" {
     condition     = aws_cloudwatch_metric_alarm.this["stale"].treat_missing_data == "breaching" && aws_cloudwatch_metric_alarm.this["redshift-health"].treat_missing_data == "breaching"
     error_message = "A pipeline that says nothing is broken."
   }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["stale"].period * aws_cloudwatch_metric_alarm.this["stale"].evaluation_periods <= 4 * 3600
+    error_message = "A dead scheduler is noticed within hours."
+  }
 }
 
 run "a_paused_cluster_is_no_alarm" {
@@ -78,6 +83,11 @@ run "a_paused_cluster_is_no_alarm" {
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["redshift-health"].treat_missing_data == "notBreaching"
     error_message = "Dev's cluster sleeps at night."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["stale"].period * aws_cloudwatch_metric_alarm.this["stale"].evaluation_periods > 24 * 3600
+    error_message = "The age is not sent while the cluster sleeps."
   }
 }
 

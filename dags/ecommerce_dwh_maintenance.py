@@ -1,0 +1,63 @@
+"""### Weekly housekeeping
+
+Keeps warehouse and lake quick and small. Nothing here changes what readers see.
+
+1. **stop_orphan_runs**: stops Glue runs whose task does not live any more
+2. **remove_unreferenced_files**: files of dead attempts that no manifest names, and files beyond their retention
+3. **check_storage**: lifecycle and versioning of the buckets; fails when a rule would delete raw files
+4. **clean_staging**, **care_for_tables**: abandoned rows of staging; VACUUM and ANALYZE of the tables that need it
+5. **wait_until_published**, **full_audits**: the audits that read the whole warehouse, when nothing is half done
+6. **report_slow_queries**: the slowest queries of the week
+
+What deletes or stops (1, 2, 4) only shows it when a person starts the run, unless the Param *Dry run* is set to false;
+scheduled runs act.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG
+
+from ecommerce_dwh.dag_defaults import dag_arguments
+from ecommerce_dwh.operators.audit import WarehouseAuditOperator
+from ecommerce_dwh.operators.maintenance import (
+    OrphanRunsOperator,
+    SlowQueryReport,
+    StagingCleanupOperator,
+    StorageCheckOperator,
+    TableCareOperator,
+    UnreferencedFilesOperator,
+    WarehouseIdleSensor,
+    maintenance_params,
+)
+
+with DAG(
+    dag_id="ecommerce_dwh_maintenance",
+    dag_display_name="E-commerce warehouse: maintenance",
+    description="Vacuums, analyses, audits and tidies up, once a week",
+    doc_md=__doc__,
+    # Sunday, hours after the night's load and after Redshift's maintenance window (07:00 UTC).
+    schedule="0 10 * * 0",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    params=maintenance_params(),
+    tags=["ecommerce-dwh", "maintenance"],
+    **dag_arguments(),
+) as dag:
+    OrphanRunsOperator(task_id="stop_orphan_runs", execution_timeout=timedelta(minutes=15))
+    UnreferencedFilesOperator(task_id="remove_unreferenced_files", execution_timeout=timedelta(hours=2))
+    StorageCheckOperator(task_id="check_storage", execution_timeout=timedelta(minutes=5))
+    SlowQueryReport(task_id="report_slow_queries", execution_timeout=timedelta(minutes=15))
+
+    clean_staging = StagingCleanupOperator(task_id="clean_staging", execution_timeout=timedelta(minutes=30))
+    care_for_tables = TableCareOperator(task_id="care_for_tables", execution_timeout=timedelta(hours=4))
+
+    wait_until_published = WarehouseIdleSensor(
+        task_id="wait_until_published", timeout=timedelta(hours=3), execution_timeout=timedelta(hours=4)
+    )
+    full_audits = WarehouseAuditOperator(
+        task_id="full_audits", folder="audits/full", mark_audited=False, execution_timeout=timedelta(hours=2)
+    )
+
+    clean_staging >> care_for_tables
+    wait_until_published >> full_audits

@@ -1,0 +1,25 @@
+-- What a run merged and nobody published yet; no row when the warehouse is at rest. Whole-warehouse audits compare
+-- aggregates with facts, which agree only then.
+select
+    'keys of ' || entity as what,
+    count(*) as pending
+from history.pending_key
+group by entity
+union all
+select
+    'stock snapshots' as what,
+    count(*) as pending
+from history.pending_inventory
+having count(*) > 0
+union all
+select
+    'days of web events' as what,
+    count(*) as pending
+from history.pending_event_day
+having count(*) > 0
+union all
+select
+    'merges without audit' as what,
+    max(merge_seq - audited_seq) as pending
+from quality.warehouse_state
+having max(merge_seq - audited_seq) > 0;

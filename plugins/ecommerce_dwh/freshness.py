@@ -1,0 +1,100 @@
+"""How old the published data is, judged without any run of the daily DAG. Also a command, for cron:
+
+    python -m ecommerce_dwh.freshness [--mail]
+
+asks the warehouse through Airflow's connection ``redshift_default`` and ends with 0 (fresh), 1 (stale) or 2 (not
+known). It needs no scheduler, so it also notices a dead one; ``--mail`` tells the alert list.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from ecommerce_dwh.publish import lag_hours
+from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.sql_text import split_statements
+
+DAILY = "ecommerce_dwh_daily"
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """What is published, and whether that is new enough.
+
+    Attributes:
+        published_day: the last published day; None while nothing was ever published.
+        lag_hours: hours since its end.
+        allowed_hours: hours from which it counts as stale.
+    """
+
+    published_day: date | None
+    lag_hours: float
+    allowed_hours: float
+
+    @property
+    def is_stale(self) -> bool:
+        return self.published_day is not None and self.lag_hours > self.allowed_hours
+
+    def __str__(self) -> str:
+        if self.published_day is None:
+            return "nothing was ever published"
+        word = "STALE" if self.is_stale else "fresh"
+        return (
+            f"{word}: published up to {self.published_day}, {self.lag_hours:.1f} h since its end "
+            f"({self.allowed_hours:g} h are allowed)"
+        )
+
+
+def judge(published_day: date | None, now: datetime, allowed_hours: float) -> Freshness:
+    """The freshness of a published day at a moment."""
+    return Freshness(published_day, lag_hours(published_day, now) or 0.0, allowed_hours)
+
+
+def state_sql() -> str:
+    """The query for the published day."""
+    (statement,) = split_statements(
+        (get_settings().sql_dir / "control" / "warehouse_state.sql").read_text("utf-8")
+    )
+    return statement
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Ask the warehouse and say how fresh it is; returns the exit code."""
+    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # noqa: PLC0415 - heavy
+
+    settings = get_settings()
+    parser = argparse.ArgumentParser(
+        prog="ecommerce_dwh.freshness", description="How old the published data is."
+    )
+    parser.add_argument(
+        "--max-lag-hours",
+        type=float,
+        default=settings.max_lag_hours,
+        help="hours that are allowed (%(default)s)",
+    )
+    parser.add_argument("--mail", action="store_true", help="send a mail when the data is stale")
+    given = parser.parse_args(arguments)
+    try:
+        row = RedshiftSQLHook().get_first(state_sql())
+    except Exception as error:
+        print(f"the warehouse did not answer: {error}", file=sys.stderr)
+        return 2
+    found = judge(row[0] if row else None, datetime.now(UTC), given.max_lag_hours)
+    print(found)
+    if not found.is_stale:
+        return 0 if found.published_day is not None else 2
+    if given.mail:
+        from ecommerce_dwh.alert_texts import stale_alert  # noqa: PLC0415 - needs Airflow's configuration
+        from ecommerce_dwh.mail import send  # noqa: PLC0415
+
+        why = "Found by the command ecommerce_dwh.freshness; Airflow itself may be down."
+        if not send(stale_alert(DAILY, str(found.published_day), found.lag_hours, why=why)):
+            print("the mail could not be sent", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
