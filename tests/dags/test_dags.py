@@ -54,6 +54,7 @@ EXPECTED = {
         "report_slow_queries": set(), "clean_staging": set(), "care_for_tables": {"clean_staging"},
         "wait_until_published": set(), "full_audits": {"wait_until_published"},
     },
+    "ecommerce_dwh_preflight": {"survey": set()},
     "ecommerce_dwh_replay": {"survey": set(), "replay_days": {"survey"}, "result": {"replay_days"}},
 }  # fmt: skip
 

@@ -1,0 +1,30 @@
+"""### Looks ahead at a backfill
+
+Says which days of a range are loaded, can be loaded, or lack required files, before hours are spent on them; and, while
+a backfill runs, how far it has come. Changes nothing. Where there is a shell, `python -m ecommerce_dwh.preflight` says
+the same.
+
+1. **survey**: lists the raw bucket, asks the ledger, and logs a calendar of the days with what is missing
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG
+
+from ecommerce_dwh.dag_defaults import dag_arguments
+from ecommerce_dwh.operators.preflight import PreflightOperator
+from ecommerce_dwh.window import window_params
+
+with DAG(
+    dag_id="ecommerce_dwh_preflight",
+    dag_display_name="E-commerce warehouse: preflight of a backfill",
+    description="Says which days of a range are loaded, ready, or lack files; changes nothing",
+    doc_md=__doc__,
+    schedule=None,
+    params=window_params(),
+    tags=["ecommerce-dwh", "backfill"],
+    **dag_arguments(),
+) as dag:
+    PreflightOperator(task_id="survey", execution_timeout=timedelta(minutes=30))
