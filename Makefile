@@ -70,7 +70,7 @@ load-sample: python setup-run ## land a folder of source files and run its days 
 
 ##@ Development
 
-.PHONY: setup setup-run lint format generate bench clean
+.PHONY: setup setup-run lint format generate docs docs-queries bench clean
 setup: python ## build the Python environments from their hash-pinned requirements
 	@$(BOOTSTRAP) airflow spark local dev
 
@@ -85,10 +85,14 @@ format: python setup ## let ruff and sqlfluff rewrite the code
 	@$(DEV)/ruff format .
 	@$(DEV)/sqlfluff fix --quiet include/sql
 
-generate: python setup-run ## rewrite what follows from contracts, metrics and DDL: SQL, rulesets, data dictionary
-	@PYTHONPATH=plugins $(AIRFLOW) -m ecommerce_dwh.codegen
-	@PYTHONPATH=plugins $(AIRFLOW) -m ecommerce_dwh.dqdl
-	@PYTHONPATH=plugins $(AIRFLOW) -m ecommerce_dwh.dictionary
+generate: python setup-run ## rewrite what follows from other files: SQL, rulesets, pages of the docs (ARGS=--check)
+	@PYTHONPATH=plugins $(AIRFLOW) -m tools.generate $(ARGS)
+
+docs: python setup ## build the documentation site into artifacts/site, strictly (ARGS=--serve: live)
+	@$(DEV)/python -m tools.docs_site $(ARGS)
+
+docs-queries: python setup-run ## write the guide's queries with their answers from the running, loaded stack
+	@$(LOCAL) -m tools.questions $(ARGS)
 
 bench: python setup ## measure speed and memory (ARGS names benchmarks; default: all)
 	@$(LOCAL) benchmarks/run.py $(ARGS)

@@ -98,7 +98,7 @@ def linters() -> list[tuple[str, list[str], dict[str, str]]]:
         ("sqlfluff", [str(dev / "sqlfluff"), "lint", "--disable-progress-bar", "include/sql"], {}),
         (
             "generated files",
-            [python("airflow"), "-m", "ecommerce_dwh.codegen", "--check"],
+            [python("airflow"), "-m", "tools.generate", "--check"],
             {"PYTHONPATH": str(REPO / "plugins")},
         ),
     ]

@@ -10,7 +10,7 @@ from contexts import context_of, in_dag
 
 from ecommerce_dwh import preflight
 from ecommerce_dwh.operators.preflight import PreflightOperator
-from ecommerce_dwh.settings import SOURCES
+from ecommerce_dwh.settings import get_settings
 
 RAW = "ecommerce-dwh-dev-raw"
 
@@ -26,8 +26,8 @@ def ledger(redshift):
         "accepted_amount decimal(38, 4), superseded_amount decimal(38, 4), quarantined_amount decimal(38, 4))",
     )
 
-    def load(day, sources=SOURCES):
-        for source in sources:
+    def load(day, sources=()):
+        for source in sources or get_settings().sources:
             redshift.run(f"insert into quality.ledger (source, delivery_date) values ('{source}', '{day}')")
 
     yield load
@@ -38,7 +38,7 @@ def ledger(redshift):
 def raw(aws):
     """Raw days: two whole ones, one without order items, one declared empty, a gap."""
     for day in ("2026-01-30", "2026-01-31"):
-        aws.put(RAW, *(f"{source}/dt={day}/a.csv" for source in SOURCES))
+        aws.put(RAW, *(f"{source}/dt={day}/a.csv" for source in get_settings().sources))
     aws.put(RAW, "orders/dt=2026-02-01/a.csv")
     aws.put(RAW, "orders/dt=2026-02-02/_EMPTY", "order_items/dt=2026-02-02/_EMPTY")
     return aws
