@@ -94,7 +94,7 @@ def file_lineage(text: str) -> Edges:
 def layer_of(table: str) -> int:
     """The column of the picture that a table stands in."""
     schema, _, name = table.replace("/", ".").partition(".")
-    if schema == "analytics":
+    if schema == "analytics" or table == "quality.ledger_balance":
         return 5 if name.startswith("agg_") else 6
     return {"raw": 0, "staging": 1, "history": 2, "quality": 2, "dimensions": 3, "facts": 4}[schema]
 
@@ -102,9 +102,9 @@ def layer_of(table: str) -> int:
 def picture(edges: Edges) -> str:
     """The lineage as an SVG that needs nothing else, readable on light and dark pages."""
     columns = _ordered_columns(edges)
-    width, height, gap, step = 168, 26, 74, 34
+    width, height, gap, step = 150, 26, 52, 34
     tallest = max(len(column) for column in columns)
-    total_width = len(columns) * width + (len(columns) - 1) * gap + 20
+    total_width = len(columns) * width + (len(columns) - 1) * gap + 50
     total_height = tallest * step + 50
     place: dict[str, tuple[float, float]] = {}
     for number, column in enumerate(columns):
@@ -113,7 +113,7 @@ def picture(edges: Edges) -> str:
             place[table] = (10 + number * (width + gap), top + row * step)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total_width} {total_height:.0f}" '
-        f'font-family="Helvetica, Arial, sans-serif" font-size="11.5" role="img">',
+        f'font-family="Helvetica, Arial, sans-serif" font-size="12" role="img">',
         "<title>Lineage of the warehouse, from raw files to views</title>",
     ]
     for number, title in enumerate(_LAYERS):
@@ -177,7 +177,8 @@ def page(edges: Edges) -> str:
         "",
         "Which table is made from which, read out of the SQL files. Bookkeeping tables are left out.",
         "",
-        f"![Lineage of the warehouse, from raw files to views]({PICTURE.relative_to('docs')})",
+        f"[![Lineage of the warehouse, from raw files to views]({PICTURE.relative_to('docs')})]"
+        f"({PICTURE.relative_to('docs')})",
         "",
     ]
     for number, title in enumerate(_LAYERS[1:], 1):
