@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from ecommerce_dwh.commands import quiet_airflow
 from ecommerce_dwh.publish import lag_hours
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.sql_text import split_statements
@@ -63,8 +64,6 @@ def state_sql() -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Ask the warehouse and say how fresh it is; returns the exit code."""
-    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # noqa: PLC0415 - heavy
-
     settings = get_settings()
     parser = argparse.ArgumentParser(
         prog="ecommerce_dwh.freshness", description="How old the published data is."
@@ -78,7 +77,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--mail", action="store_true", help="send a mail when the data is stale")
     given = parser.parse_args(arguments)
     try:
-        row = RedshiftSQLHook().get_first(state_sql())
+        with quiet_airflow():
+            from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # noqa: PLC0415 - heavy
+
+            row = RedshiftSQLHook().get_first(state_sql())
     except Exception as error:
         print(f"the warehouse did not answer: {error}", file=sys.stderr)
         return 2

@@ -54,8 +54,8 @@ class Incident:
 
     @property
     def key(self) -> str:
-        """Name of the Variable."""
-        return f"{PREFIX}:{self.dag_id}:{self.first_day}_{self.last_day}:{self.kind}"
+        """Name of the Variable; of characters that Secrets Manager, which is asked first on AWS, knows as well."""
+        return f"{PREFIX}.{self.dag_id}.{self.first_day}_{self.last_day}.{self.kind}"
 
     @property
     def days(self) -> str:
@@ -123,8 +123,8 @@ class IncidentLog:
     def open_of(self, dag_id: str) -> list[Incident]:
         """Open incidents of a DAG; empty when they cannot be read."""
         try:
-            found = (self._read(key) for key in self._store.keys(f"{PREFIX}:{dag_id}:"))
-            return [incident for incident in found if incident is not None]
+            found = (self._read(key) for key in self._store.keys(f"{PREFIX}.{dag_id}."))
+            return [incident for incident in found if incident is not None and incident.dag_id == dag_id]
         except Exception as error:
             log.warning("Open incidents are not known: %s", error)
             return []

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from ecommerce_dwh.commands import quiet_airflow
 from ecommerce_dwh.contracts import load_contracts
 from ecommerce_dwh.raw_files import Inventory, days_between, describe_missing, folder, take_inventory
 from ecommerce_dwh.settings import get_settings
@@ -185,11 +186,19 @@ def ledger_sql() -> str:
     return statement
 
 
+def _look_by_connections(start: str, end: str) -> list[Day]:
+    """The survey through Airflow's connections ``aws_default`` and ``redshift_default``."""
+    with quiet_airflow():
+        from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # noqa: PLC0415 - heavy
+        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - heavy
+
+        rows = RedshiftSQLHook().get_records(ledger_sql(), parameters=(start, end)) or []
+        ledger = [{"source": row[0], "delivery_date": row[1]} for row in rows]
+        return look(start, end, s3=S3Hook().get_conn(), ledger=ledger)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Survey and print; returns the exit code."""
-    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # noqa: PLC0415 - heavy
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - heavy
-
     parser = argparse.ArgumentParser(prog="ecommerce_dwh.preflight", description="What a backfill would find.")
     parser.add_argument("--start", required=True, type=date.fromisoformat, help="first day, YYYY-MM-DD")
     parser.add_argument("--end", required=True, type=date.fromisoformat, help="last day, included")
@@ -198,10 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.end < given.start:
         parser.error(f"--end {given.end} lies before --start {given.start}")
     start, end = given.start.isoformat(), given.end.isoformat()
-    rows = RedshiftSQLHook().get_records(ledger_sql(), parameters=(start, end)) or []
-    days = look(
-        start, end, s3=S3Hook().get_conn(), ledger=[{"source": row[0], "delivery_date": row[1]} for row in rows]
-    )
+    days = _look_by_connections(start, end)
     if given.json:
         print(json.dumps({"days": [asdict(day) for day in days], "counts": counts(days)}, indent=1))
     else:

@@ -108,7 +108,10 @@ def test_the_command_needs_no_scheduler(warehouse, mailbox, capsys):
     warehouse(days_ago(4))
     assert freshness.main(["--mail"]) == 1
 
-    assert capsys.readouterr().out.splitlines()[-1].startswith(f"STALE: published up to {days_ago(4)}")
+    nothing, fresh, stale = capsys.readouterr().out.splitlines()
+    assert nothing == "nothing was ever published"
+    assert fresh.startswith(f"fresh: published up to {days_ago(1)}")
+    assert stale.startswith(f"STALE: published up to {days_ago(4)}")
     (mail,) = mailbox.wait_for(1)
     assert "Airflow itself may be down" in mail.get_body(("plain",)).get_content()
 
