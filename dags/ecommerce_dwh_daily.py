@@ -23,10 +23,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup
+from airflow.sdk import DAG, TaskGroup
 
 from ecommerce_dwh.alerts import daily_deadline
-from ecommerce_dwh.dag_defaults import dag_arguments
+from ecommerce_dwh.dag_defaults import dag_arguments, daily_schedule
 from ecommerce_dwh.operators.audit import WarehouseAuditOperator
 from ecommerce_dwh.operators.drift import SchemaDriftOperator
 from ecommerce_dwh.operators.glue import GlueCrawlerOperator, GlueJobOperator, job_arguments
@@ -44,8 +44,7 @@ with DAG(
     dag_display_name="E-commerce warehouse: daily load",
     description="Loads a day, or a range of days, from raw files to published analytics",
     doc_md=__doc__,
-    # A bare cron string gives an empty data interval; this timetable makes {{ ds }} the day that ended.
-    schedule=CronDataIntervalTimetable("0 2 * * *", timezone="UTC"),
+    schedule=daily_schedule(),
     # As far back as the calendar reaches, so that all history can be backfilled.
     start_date=datetime(2009, 1, 1, tzinfo=UTC),
     params={**window_params(), **gate_params()},

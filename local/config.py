@@ -38,6 +38,9 @@ class LocalConfig:
     aws_secret_key: str = "local"  # noqa: S105 - loopback only
     # C1 only: the jobs of a day are over before the optimising compiler pays off; clear it for heavy loads.
     spark_java_options: str = "-XX:TieredStopAtLevel=1"
+    lineage: bool = (
+        False  # whether tasks write OpenLineage events to logs/openlineage.jsonl; costs a process per task
+    )
     schedule: bool = False  # whether Airflow starts scheduled runs by itself
 
     @property

@@ -33,7 +33,7 @@ log = logging.getLogger("local.postgres")
 
 SUPERUSER = "postgres"
 SOCKET_PORT = 5432  # only names the socket file
-DATABASES = ("airflow", "ecommerce_dwh_dev")
+DATABASES = ("airflow", "ecommerce_dwh_dev", "shop")
 
 _SOCKET_PATH_LIMIT = 100  # bytes; the kernel's limit is 104 to 108
 

@@ -71,6 +71,7 @@ class Provisioner:
         self._crawler()
         self._job(settings.processing_job, "data_processing.py")
         self._job(settings.quality_job, "data_quality.py")
+        self._job(settings.erasure_job, "data_erasure.py")
 
     def _ensure(self, what: str, exists: Callable[[], Any], create: Callable[[], Any], missing: str) -> bool:
         """Create a resource unless it is there; whether it was there."""

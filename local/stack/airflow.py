@@ -46,7 +46,9 @@ def product_options(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def connections(config: LocalConfig, database: str) -> dict[str, str]:
-    """The three connections that the product names, pointing at the local servers."""
+    """The connections that the product names, pointing at the local servers."""
+    from local import shop  # noqa: PLC0415 - brings the generator, which only a planned stack needs
+
     redshift = {
         "conn_type": "redshift",
         "host": config.host,
@@ -72,6 +74,7 @@ def connections(config: LocalConfig, database: str) -> dict[str, str]:
         "AIRFLOW_CONN_REDSHIFT_DEFAULT": json.dumps(redshift),
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws),
         "AIRFLOW_CONN_SMTP_DEFAULT": json.dumps(smtp),
+        "AIRFLOW_CONN_SHOP_POSTGRES": json.dumps(shop.connection(config)),
     }
 
 
@@ -116,6 +119,10 @@ def airflow_environ(config: LocalConfig, metadata_url: str, database: str) -> di
         "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
+    lineage = {"type": "file", "log_file_path": str(config.logs_dir / "openlineage.jsonl"), "append": True}
+    options["AIRFLOW__OPENLINEAGE__DISABLED"] = str(not config.lineage)
+    options["AIRFLOW__OPENLINEAGE__TRANSPORT"] = json.dumps(lineage)
+    options["AIRFLOW__OPENLINEAGE__NAMESPACE"] = "ecommerce-dwh-local"
     return {
         **clean_environ(),
         **options,

@@ -148,6 +148,11 @@ class Column:
         """Byte length of a ``varchar``, else None."""
         return int(self.type[8:-1]) if self.base_type == "varchar" else None
 
+    @property
+    def identifies(self) -> bool:
+        """Whether values help to tell one person from another; a gender or a postal code is of many."""
+        return self.pii and self.name not in ("gender", "postal_code")
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -192,6 +197,19 @@ class Sessions:
 
 
 @dataclass(frozen=True)
+class Extract:
+    """Where the shop's operational database keeps a source.
+
+    Attributes:
+        table: ``schema.table`` (or view) with the contract's columns.
+        watermark: its column that the shop sets to the current moment whenever it writes a row.
+    """
+
+    table: str
+    watermark: str
+
+
+@dataclass(frozen=True)
 class SourceContract:
     """What a source promises.
 
@@ -212,6 +230,7 @@ class SourceContract:
         sessions: sessionisation, for event sources.
         owner: owning team.
         freshness_hours: hours after the end of a day by which its data is due.
+        extract: where `ecommerce_dwh_ingest` takes the source from; None: others deliver its files.
     """
 
     name: str
@@ -230,6 +249,7 @@ class SourceContract:
     sessions: Sessions | None = None
     owner: str = ""
     freshness_hours: int = 24
+    extract: Extract | None = None
 
     @property
     def accepted_columns(self) -> tuple[Column, ...]:
@@ -359,7 +379,7 @@ class _Reader:
         custom = _custom(root)
         unknown = set(custom) - {
             "loadKind", "history", "delivery", "versionColumn", "amount", "distributionColumn", "sessions",
-            "derivedColumns",
+            "derivedColumns", "extract",
         }  # fmt: skip
         if unknown:
             raise self.fail(("customProperties",), f"unknown customProperties: {', '.join(sorted(unknown))}")
@@ -386,6 +406,7 @@ class _Reader:
             sessions=self.sessions(custom, names),
             owner=self.owner(root),
             freshness_hours=self.freshness(root),
+            extract=self.extract(custom),
         )
         if contract.version_column and contract.column(contract.version_column).base_type != "timestamp":
             raise self.fail(
@@ -400,6 +421,19 @@ class _Reader:
         if value not in choices:
             raise self.fail(("customProperties",), f"{name} is {value!r}; use one of {', '.join(choices)}")
         return str(value)
+
+    def extract(self, custom: Mapping[str, Any]) -> Extract | None:
+        value = custom.get("extract")
+        if value is None:
+            return None
+        table, watermark = (str(value.get(name, "")) for name in ("table", "watermark"))
+        parts = table.split(".")
+        if len(parts) != 2 or not all(_IDENTIFIER.fullmatch(part) for part in (*parts, watermark)):
+            raise self.fail(
+                ("customProperties",),
+                "extract needs 'table' (schema.table) and 'watermark', lower-case identifiers",
+            )
+        return Extract(table, watermark)
 
     def named(self, custom: Mapping[str, Any], name: str, names: set[str], default: str) -> str:
         value = str(custom.get(name) or default)
@@ -895,6 +929,7 @@ def contracts_from_json(text: str) -> dict[str, SourceContract]:
                 "derived_columns": tuple(column(entry) for entry in item["derived_columns"]),
                 "rules": tuple(Rule(**{**rule, "columns": tuple(rule["columns"])}) for rule in item["rules"]),
                 "amount": tuple(item["amount"]),
+                "extract": item["extract"] and Extract(**item["extract"]),
                 "sessions": sessions
                 and Sessions(**{**sessions, "client_columns": tuple(sessions["client_columns"])}),
             }

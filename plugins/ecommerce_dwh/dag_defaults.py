@@ -1,11 +1,16 @@
-"""What all DAGs of the package share: owner, retries, limits, alerts."""
+"""What all DAGs of the package share: owner, retries, limits, alerts, and what starts the daily load."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
 
+from airflow.sdk import AssetAll, CronDataIntervalTimetable, PartitionedAssetTimetable
+from airflow.sdk.bases.timetable import BaseTimetable
+
 from ecommerce_dwh.alerts import mail_run_failure, mail_run_success, note_failure
+from ecommerce_dwh.publish import raw_asset
+from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.settings import get_settings
 
 OWNER = "data-eng"
@@ -22,6 +27,20 @@ def default_args() -> dict[str, Any]:
         "execution_timeout": timedelta(minutes=60),
         "on_failure_callback": note_failure,
     }
+
+
+def daily_schedule() -> BaseTimetable:
+    """What starts the daily load, by the option ``daily_trigger``.
+
+    By time, the interval is the day that ended: ``{{ ds }}`` names it (a bare cron string would give an empty
+    interval). By assets, a run starts when the raw files of all sources have been delivered for a day; the day is
+    the run's partition key.
+    """
+    if get_settings().daily_trigger == "assets":
+        return PartitionedAssetTimetable(
+            assets=AssetAll(*(raw_asset(source) for source in get_settings().sources))
+        )
+    return CronDataIntervalTimetable("0 2 * * *", timezone="UTC")
 
 
 def dag_arguments() -> dict[str, Any]:

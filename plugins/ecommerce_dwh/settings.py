@@ -47,6 +47,9 @@ class Settings:
         runbook_url: base URL of the runbooks; alerts append ``#<alert>``.
         object_url: how a person opens an object of S3 in a browser: a URL with ``{bucket}``, ``{key}``,
             ``{region}``.
+        daily_trigger: what starts the daily load: ``time`` (02:00 UTC), or ``assets`` (as soon as
+            `ecommerce_dwh_ingest` has brought all sources of a day).
+        ingest_overlap_minutes: how much of the day before an extraction brings again, for late commits.
         include_dir: folder that holds ``sql/``, ``glue/`` and ``sources/``.
     """
 
@@ -64,6 +67,8 @@ class Settings:
     sns_topic_arn: str = ""
     runbook_url: str = "https://company.example/ecommerce-dwh/runbooks"
     object_url: str = "https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={key}"
+    daily_trigger: str = "time"
+    ingest_overlap_minutes: int = 60
     include_dir: Path = Path("include")
 
     def __post_init__(self) -> None:
@@ -73,6 +78,14 @@ class Settings:
             )
         if self.poll_seconds < 1:
             raise SettingsError(f"[ecommerce_dwh] poll_seconds is {self.poll_seconds}; it must be 1 or more")
+        if self.daily_trigger not in ("time", "assets"):
+            raise SettingsError(
+                f"[ecommerce_dwh] daily_trigger is {self.daily_trigger!r}; use 'time' or 'assets'"
+            )
+        if not 0 <= self.ingest_overlap_minutes <= 1440:
+            raise SettingsError(
+                f"[ecommerce_dwh] ingest_overlap_minutes is {self.ingest_overlap_minutes}; it must be 0 … 1440"
+            )
 
     @property
     def prefix(self) -> str:
@@ -110,6 +123,10 @@ class Settings:
     @property
     def quality_job(self) -> str:
         return f"{self.prefix}-data-quality"
+
+    @property
+    def erasure_job(self) -> str:
+        return f"{self.prefix}-data-erasure"
 
     @property
     def catalog_database(self) -> str:
@@ -192,6 +209,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         sns_topic_arn=option("sns_topic_arn", Settings.sns_topic_arn),
         runbook_url=option("runbook_url", Settings.runbook_url),
         object_url=option("object_url", Settings.object_url),
+        daily_trigger=option("daily_trigger", Settings.daily_trigger),
+        ingest_overlap_minutes=number("ingest_overlap_minutes"),
         include_dir=Path(option("include_dir", str(_default_include_dir()))),
     )
 

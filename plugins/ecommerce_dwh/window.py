@@ -126,6 +126,7 @@ def resolve_window(
     run_id: str,
     run_after: datetime,
     data_interval_start: datetime | None = None,
+    partition_key: str | None = None,
     params: Mapping[str, Any] | None = None,
     settings: Settings | None = None,
 ) -> LoadWindow:
@@ -135,6 +136,7 @@ def resolve_window(
         run_id: Airflow's run id.
         run_after: when the run was due; nothing after this day can be loaded.
         data_interval_start: start of the run's data interval; its date is the day that ended.
+        partition_key: the day of the raw files that started the run, where assets did.
         params: the run's Params; ``start_date`` and ``end_date`` override the interval.
         settings: deployment settings, the process's own when not given.
 
@@ -149,6 +151,8 @@ def resolve_window(
     ]
     if given:
         first, last = given[0], given[-1]
+    elif partition_key:
+        first = last = _read_date("partition_key", partition_key)
     elif data_interval_start is not None:
         first = last = data_interval_start.astimezone(UTC).date()
     else:  # a run without a logical date: the last day that was over when it was due
@@ -194,6 +198,7 @@ def load_window(context: Context) -> LoadWindow:
         run_id=dag_run.run_id,
         run_after=dag_run.run_after,
         data_interval_start=dag_run.data_interval_start,
+        partition_key=dag_run.partition_key,
         params=context.get("params"),
     )
 

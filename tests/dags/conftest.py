@@ -28,9 +28,11 @@ os.environ.update(
 )
 
 import json  # noqa: E402 - Airflow reads the environment when it is first imported
+from collections.abc import Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import botocore.loaders  # noqa: E402
+import psycopg  # noqa: E402
 import pytest  # noqa: E402
 from servers import (  # noqa: E402
     REPO,
@@ -108,6 +110,22 @@ def redshift(local_redshift, monkeypatch) -> LocalRedshift:
     monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(local_redshift.connection))
     local_redshift.run("drop schema if exists t cascade", "create schema t")
     return local_redshift
+
+
+@pytest.fixture
+def shop(local_redshift, monkeypatch) -> Iterator[psycopg.Connection]:
+    """The shop's empty tables, as Airflow's connection ``shop_postgres``; yields its owner's connection."""
+    from local import postgres
+    from local import shop as local_shop
+    from local.config import LocalConfig
+
+    config = LocalConfig(home=local_redshift.home)
+    postgres.ensure_databases(config, [local_shop.DATABASE])
+    with psycopg.connect(postgres.url(config, local_shop.DATABASE), autocommit=True) as owner:
+        owner.execute("drop schema if exists shop cascade")
+        local_shop.create(config)
+        monkeypatch.setenv("AIRFLOW_CONN_SHOP_POSTGRES", json.dumps(local_shop.connection(config)))
+        yield owner
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,8 @@ class Events(dict):
     """Outlet events by asset."""
 
     def __missing__(self, asset):
-        self[asset] = SimpleNamespace(extra={})
+        keys: list[str] = []
+        self[asset] = SimpleNamespace(extra={}, partition_keys=keys, add_partitions=keys.extend)
         return self[asset]
 
 
@@ -57,6 +58,7 @@ def context_of(
         run_after=datetime(2026, 3, 2, 2, tzinfo=UTC),
         data_interval_start=datetime(2026, 3, 1, 2, tzinfo=UTC),
         start_date=datetime.now(UTC),
+        partition_key=None,
         conf=params or {},
         run_type="scheduled",
     )

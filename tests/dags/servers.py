@@ -141,8 +141,9 @@ def start_local_aws(home: Path) -> Iterator[LocalAws]:
 class LocalRedshift:
     """The local Redshift endpoint on an embedded PostgreSQL of its own."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, home: Path) -> None:
         self.port = port
+        self.home = home
 
     @property
     def connection(self) -> dict[str, Any]:
@@ -186,7 +187,7 @@ def start_redshift(home: Path) -> Iterator[LocalRedshift]:
     port = free_port()
     environ = {"DWH_LOCAL_REDSHIFT_PORT": str(port)}
     with component("local.postgres", home, None, environ), component("local.redshift", home, port, environ):
-        yield LocalRedshift(port)
+        yield LocalRedshift(port, home)
 
 
 @contextlib.contextmanager

@@ -55,6 +55,12 @@ EXPECTED = {
         "wait_until_published": set(), "full_audits": {"wait_until_published"},
     },
     "ecommerce_dwh_preflight": {"survey": set()},
+    "ecommerce_dwh_erase_person": {
+        "survey": set(), "search_files": {"survey"}, "plan": {"search_files"}, "rewrite_files": {"plan"},
+        "erase_warehouse": {"rewrite_files"}, "reload_days": {"erase_warehouse"}, "verify_files": {"reload_days"},
+        "verify": {"verify_files"},
+    },
+    "ecommerce_dwh_ingest": {"check_shop_schema": set(), "extract": {"check_shop_schema"}},
     "ecommerce_dwh_replay": {"survey": set(), "replay_days": {"survey"}, "result": {"replay_days"}},
 }  # fmt: skip
 
@@ -144,6 +150,20 @@ def test_the_daily_runs_ds_is_the_day_that_ended(dags):
 
     assert run.logical_date.strftime("%Y-%m-%d") == "2026-03-01"
     assert run.run_after == datetime(2026, 3, 2, 2, tzinfo=UTC)
+
+
+def test_the_daily_load_can_be_started_by_the_raw_files_of_all_sources(monkeypatch):
+    monkeypatch.setenv("AIRFLOW__ECOMMERCE_DWH__DAILY_TRIGGER", "assets")
+    get_settings.cache_clear()
+    bag = DagBag(str(REPO / "dags" / "ecommerce_dwh_daily.py"))
+    assert bag.import_errors == {}
+    timetable = bag.dags["ecommerce_dwh_daily"].timetable
+
+    assert {asset.name for asset in timetable.asset_condition.objects} == {
+        f"raw.{s}" for s in get_settings().sources
+    }
+    dag = DagSerialization.from_dict(DagSerialization.to_dict(bag.dags["ecommerce_dwh_daily"]))
+    assert dag.timetable.partitioned
 
 
 def test_the_deadline_is_four_oclock_of_the_morning_the_run_is_due(dags):

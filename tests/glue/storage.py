@@ -33,13 +33,29 @@ class FolderStorage:
         content = (self.root / bucket / key).read_bytes()
         return content[start:] if start < 0 or length is None else content[start : start + length]
 
-    def open(self, bucket: str, key: str) -> BinaryIO:
+    def open(self, bucket: str, key: str, version: str = "") -> BinaryIO:
+        assert not version, "a folder keeps no versions"
         return (self.root / bucket / key).open("rb")
 
     def write(self, bucket: str, key: str, content: bytes, content_type: str) -> None:
         path = self.root / bucket / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+    def upload(self, bucket: str, key: str, path: str) -> None:
+        self.write(bucket, key, Path(path).read_bytes(), "")
+
+    def delete(self, bucket: str, key: str) -> None:
+        (self.root / bucket / key).unlink()
+
+    def old_versions(self, bucket: str, prefix: str) -> Iterator[tuple[str, str]]:
+        return iter(())
+
+    def delete_version(self, bucket: str, key: str, version: str) -> None:
+        raise AssertionError("a folder keeps no versions")
+
+    def delete_old_versions(self, bucket: str, key: str) -> None:
+        pass
 
     def url(self, bucket: str, key: str) -> str:
         return f"{self.root / bucket}/{key}"

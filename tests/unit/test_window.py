@@ -26,6 +26,23 @@ def resolve(params=None, **changes):
     return resolve_window(params=params, **{**arguments, **changes})
 
 
+def test_a_run_that_raw_files_started_loads_their_day():
+    window = resolve(data_interval_start=None, partition_key="2026-02-14")
+
+    assert window.days == ("2026-02-14",)
+
+
+def test_params_come_before_the_raw_files_that_started_the_run():
+    window = resolve({"start_date": "2026-01-05"}, data_interval_start=None, partition_key="2026-02-14")
+
+    assert window.days == ("2026-01-05",)
+
+
+def test_a_partition_that_is_no_day_is_refused():
+    with pytest.raises(WindowError, match="partition_key is 'all'"):
+        resolve(data_interval_start=None, partition_key="all")
+
+
 def test_a_scheduled_run_loads_the_day_that_ended():
     window = resolve()
 

@@ -27,11 +27,26 @@ class Storage(Protocol):
     def read(self, bucket: str, key: str, start: int = 0, length: int | None = None) -> bytes:
         """Bytes of an object from ``start``; a negative start counts from the end."""
 
-    def open(self, bucket: str, key: str) -> BinaryIO:
-        """The object's bytes as a stream."""
+    def open(self, bucket: str, key: str, version: str = "") -> BinaryIO:
+        """The object's bytes as a stream; of an older version where one is named."""
 
     def write(self, bucket: str, key: str, content: bytes, content_type: str) -> None:
         """Create or replace an object in one step."""
+
+    def upload(self, bucket: str, key: str, path: str) -> None:
+        """Create or replace an object by a file of any size; it is seen when all of it has arrived."""
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Delete an object; where the bucket keeps versions, they stay."""
+
+    def old_versions(self, bucket: str, prefix: str) -> Iterator[tuple[str, str]]:
+        """Key and version id of what is no longer current below a prefix; delete markers are none."""
+
+    def delete_version(self, bucket: str, key: str, version: str) -> None:
+        """Delete one version for good."""
+
+    def delete_old_versions(self, bucket: str, key: str) -> None:
+        """Delete for good whatever the key held before."""
 
     def url(self, bucket: str, key: str) -> str:
         """Address of an object or prefix for Spark and for Redshift COPY."""
@@ -80,11 +95,33 @@ class S3Storage:
         span = f"bytes={start}" if start < 0 else f"bytes={start}-{end}"
         return self.client.get_object(Bucket=bucket, Key=key, Range=span)["Body"].read()
 
-    def open(self, bucket: str, key: str) -> BinaryIO:
-        return self.client.get_object(Bucket=bucket, Key=key)["Body"]
+    def open(self, bucket: str, key: str, version: str = "") -> BinaryIO:
+        which = {"VersionId": version} if version else {}
+        return self.client.get_object(Bucket=bucket, Key=key, **which)["Body"]
 
     def write(self, bucket: str, key: str, content: bytes, content_type: str) -> None:
         self.client.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type)
+
+    def upload(self, bucket: str, key: str, path: str) -> None:
+        self.client.upload_file(path, bucket, key)
+
+    def delete(self, bucket: str, key: str) -> None:
+        self.client.delete_object(Bucket=bucket, Key=key)
+
+    def old_versions(self, bucket: str, prefix: str) -> Iterator[tuple[str, str]]:
+        pages = self.client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
+        for page in pages:
+            for item in page.get("Versions", ()):
+                if not item["IsLatest"]:
+                    yield item["Key"], item["VersionId"]
+
+    def delete_version(self, bucket: str, key: str, version: str) -> None:
+        self.client.delete_object(Bucket=bucket, Key=key, VersionId=version)
+
+    def delete_old_versions(self, bucket: str, key: str) -> None:
+        for found, version in list(self.old_versions(bucket, key)):
+            if found == key:
+                self.delete_version(bucket, key, version)
 
     def url(self, bucket: str, key: str) -> str:
         return f"s3://{bucket}/{key}"

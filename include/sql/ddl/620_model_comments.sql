@@ -318,3 +318,30 @@ is 'some of them, as JSON';
 
 comment on column quality.audit_results.checked_at
 is 'when the audit ran, UTC';
+
+comment on column quality.erasures.erasure_id
+is 'run key of the erasure (ecommerce_dwh_erase_person)';
+
+comment on column quality.erasures.pseudonym
+is 'what stands for the customer key since; drawn by lot, and what it stands for is kept nowhere';
+
+comment on column quality.erasures.requested_by
+is 'e-mail address of the colleague who answers for the erasure';
+
+comment on column quality.erasures.reason
+is 'why, as given with the request';
+
+comment on column quality.erasures.raw_files
+is 'raw files (and older versions) that the search found';
+
+comment on column quality.erasures.raw_rows
+is 'rows of the person in current raw files';
+
+comment on column quality.erasures.processed_objects
+is 'processed files and reports with traces';
+
+comment on column quality.erasures.days
+is 'days that were loaded again';
+
+comment on column quality.erasures.finished_at
+is 'when it was proven that nothing is left';

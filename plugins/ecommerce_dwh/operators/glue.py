@@ -24,6 +24,7 @@ from airflow.providers.common.compat.openlineage.utils.spark import (
 from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import ClientError
 
+from ecommerce_dwh.lineage import glue_lineage
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.triggers import (
     CRAWLER_LIVE_STATES,
@@ -35,6 +36,7 @@ from ecommerce_dwh.triggers import (
 from ecommerce_dwh.window import LoadTemplates
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
 _MAX_PASSING_ERRORS = 20
@@ -303,6 +305,10 @@ class GlueJobOperator(_WaitsOnGlue, LoadTemplates, ProviderGlueJobOperator):
     def on_kill(self) -> None:
         if self._job_run_id is not None:
             super().on_kill()
+
+    def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage:
+        """Files and columns that the job read and wrote."""
+        return glue_lineage(self.job_name)
 
     def _arguments(self, context: Context) -> dict[str, Any]:
         arguments = {name: str(value) for name, value in self.script_args.items()}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException
 
+from ecommerce_dwh.lineage import sql_lineage
 from ecommerce_dwh.redshift import (
     Cursor,
     StatementResult,
@@ -23,6 +24,7 @@ from ecommerce_dwh.window import LoadTemplates
 
 if TYPE_CHECKING:
     import jinja2
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
 
@@ -113,8 +115,14 @@ class RedshiftSQLOperator(WarehouseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.sql = sql
+        # Rendering puts the files' text in their place.
+        self.sql_files = tuple(t for t in ([sql] if isinstance(sql, str) else sql) if t.endswith(".sql"))
         self.autocommit = autocommit
         self.handler = handler
+
+    def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage:
+        """Tables and columns that the files read and wrote."""
+        return sql_lineage(self.sql_files, self.sql if isinstance(self.sql, str) else ";\n".join(self.sql))
 
     def statements(self) -> list[str]:
         """The statements to run, in order.

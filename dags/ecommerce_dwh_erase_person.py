@@ -1,0 +1,94 @@
+"""### Erases a person
+
+Takes one customer out of lake and warehouse (right to erasure, GDPR article 17). Dry run by default: it shows what
+would change. Rows and money stay as they are: in the person's rows a pseudonym drawn by lot takes the place of the
+customer key, and personal fields become empty.
+
+1. **survey**: what the warehouse knows of the person, so that rows without a readable key are found as well
+2. **search_files**: the Glue job looks for traces in every raw and processed file, older versions included
+3. **plan**: the traces by place; in a dry run the DAG ends here
+4. **rewrite_files**: the Glue job rewrites the raw files and removes traces from processed ones
+5. **erase_warehouse**: history, staging and quality tables, in one transaction
+6. **reload_days**: runs of `ecommerce_dwh_daily` for the days whose files changed, so that the warehouse is again what
+   the raw files say
+7. **verify_files**: the Glue job looks once more
+8. **verify**: fails while anything is left; otherwise notes the erasure in `quality.erasures`
+
+Every step can be repeated, and a broken erasure is taken up by the next run for the same person. It cannot be
+undone. What else holds personal data is in `docs/erasure.md`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG
+
+from ecommerce_dwh.dag_defaults import dag_arguments
+from ecommerce_dwh.operators.erase import (
+    EraseWarehouseOperator,
+    ErasurePlanOperator,
+    ErasureSurveyOperator,
+    ErasureVerifyOperator,
+    erasure_arguments,
+    erasure_params,
+)
+from ecommerce_dwh.operators.glue import GlueJobOperator
+from ecommerce_dwh.settings import get_settings
+
+settings = get_settings()
+
+with DAG(
+    dag_id="ecommerce_dwh_erase_person",
+    dag_display_name="E-commerce warehouse: erase a person",
+    description="Takes one customer out of lake and warehouse; shows what it would do by default",
+    doc_md=__doc__,
+    schedule=None,
+    params=erasure_params(),
+    tags=["ecommerce-dwh", "governance"],
+    **dag_arguments(),
+) as dag:
+    survey = ErasureSurveyOperator(task_id="survey", execution_timeout=timedelta(minutes=30))
+
+    search_files, rewrite_files, verify_files = (
+        GlueJobOperator(
+            task_id=task_id,
+            job_name=settings.erasure_job,
+            script_args=erasure_arguments(mode),
+            execution_timeout=timedelta(hours=6),
+        )
+        for task_id, mode in (
+            ("search_files", "search"),
+            ("rewrite_files", "erase"),
+            ("verify_files", "verify"),
+        )
+    )
+
+    plan = ErasurePlanOperator(
+        task_id="plan",
+        execution_timeout=timedelta(minutes=30),
+        retries=12,  # waits for a daily run to end
+        retry_delay=timedelta(minutes=5),
+    )
+
+    erase_warehouse = EraseWarehouseOperator(task_id="erase_warehouse", execution_timeout=timedelta(hours=1))
+
+    reload_days = TriggerDagRunOperator.partial(
+        task_id="reload_days",
+        trigger_dag_id="ecommerce_dwh_daily",
+        trigger_run_id="erasure__{{ dag_run.run_id }}__{{ ti.map_index }}",
+        logical_date=None,
+        reset_dag_run=True,  # a retry runs the same days again, in the same run
+        fail_when_dag_is_paused=True,
+        wait_for_completion=True,
+        deferrable=True,
+        poke_interval=settings.poll_seconds,
+        retries=1,
+        execution_timeout=timedelta(hours=6),
+    ).expand(conf=erase_warehouse.output)
+
+    verify = ErasureVerifyOperator(task_id="verify", execution_timeout=timedelta(minutes=30))
+
+    survey >> search_files >> plan >> rewrite_files >> erase_warehouse
+    reload_days >> verify_files >> verify

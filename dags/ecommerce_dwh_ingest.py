@@ -1,0 +1,45 @@
+"""### Extracts the shop's changes
+
+Brings what changed in the shop's operational PostgreSQL on the day that ended (or on a range of days, see the Params)
+to the raw bucket, for shops that do not deliver files themselves.
+
+1. **check_shop_schema**: the shop's tables are held against the source contracts; what is missing or of another
+   type stops the run before anything is extracted
+2. **extract**: all five sources from one snapshot of the shop, streamed into
+   `<source>/dt=<day>/shop-00000.csv.gz`; a source without changes gets `_EMPTY`. A source's files appear when all
+   sources of the day are extracted
+
+A row belongs to the day of its watermark (`extract` in `include/sources`); the last hour of the day before comes
+again, for what committed late. A repetition replaces the day's files, unless they hold more rows: rows that changed
+since have left their earlier day, and their versions of that day would be lost. The Param *Replace fuller days*
+insists.
+
+Each source's asset (`raw.orders`, …) gets an event with the day as partition. With the option `daily_trigger =
+assets` these events start `ecommerce_dwh_daily`; otherwise its clock does.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, CronDataIntervalTimetable
+
+from ecommerce_dwh.dag_defaults import dag_arguments
+from ecommerce_dwh.operators.ingest import ShopExtractOperator, ShopSchemaOperator, ingest_params
+
+with DAG(
+    dag_id="ecommerce_dwh_ingest",
+    dag_display_name="E-commerce warehouse: ingest",
+    description="Extracts a day's changes from the shop's PostgreSQL to the raw bucket",
+    doc_md=__doc__,
+    # Half an hour after midnight: late commits are in, and the daily load at 02:00 finds its files.
+    schedule=CronDataIntervalTimetable("30 0 * * *", timezone="UTC"),
+    start_date=datetime(2009, 1, 1, tzinfo=UTC),
+    params=ingest_params(),
+    tags=["ecommerce-dwh", "daily", "tier-1"],
+    **dag_arguments(),
+) as dag:
+    check_shop_schema = ShopSchemaOperator(task_id="check_shop_schema", execution_timeout=timedelta(minutes=5))
+    extract = ShopExtractOperator(task_id="extract", execution_timeout=timedelta(hours=3))
+
+    check_shop_schema >> extract
