@@ -11,7 +11,6 @@ from airflow.sdk.bases.timetable import BaseTimetable
 from ecommerce_dwh.alerts import mail_run_failure, mail_run_success, note_failure
 from ecommerce_dwh.publish import raw_asset
 from ecommerce_dwh.settings import get_settings
-from ecommerce_dwh.settings import get_settings
 
 OWNER = "data-eng"
 
