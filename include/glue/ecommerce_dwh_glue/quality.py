@@ -10,15 +10,12 @@ import datetime as dt
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from py4j.protocol import Py4JJavaError
-from pyspark import inheritable_thread_target
 from pyspark.errors import AnalysisException, ParseException, PySparkException
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
@@ -28,18 +25,7 @@ from ecommerce_dwh_glue import history, manifest
 from ecommerce_dwh_glue.casting import spark_type
 from ecommerce_dwh_glue.job import JobError, Options
 from ecommerce_dwh_glue.report import html_page
-from ecommerce_dwh_glue.rules import (
-    Count,
-    Day,
-    by_day,
-    first_keys,
-    one_pass,
-    orphans,
-    repeated,
-    row_rules,
-    sample_key,
-)
-from ecommerce_dwh_glue.rules import samples as row_samples
+from ecommerce_dwh_glue.rules import Count, Day, empty_day, evaluate
 from ecommerce_dwh_glue.storage import Storage
 
 NAMESPACE = "EcommerceDWH"
@@ -84,16 +70,6 @@ def judge(rule: Rule, count: Count, findings: Mapping[str, history.Finding] | No
 def _shown(findings: Mapping[str, history.Finding]) -> history.Finding:
     """The finding that stands for a window: the first day out of line, else the last day."""
     return next((finding for finding in findings.values() if finding.deviates), [*findings.values()][-1])
-
-
-def _empty_day(contract: SourceContract) -> Day:
-    """A day without rows: nothing to break a rule, and no rows is a figure too."""
-    metrics = {history.metric_name(rule): None for rule in contract.rules if rule.kind == "history"}
-    return Day(
-        0,
-        {rule.name: Count(0, 0) for rule in row_rules(contract)},
-        {name: 0.0 if name == "rows" else None for name in metrics},
-    )
 
 
 class Quality:
@@ -190,33 +166,11 @@ class Quality:
         ledger: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         for entry in processing["ledger"]:
             ledger[entry["source"]][entry["delivery_date"]] = entry
-        samples: dict[tuple[str, str], list[str]] = {}
-        with ThreadPoolExecutor(max_workers=4) as pool:
-            # Side by side: on a small day, planning a job takes longer than running it.
-            def start(work: Callable[..., Any], *arguments: Any) -> Future[Any]:
-                return pool.submit(inheritable_thread_target(partial(work, *arguments)))
-
-            passes = {
-                name: start(self._row_level, frames[name], contract)
-                for name, contract in self.contracts.items()
-            }
-            singles = {
-                (name, rule.name): start(self._table_level, frames, contract, rule)
-                for name, contract in self.contracts.items()
-                for rule in contract.rules
-                if rule.kind in ("unique", "referential")
-            }
-            result: dict[str, dict[str, Day]] = {}
-            for name, contract in self.contracts.items():
-                found, keys = passes[name].result()
-                samples |= {(name, rule): some for rule, some in keys.items()}
-                result[name] = {day: found.get(day) or _empty_day(contract) for day in ledger[name]}
-            for (name, rule_name), single in singles.items():
-                failed, some = single.result()
-                if some:
-                    samples[name, rule_name] = some
-                for day, figures in result[name].items():
-                    figures.counts[rule_name] = Count(figures.rows, failed.get(day, 0))
+        found, samples = evaluate(frames, self.contracts)
+        result = {
+            name: {day: found[name].get(day) or empty_day(contract) for day in ledger[name]}
+            for name, contract in self.contracts.items()
+        }
         for name, days in result.items():
             for day, figures in days.items():
                 for rule in self.contracts[name].rules:
@@ -226,31 +180,6 @@ class Quality:
                     elif rule.kind == "row_count":
                         figures.counts[rule.name] = Count(figures.rows, 0)
         return result, samples
-
-    def _row_level(
-        self, rows: DataFrame, contract: SourceContract
-    ) -> tuple[dict[str, Day], dict[str, list[str]]]:
-        days = one_pass(rows, contract)
-        failed: dict[str, int] = defaultdict(int)
-        for figures in days.values():
-            for name, count in figures.counts.items():
-                failed[name] += count.failed
-        return days, row_samples(rows, contract, failed)
-
-    def _table_level(
-        self, frames: Mapping[str, DataFrame], contract: SourceContract, rule: Rule
-    ) -> tuple[dict[str, int], list[str]]:
-        """Failed rows by day and sample keys of a rule that needs more than one row at a time."""
-        rows = frames[contract.name]
-        if rule.kind == "unique":
-            bad = repeated(rows, rule)
-        else:
-            bad = orphans(rows, frames[rule.arguments["to_source"]], rule)
-        failed = by_day(bad)
-        if bad is None or not failed:
-            return {}, []
-        keys = bad.select(F.lit(rule.name).alias("rule"), sample_key(contract).alias("key"))
-        return failed, first_keys(keys)[rule.name]
 
     def _histories(
         self, figures: Mapping[str, Mapping[str, Day]]

@@ -7,17 +7,21 @@ are; an aggregate with two counters per rule takes several times as long.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
+from pyspark import inheritable_thread_target
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import Rule, SourceContract
 from ecommerce_dwh_glue.history import metric_name
 
+TABLE_KINDS = frozenset({"unique", "referential"})
 ROW_KINDS = frozenset({"not_null", "accepted_values", "range", "pattern", "max_length", "expression"})
 SAMPLES = 20
 _WORD = 62  # bits to a bigint; the sign stays out of it
@@ -279,3 +283,75 @@ def orphans(rows: DataFrame, parents: DataFrame, rule: Rule) -> DataFrame:
     """Rows whose reference finds no parent row."""
     keys = parents.select(F.col(rule.arguments["to_column"]).alias(rule.column)).distinct()
     return rows.where(F.col(rule.column).isNotNull()).join(keys, rule.column, "left_anti")
+
+
+def empty_day(contract: SourceContract) -> Day:
+    """A day without rows: nothing to break a rule, and no rows is a figure too."""
+    names = {metric_name(rule) for rule in contract.rules if rule.kind == "history"}
+    singles = [rule for rule in contract.rules if rule.kind in TABLE_KINDS]
+    return Day(
+        0,
+        {rule.name: Count(0, 0) for rule in (*row_rules(contract), *singles)},
+        {name: 0.0 if name.partition(":")[0] in ("rows", "sum") else None for name in names},
+    )
+
+
+def evaluate(
+    frames: Mapping[str, DataFrame], contracts: Mapping[str, SourceContract]
+) -> tuple[dict[str, dict[str, Day]], dict[tuple[str, str], list[str]]]:
+    """Evaluate every rule that looks at rows, of all tables, as many at once as there is work for.
+
+    Args:
+        frames: accepted rows by source.
+        contracts: their contracts.
+
+    Returns:
+        Figures by source and day (days without rows are missing), and sample keys by source and rule.
+    """
+    # On a small day, planning a job takes longer than running it: the jobs go side by side.
+    with ThreadPoolExecutor(max_workers=4) as pool:
+
+        def start(work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+            return pool.submit(inheritable_thread_target(partial(work, *arguments)))
+
+        passes = {name: start(_row_level, frames[name], contract) for name, contract in contracts.items()}
+        singles = {
+            (name, rule.name): start(_table_level, frames, contract, rule)
+            for name, contract in contracts.items()
+            for rule in contract.rules
+            if rule.kind in TABLE_KINDS
+        }
+        figures: dict[str, dict[str, Day]] = {}
+        keys: dict[tuple[str, str], list[str]] = {}
+        for name, single_pass in passes.items():
+            figures[name], found = single_pass.result()
+            keys |= {(name, rule): some for rule, some in found.items()}
+        for (name, rule_name), single in singles.items():
+            failed, some = single.result()
+            if some:
+                keys[name, rule_name] = some
+            for day, counted in figures[name].items():
+                counted.counts[rule_name] = Count(counted.rows, failed.get(day, 0))
+    return figures, keys
+
+
+def _row_level(rows: DataFrame, contract: SourceContract) -> tuple[dict[str, Day], dict[str, list[str]]]:
+    days = one_pass(rows, contract)
+    failed = Counter[str]()
+    for figures in days.values():
+        failed.update({name: count.failed for name, count in figures.counts.items()})
+    return days, samples(rows, contract, failed)
+
+
+def _table_level(
+    frames: Mapping[str, DataFrame], contract: SourceContract, rule: Rule
+) -> tuple[dict[str, int], list[str]]:
+    """Failed rows by day and sample keys of a rule that needs more than one row at a time."""
+    rows = frames[contract.name]
+    unique = rule.kind == "unique"
+    bad = repeated(rows, rule) if unique else orphans(rows, frames[rule.arguments["to_source"]], rule)
+    failed = by_day(bad)
+    if bad is None or not failed:
+        return {}, []
+    keys = bad.select(F.lit(rule.name).alias("rule"), sample_key(contract).alias("key"))
+    return failed, first_keys(keys)[rule.name]
