@@ -25,9 +25,15 @@ def rule_name(number: int) -> str:
 
 
 def report(
-    day: str, rules: int = 8, *, start: str = "", poisoned: bool = False, run_id: str = ""
+    day: str,
+    rules: int = 8,
+    *,
+    start: str = "",
+    poisoned: bool = False,
+    run_id: str = "",
+    history: bool = True,
 ) -> dict[str, Any]:
-    """A report of a day (or of the days from ``start`` on)."""
+    """A report of a day (or of the days from ``start`` on), with so many rules per table and one against history."""
     dice = random.Random(day)
     start = start or day
     tables, states = [], set()
@@ -49,15 +55,20 @@ def report(
                     "dimension": DIMENSIONS[number % 6],
                     "severity": severity,
                     "description": f"What rule {number} of {source} asks of a row",
+                    "unit": "rows",
                     "rows_checked": rows,
                     "rows_failed": failed,
                     "failed_ratio": ratio,
                     "threshold": 0.001,
+                    "judged": True,
                     "passed": passed,
                     "message": "" if passed else f"{failed:,} of {rows:,} rows break the rule; 0.10% are allowed",
                     "samples": [] if passed else [f"{source}-{place}" for place in range(3)],
                 }
             )  # fmt: skip
+        if history:
+            entries.append(volume(day, source, rows, poisoned=poisoned and source == "order_items"))
+            states |= {"warning"} if not entries[-1]["passed"] else set()
         tables.append({"source": source, "rows": rows, "rules": entries})
     first, last = date.fromisoformat(start), date.fromisoformat(day)
     days = [(first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1)]
@@ -104,6 +115,37 @@ def report(
         ]  # fmt: skip
         found["drift"] = [{"source": "orders", "column": SCRIPT, "kind": "unknown", "file_count": 1}]
     return found
+
+
+def volume(day: str, source: str, rows: int, *, poisoned: bool) -> dict[str, Any]:
+    """A rule against history; before 2026-02-01 there is too little of it."""
+    value = 112 if poisoned else rows
+    judged = day >= "2026-02-01" or day < "2026-01-01"
+    found = {
+        "day": day,
+        "value": float(value),
+        "median": 1150.0,
+        "low": 760.0,
+        "high": 1740.0,
+        "z": None,
+        "days": 28,
+    }
+    message = ""
+    if not judged:
+        message = f"not judged: {int(day[-2:]) % 14} of the 28 days before {day} have figures, 14 are needed"
+        found |= {"median": None, "low": None, "high": None, "days": int(day[-2:]) % 14}
+    elif poisoned:
+        found["z"] = -16.4
+        message = (
+            f"{value} rows on Tuesday {day}; a Tuesday usually has 760 to 1,740 (median 1,150; robust z -16.4, "
+            "allowed ±5)"
+        )
+    return {
+        "rule": "rows_as_usual", "dimension": "volume", "severity": "warning", "unit": "days",
+        "description": f"About as many rows of {source} as on the same weekdays of the last four weeks",
+        "rows_checked": int(judged), "rows_failed": int(poisoned), "failed_ratio": float(poisoned), "threshold": 0.0,
+        "judged": judged, "passed": not poisoned, "message": message, "samples": [], "history": found,
+    }  # fmt: skip
 
 
 def story(last_day: str, days: int, rules: int = 8) -> Iterator[tuple[str, bytes]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 SCHEMA_VERSION = 1
 OVERRIDE_FILE = "gate_override.json"  # beside the report of the run whose gate a person opened
 MIN_REASON = 10
+_DAY_FOLDER = re.compile(r"/dt=(\d{4}-\d{2}-\d{2})/")
 
 
 class ReportNotReady(Exception):
@@ -30,13 +32,24 @@ class FailedRule:
     threshold: float
     message: str = ""
     samples: tuple[str, ...] = ()
+    unit: str = "rows"
 
     def __str__(self) -> str:
-        text = (
-            f"{self.source}.{self.rule} ({self.dimension}, {self.severity}): {self.rows_failed:,} of "
-            f"{self.rows_checked:,} rows failed ({self.failed_ratio:.2%}, allowed {self.threshold:.2%})"
+        text = f"{self.source}.{self.rule} ({self.dimension}, {self.severity}): "
+        if self.unit == "days" and self.rows_checked == 1 and self.message:
+            return text + self.message
+        text += (
+            f"{self.rows_failed:,} of {self.rows_checked:,} {self.unit} failed ({self.failed_ratio:.2%}, "
+            f"allowed {self.threshold:.2%})"
         )
-        return f"{text}: {self.message}" if self.message else text
+        # The job's message repeats the figures where it has nothing to add.
+        if self.message and not self.message.startswith(f"{self.rows_failed:,} of {self.rows_checked:,} "):
+            text += f": {self.message}"
+        return text
+
+    def in_full(self) -> str:
+        """With some of the rows to look at."""
+        return f"{self}; for example {', '.join(self.samples)}" if self.samples else str(self)
 
 
 @dataclass(frozen=True)
@@ -58,11 +71,22 @@ class Verdict:
         return "\n".join(shown)
 
 
-def read_report(body: bytes | str, expected_run_id: str | None) -> dict[str, Any]:
-    """Parse a report and make sure that it is whole and of the expected run.
+def day_of_key(key: str) -> str:
+    """The day (``YYYY-MM-DD``) in whose folder a report lies; empty where the key names none."""
+    found = _DAY_FOLDER.search(key)
+    return found[1] if found else ""
+
+
+def read_report(body: bytes | str, expected_run_id: str | None, expected_day: str = "") -> dict[str, Any]:
+    """Parse a report and make sure that it is whole, and of the expected run and day.
+
+    Args:
+        body: content of ``report.json``.
+        expected_run_id: run key that it must name; any when None.
+        expected_day: last day of its window; any when empty.
 
     Raises:
-        ReportNotReady: it is empty, truncated, of another schema, or of another run.
+        ReportNotReady: it is empty, truncated, of another schema, run or day, or lacks what a verdict needs.
     """
     try:
         report = json.loads(body)
@@ -81,6 +105,18 @@ def read_report(body: bytes | str, expected_run_id: str | None) -> dict[str, Any
         raise ReportNotReady(f"the report's status is {report['status']!r}, not passed, warned or failed")
     if expected_run_id and report["run_id"] != expected_run_id:
         raise ReportNotReady(f"the report belongs to run {report['run_id']}, not to {expected_run_id}")
+    if expected_day and report.get("end_date") != expected_day:
+        raise ReportNotReady(f"the report is of {report.get('end_date')!r}, not of {expected_day}")
+    if not report["tables"]:
+        raise ReportNotReady("the report is not as documented: it says nothing of any table")
+    for table in report["tables"]:
+        if not isinstance(table, dict) or not isinstance(table.get("rules"), list):
+            raise ReportNotReady("the report is not as documented: a table has no rules")
+        for rule in table["rules"]:
+            if not isinstance(rule, dict) or not isinstance(rule.get("passed"), bool):
+                raise ReportNotReady(
+                    f"the report is not as documented: a rule of {table.get('source', '?')} has no verdict"
+                )
     return report
 
 
@@ -146,6 +182,7 @@ def _failed_rule(source: str, rule: Mapping[str, Any]) -> FailedRule:
         threshold=float(rule.get("threshold") or 0.0),
         message=str(rule.get("message") or ""),
         samples=tuple(str(sample) for sample in (rule.get("samples") or ())[:5]),
+        unit=str(rule.get("unit") or "rows"),
     )
 
 

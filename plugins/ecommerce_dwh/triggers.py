@@ -202,7 +202,11 @@ class QualityReportTrigger(PollingTrigger):
         return {"bucket": self.bucket, "key": self.key, "run_id": self.run_id}
 
     async def look(self, client: Any) -> Mapping[str, Any] | None:
-        from ecommerce_dwh.quality_report import ReportNotReady, read_report  # noqa: PLC0415 - triggerer only
+        from ecommerce_dwh.quality_report import (  # noqa: PLC0415 - triggerer only
+            ReportNotReady,
+            day_of_key,
+            read_report,
+        )
 
         try:
             response = await client.get_object(Bucket=self.bucket, Key=self.key)
@@ -212,7 +216,7 @@ class QualityReportTrigger(PollingTrigger):
                 return None
             raise
         try:
-            read_report(body, self.run_id)
+            read_report(body, self.run_id, day_of_key(self.key))
         except ReportNotReady:
             return None
         return {}

@@ -107,7 +107,7 @@ def test_from_the_matrix_by_keyboard_to_the_cause(visitor: Page) -> None:
         visitor.keyboard.press(key)
     focused = visitor.locator(":focus")
 
-    expect(focused).to_have_accessible_name(f"{LAST}, orders: failed, 1,200 rows, 8 rules, 1 failed, 1 warned")
+    expect(focused).to_have_accessible_name(f"{LAST}, orders: failed, 1,200 rows, 9 rules, 1 failed, 1 warned")
     expect(focused).to_have_text("✕")  # not colour alone
     assert month.locator("a[tabindex='0']").count() == 1
     visitor.keyboard.press("Enter")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ecommerce_dwh.quality_report import ReportNotReady, judge, read_report
+from ecommerce_dwh.quality_report import ReportNotReady, day_of_key, judge, read_report
 
 
 def rule(name="key_unique", severity="error", passed=True, checked=100, failed=0, **more):
@@ -93,11 +93,40 @@ def test_the_words_name_rule_rows_and_threshold():
         (json.dumps({**report(), "status": "great"}), "status is 'great'"),
         (json.dumps({k: v for k, v in report().items() if k != "tables"}), "lacks 'tables'"),
         (json.dumps({**report(), "run_id": "run-0"}), "belongs to run run-0, not to run-1"),
+        (json.dumps({**report(), "end_date": "2025-12-31"}), "is of '2025-12-31', not of 2026-01-01"),
+        (json.dumps({**report(), "tables": []}), "says nothing of any table"),
+        (json.dumps({**report(), "tables": [{"source": "orders"}]}), "a table has no rules"),
+        (json.dumps(report({"rule": "key_unique"})), "a rule of orders has no verdict"),
     ],
 )
 def test_a_report_that_is_not_whole_or_not_ours_is_not_judged(body, words):
     with pytest.raises(ReportNotReady, match=words):
-        read_report(body, "run-1")
+        read_report(body, "run-1", "2026-01-01")
+
+
+def test_the_day_is_that_of_the_folder():
+    assert day_of_key("quality/dt=2026-01-01/run-1/report.json") == "2026-01-01"
+    assert day_of_key("somewhere/report.json") == ""
+
+
+def test_figures_are_said_once_and_rows_are_named():
+    found = rule(
+        "not_null", passed=False, failed=7, message="7 of 100 rows (7.00%) break it", samples=["a", "b"]
+    )
+    (failed,) = judge(report(found, status="failed")).failures
+
+    assert failed.in_full() == (
+        "orders.not_null (uniqueness, error): 7 of 100 rows failed (7.00%, allowed 0.00%); for example a, b"
+    )
+
+
+def test_a_day_out_of_line_speaks_for_itself():
+    odd = rule(
+        "volume", passed=False, checked=1, failed=1, unit="days", message="9 rows on Monday 2026-01-05; …"
+    )
+    (failed,) = judge(report(odd, status="failed")).failures
+
+    assert str(failed) == "orders.volume (uniqueness, error): 9 rows on Monday 2026-01-05; …"
 
 
 def test_any_runs_report_is_read_when_none_is_expected():

@@ -74,7 +74,7 @@ def test_failing_rules_come_first_and_search_needs_every_word():
 
     lines, _, count = views.rule_lines(snapshot, names)
     assert lines[0].rule == "filled_00"
-    assert count == len(SOURCES) * 8
+    assert count == len(SOURCES) * 9
     found, _, _ = views.rule_lines(snapshot, names, query="ORDERS complete", show="all")
     assert {(line.source, line.dimension) for line in found} == {
         ("orders", "completeness"), ("order_items", "completeness"),
@@ -159,3 +159,40 @@ def test_charts_of_nothing_are_charts(points):
 )
 def test_shares_are_never_rounded_to_nothing_or_all(share, words):
     assert charts.percent(share) == words
+
+
+def test_rules_against_history_show_what_was_measured_or_why_not():
+    snapshot = snapshot_of(report("2026-01-12"), report("2026-03-09"), report("2026-03-10", poisoned=True))
+    points = views.rule_points(snapshot, "order_items", "rows_as_usual", ["2026-01", "2026-02", "2026-03"])
+    said = {point.day: point for point in points if point.state != "none"}
+
+    assert [point.state for point in said.values()] == ["unjudged", "passed", "warned"]
+    assert (said["2026-03-10"].value, said["2026-03-10"].low, said["2026-03-10"].high) == (112, 760, 1740)
+    assert said["2026-01-12"].low is None
+    drawn = charts.measured(points, "a label")
+    assert drawn.count("<circle") == 3
+    assert drawn.count('class="usual"') == 2
+    (line,) = views.rule_lines(snapshot, ["2026-01", "2026-03"], query="order_items volume")[0]
+    assert (line.days_failed, line.days_seen) == (1, 2)
+
+
+def test_a_day_shows_measures_and_rules_without_enough_history():
+    odd = views.day_view(report("2026-03-10", poisoned=True), {})
+    (rule,) = [rule for rule in odd.broken if rule.rule == "rows_as_usual"]
+    assert dict(rule.measured) == {
+        "Measured on 2026-03-10": "112", "Usual": "760 to 1,740", "Median": "1,150", "Robust z": "-16.4",
+        "Days of history": "28",
+    }  # fmt: skip
+
+    young = views.day_view(report("2026-01-12"), {})
+    states = {rule.state for _, _, rules in young.tables for rule in rules if rule.rule == "rows_as_usual"}
+    assert states == {"unjudged"}
+    assert all(rule.rule != "rows_as_usual" for rule in young.broken)
+
+
+def test_measures_survive_the_index():
+    month = snapshot_of(report("2026-03-10", poisoned=True)).months[0]
+    again = Month.load("2026-03", month.dump())
+    assert again.rules == month.rules
+    again.forget("2026-03-10")
+    assert again.rules["order_items", "rows_as_usual"].measures == {}

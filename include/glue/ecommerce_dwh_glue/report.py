@@ -20,6 +20,7 @@ _STYLE = """
 h1{font-size:22px;margin:0}h2{font-size:17px;margin:36px 0 10px}h2 small{font-weight:400;color:var(--soft)}
 .banner{border-radius:12px;padding:20px 24px;border:1px solid var(--line);border-left:8px solid currentColor}
 .banner p{margin:4px 0 0;color:var(--ink)}.banner h1{color:inherit}
+.banner ul{margin:8px 0 0;padding-left:20px;color:var(--ink)}.banner a{color:inherit;font-weight:600}
 .passed{color:var(--good);background:var(--goodbg)}.warned{color:var(--warn);background:var(--warnbg)}
 .failed{color:var(--bad);background:var(--badbg)}
 .meta{color:var(--soft);margin:10px 2px 0;font-size:13px;overflow-wrap:anywhere}
@@ -32,6 +33,11 @@ border-top:1px solid var(--line)}thead th{border-top:0;color:var(--soft);font-we
 white-space:nowrap}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .pill{display:inline-block;border-radius:99px;padding:1px 10px;font-size:12.5px;font-weight:600;white-space:nowrap}
 .rule b{display:block;font-weight:600}.rule span,.soft{color:var(--soft)}.msg{color:var(--bad)}.msg.w{color:var(--warn)}
+.unjudged{color:var(--soft);background:var(--track)}.msg.u{color:var(--soft)}
+.range{position:relative;height:14px;margin:7px 0 3px;max-width:420px;background:none!important}
+.range s{position:absolute;top:4px;bottom:4px;border-radius:3px;background:var(--track)}
+.range u{position:absolute;top:2px;bottom:2px;width:2px;background:var(--soft)}
+.range i{position:absolute;top:2px;width:10px;height:10px;margin-left:-5px;border-radius:50%;background:currentColor}
 .bar{position:relative;height:6px;border-radius:3px;background:var(--track);margin-top:5px;min-width:90px}
 .bar i{position:absolute;inset:0 auto 0 0;border-radius:3px;background:currentColor}
 .bar u{position:absolute;top:-2px;bottom:-2px;width:2px;background:var(--soft)}
@@ -46,6 +52,16 @@ _TITLES = {
     "warned": "Quality passed with warnings",
     "failed": "Quality failed: the gate is closed",
 }
+_TO_DO = (
+    "<p><b>What to do.</b> Nothing of this run was loaded; analytics show the day before. A wrong delivery: have the "
+    "file corrected, put it in place of the old one, clear <code>crawl_raw</code> with downstream. A rule that is too "
+    "strict: change it in <code>include/sources</code>, deploy, clear <code>process_data</code> with downstream. Data "
+    "that must go out as it is: run the day with <code>gate_override_reason</code>.</p>"
+)
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _number(value: float) -> str:
@@ -66,6 +82,8 @@ def _table(head: Iterable[tuple[str, bool]], rows: Iterable[str]) -> str:
 
 
 def _state(rule: Mapping[str, Any]) -> str:
+    if not rule["judged"]:
+        return "unjudged"
     if rule["passed"]:
         return "passed"
     return "failed" if rule["severity"] == "error" else "warned"
@@ -83,30 +101,60 @@ def _bar(rule: Mapping[str, Any]) -> str:
 
 def _rule_row(rule: Mapping[str, Any]) -> str:
     state = _state(rule)
-    word = {"passed": "passed", "warned": "warning", "failed": "failed"}[state]
-    message = f"<div class='msg{' w' if state == 'warned' else ''}'>{escape(rule['message'])}</div>"
-    samples = ""
+    word = {"passed": "passed", "warned": "warning", "failed": "failed", "unjudged": "not judged"}[state]
+    tone = {"warned": " w", "unjudged": " u"}.get(state, "")
+    message = f"<div class='msg{tone}'>{escape(rule['message'])}</div>" if rule["message"] else ""
+    samples = _range(rule)
     if rule["samples"]:
         keys = ", ".join(f"<code>{escape(str(key)[:80])}</code>" for key in rule["samples"])
-        samples = f"<details><summary>{len(rule['samples'])} sample key(s)</summary>{keys}</details>"
+        samples += f"<details><summary>{len(rule['samples'])} of these rows</summary>{keys}</details>"
     threshold = f"{rule['threshold']:.2%}" if rule["threshold"] else "0"
     return "<tr>" + "".join(
         (
             _cell(f"<span class='pill {state}'>{word}</span>"),
             f"<td class=rule><b>{escape(rule['rule'])}</b><span>{escape(rule['description'])}</span>"
-            f"{'' if rule['passed'] else message}{samples}</td>",
+            f"{message}{samples}</td>",
             _cell(escape(rule["dimension"])),
             _cell(escape(rule["severity"])),
-            _cell(_number(rule["rows_checked"]), True),
-            _cell(_number(rule["rows_failed"]), True),
+            _cell(_count(rule["rows_checked"], rule["unit"]), True),
+            _cell(_count(rule["rows_failed"], rule["unit"]), True),
             f"<td class=n>{rule['failed_ratio']:.2%}{_bar(rule)}</td>",
             _cell(threshold, True),
         )
     ) + "</tr>"  # fmt: skip
 
 
+def _count(value: int, unit: str) -> str:
+    if unit == "rows":
+        return _number(value)
+    return f"{_number(value)} {unit if value != 1 else unit.removesuffix('s')}"
+
+
+def _range(rule: Mapping[str, Any]) -> str:
+    """Of a rule against history: what was measured, drawn over what is usual."""
+    found = rule.get("history")
+    if not found or found["value"] is None or found["low"] is None:
+        return ""
+    value, low, high = found["value"], found["low"], found["high"]
+    first, last = min(low, value), max(high, value)
+    reach = (last - first) or 1.0
+
+    def place(figure: float) -> float:
+        return 2 + 96 * (figure - first) / reach
+
+    words = escape(
+        f"{found['day']}: {value:,.6g}; usual {low:,.6g} to {high:,.6g}, median {found['median']:,.6g}",
+        quote=True,
+    )
+    return (
+        f"<div class='range {_state(rule)}' role=img aria-label='{words}' title='{words}'>"
+        f"<s style='left:{place(low):.1f}%;width:{place(high) - place(low):.1f}%'></s>"
+        f"<u style='left:{place(found['median']):.1f}%'></u><i style='left:{place(value):.1f}%'></i></div>"
+    )
+
+
 def _rules(table: Mapping[str, Any]) -> str:
-    order = {"failed": 0, "warned": 1, "passed": 2}
+    order = {"failed": 0, "warned": 1, "unjudged": 2, "passed": 3}
     rules = sorted(table["rules"], key=lambda rule: order[_state(rule)])
     broken = sum(not rule["passed"] for rule in rules)
     words = f"{_number(table['rows'])} rows, {len(rules)} rules, {broken} not passed"
@@ -114,7 +162,7 @@ def _rules(table: Mapping[str, Any]) -> str:
         ("", False), ("Rule", False), ("Dimension", False), ("Severity", False),
         ("Checked", True), ("Failed", True), ("Share", True), ("Allowed", True),
     )  # fmt: skip
-    title = f"<h2>{escape(table['source'])} <small>{words}</small></h2>"
+    title = f"<h2 id='{escape(table['source'])}'>{escape(table['source'])} <small>{words}</small></h2>"
     return title + _table(head, map(_rule_row, rules))
 
 
@@ -205,13 +253,23 @@ def html_page(report: Mapping[str, Any], contracts: Mapping[str, SourceContract]
     window = report["end_date"]
     if report["start_date"] != report["end_date"]:
         window = f"{report['start_date']} … {report['end_date']}"
-    first = "; ".join(f"{source}.{rule['rule']}: {rule['message']}" for source, rule in broken[:3])
-    count = sum(len(table["rules"]) for table in report["tables"])
+    rules = [rule for table in report["tables"] for rule in table["rules"]]
+    unjudged = sum(not rule["judged"] for rule in rules)
     lead = (
-        f"All {count} rules passed."
-        if not broken
-        else f"{errors} error(s) and {warnings} warning(s) among {count} rules. {first}"
+        f"{_plural(errors, 'error')} and {_plural(warnings, 'warning')} among {len(rules)} rules."
+        if broken
+        else f"All {len(rules) - unjudged} rules passed."
     )
+    if unjudged:
+        lead += f" {_plural(unjudged, 'rule')} against history could not be judged yet."
+    worst = sorted(broken, key=lambda found: found[1]["severity"] != "error")
+    listed = "".join(
+        f"<li><a href='#{escape(source)}'>{escape(source)}.{escape(rule['rule'])}</a> "
+        f"<span class=soft>{escape(rule['severity'])}</span>: {escape(rule['message'])}</li>"
+        for source, rule in worst[:8]
+    )
+    if len(worst) > 8:
+        listed += f"<li>and {len(worst) - 8} more</li>"
     cards = "".join(
         f"<div class=card><b>{_number(sums[field])}</b><span>{label}</span></div>"
         for field, label in (
@@ -230,6 +288,8 @@ def html_page(report: Mapping[str, Any], contracts: Mapping[str, SourceContract]
             else 2
         ),
     )
+    # What is wrong comes first; tables in order come behind the account of the rows.
+    urgent = sum(any(not rule["passed"] for rule in table["rules"]) for table in tables)
     owners = ", ".join(sorted({contract.owner for contract in contracts.values() if contract.owner}))
     return (
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
@@ -237,9 +297,10 @@ def html_page(report: Mapping[str, Any], contracts: Mapping[str, SourceContract]
         "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<title>{escape(_TITLES[status])}: {escape(window)}</title><style>{_STYLE}</style></head><body><main>"
         f"<header class='banner {escape(status)}'><h1>{escape(_TITLES[status])} · {escape(window)}</h1>"
-        f"<p>{escape(lead)}</p></header>"
+        f"<p>{escape(lead)}</p>{f'<ul>{listed}</ul>' if listed else ''}"
+        f"{_TO_DO if status == 'failed' else ''}</header>"
         f"<p class=meta>Run {escape(report['run_id'])} · written {escape(report['generated_at'])}"
         f"{' · questions to ' + escape(owners) if owners else ''}</p>"
-        f"<section class=cards>{cards}</section>{_ledger(report)}{''.join(map(_rules, tables))}"
-        f"{_quarantine(report)}{_drift(report)}</main></body></html>\n"
+        f"<section class=cards>{cards}</section>{''.join(map(_rules, tables[:urgent]))}{_ledger(report)}"
+        f"{''.join(map(_rules, tables[urgent:]))}{_quarantine(report)}{_drift(report)}</main></body></html>\n"
     )

@@ -337,9 +337,11 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     env.filters["percent"] = charts.percent
+    env.filters["figure"] = charts.number
     env.globals.update(
         sparkline=charts.sparkline,
         trend=charts.trend,
+        measured=charts.measured,
         states=views.STATES,
         runbook=get_settings().runbook_url,
         version=hashlib.sha256(b"".join((HERE / "static" / name).read_bytes() for name in _ASSETS)).hexdigest()[

@@ -14,12 +14,18 @@ from markupsafe import Markup, escape
 
 @dataclass(frozen=True)
 class Point:
-    """A rule on a day: ``state`` is ``passed``, ``warned``, ``failed`` or ``none``."""
+    """A rule on a day: ``state`` is ``passed``, ``warned``, ``failed``, ``unjudged`` or ``none``.
+
+    Of a rule against history also what was measured, and between what it is in line.
+    """
 
     day: str
     state: str
     checked: int = 0
     failed: int = 0
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -39,12 +45,12 @@ def sparkline(points: Sequence[Point], label: str) -> Markup:
     step = width / (-(-len(points) // group) or 1)
     top = max((point.ratio for point in points), default=0) or 1
     paths: dict[str, list[str]] = {}
-    order = ("none", "passed", "warned", "failed")
+    order = ("none", "unjudged", "passed", "warned", "failed")
     for place in range(0, len(points), group):
         worst = max(points[place : place + group], key=lambda point: (order.index(point.state), point.ratio))
         if worst.state == "none":
             continue
-        high = max(worst.ratio / top * (height - 4), 1.5 if worst.state == "passed" else 4)
+        high = max(worst.ratio / top * (height - 4), 4 if worst.state in ("warned", "failed") else 1.5)
         wide = max(step * 0.8, 0.6)
         left = place // group * step
         paths.setdefault(worst.state, []).append(f"M{left:.1f} {height}v-{high:.1f}h{wide:.1f}V{height}z")
@@ -57,50 +63,32 @@ def sparkline(points: Sequence[Point], label: str) -> Markup:
     ).format(width, height, label, drawn)
 
 
+WIDTH, HEIGHT, LEFT, BASE = 960, 240, 74, 206
+
+
 def trend(points: Sequence[Point], threshold: float, label: str) -> Markup:
     """Failing share per day with the allowed share as a line, months on the axis."""
-    width, height, left, base = 960, 240, 64, 206
     highest = max([point.ratio for point in points] + [threshold]) or 0.01
     top = _nice(highest * 1.08)
-    step = (width - left - 8) / max(len(points), 1)
+    step = (WIDTH - LEFT - 8) / max(len(points), 1)
 
     def y(ratio: float) -> float:
-        return base - ratio / top * (base - 14)
+        return BASE - ratio / top * (BASE - 14)
 
-    parts = []
-    for fraction in (0, 0.25, 0.5, 0.75, 1):
-        parts.append(
-            Markup(
-                '<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"></line>'
-                '<text class="axis" x="{}" y="{:.1f}" text-anchor="end">{}</text>'
-            ).format(
-                left,
-                width - 8,
-                y(top * fraction),
-                y(top * fraction),
-                left - 8,
-                y(top * fraction) + 4,
-                percent(top * fraction),
-            )
-        )
-    months = sum(point.day.endswith("-01") for point in points)
+    parts = [_line(y(top * fraction), percent(top * fraction)) for fraction in (0, 0.25, 0.5, 0.75, 1)]
+    parts += _months(points, step)
     for place, point in enumerate(points):
-        x = left + place * step
-        if point.day.endswith("-01") and (months <= 12 or point.day[5:7] in ("01", "04", "07", "10")):
-            parts.append(
-                Markup('<text class="axis" x="{:.1f}" y="{}">{}</text>').format(x, base + 20, point.day[:7])
-            )
-        if point.state == "none":
+        if point.state in ("none", "unjudged"):
             continue
         # A day without failing rows is a mark on the ground: it differs from a day without a report.
-        high = max(base - y(point.ratio), 2)
+        high = max(BASE - y(point.ratio), 2)
         title = (
             f"{point.day}: {point.failed:,} of {point.checked:,} rows ({percent(point.ratio)}), {point.state}"
         )
         parts.append(
             Markup(
                 '<rect class="s-{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
-            ).format(point.state, x, base - high, max(min(step * 0.82, 26), 0.8), high, title)
+            ).format(point.state, LEFT + place * step, BASE - high, max(min(step * 0.82, 26), 0.8), high, title)
         )
     if threshold:
         parts.append(
@@ -108,12 +96,92 @@ def trend(points: Sequence[Point], threshold: float, label: str) -> Markup:
                 '<line class="allowed" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"></line>'
                 '<text class="axis allowed-text" x="{}" y="{:.1f}" text-anchor="end">allowed {}</text>'
             ).format(
-                left, width - 8, y(threshold), y(threshold), width - 10, y(threshold) - 5, percent(threshold)
+                LEFT, WIDTH - 8, y(threshold), y(threshold), WIDTH - 10, y(threshold) - 5, percent(threshold)
             )
         )
+    return _svg(parts, label)
+
+
+def measured(points: Sequence[Point], label: str) -> Markup:
+    """What a rule against history measured per day, over the band of what is usual on that day."""
+    known = [(place, point) for place, point in enumerate(points) if point.value is not None]
+    ends = [end for _, point in known for end in (point.value, point.low, point.high) if end is not None]
+    low, high = min([0.0, *ends]), max([0.0, *ends]) or 1.0
+    margin = (high - low) * 0.06
+    low, high = (low - margin if low < 0 else 0.0), high + margin
+    step = (WIDTH - LEFT - 8) / max(len(points), 1)
+    wide = max(min(step * 0.82, 26), 1.2)
+
+    def y(value: float) -> float:
+        return BASE - (value - low) / (high - low) * (BASE - 14)
+
+    parts = [
+        _line(y(low + (high - low) * fraction), short(low + (high - low) * fraction))
+        for fraction in (0, 0.25, 0.5, 0.75, 1)
+    ]
+    parts += _months(points, step)
+    for place, point in known:
+        x = LEFT + place * step
+        title = f"{point.day}: {number(point.value)}"
+        if point.low is not None and point.high is not None:
+            title += f", usual {number(point.low)} to {number(point.high)}"
+            parts.append(
+                Markup(
+                    '<rect class="usual" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"></rect>'
+                ).format(x, y(point.high), wide, max(y(point.low) - y(point.high), 1))
+            )
+        parts.append(
+            Markup('<circle class="s-{}" cx="{:.1f}" cy="{:.1f}" r="{}"><title>{}</title></circle>').format(
+                point.state,
+                x + wide / 2,
+                y(point.value or 0.0),
+                5 if point.state in ("warned", "failed") else 2.5,
+                f"{title}, {'not judged' if point.state == 'unjudged' else point.state}",
+            )
+        )
+    return _svg(parts, label)
+
+
+def _svg(parts: Sequence[Markup], label: str) -> Markup:
     return Markup('<svg class="trend" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        width, height, escape(label), Markup("").join(parts)
+        WIDTH, HEIGHT, escape(label), Markup("").join(parts)
     )
+
+
+def _line(y: float, text: str) -> Markup:
+    return Markup(
+        '<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"></line>'
+        '<text class="axis" x="{}" y="{:.1f}" text-anchor="end">{}</text>'
+    ).format(LEFT, WIDTH - 8, y, y, LEFT - 8, y + 4, text)
+
+
+def _months(points: Sequence[Point], step: float) -> list[Markup]:
+    """The first of each month on the axis; of long spans each quarter's."""
+    months = sum(point.day.endswith("-01") for point in points)
+    return [
+        Markup('<text class="axis" x="{:.1f}" y="{}">{}</text>').format(
+            LEFT + place * step, BASE + 20, point.day[:7]
+        )
+        for place, point in enumerate(points)
+        if point.day.endswith("-01") and (months <= 12 or point.day[5:7] in ("01", "04", "07", "10"))
+    ]
+
+
+def number(value: float | None) -> str:
+    """A measured figure as people write it."""
+    if value is None:
+        return "–"
+    if value == int(value) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:,.2f}" if abs(value) >= 0.1 else f"{value:.3g}"
+
+
+def short(value: float) -> str:
+    """A figure for an axis."""
+    for unit, name in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= 10 * unit or (abs(value) >= unit > 1e3):
+            return f"{value / unit:.3g} {name}"
+    return f"{value:.3g}"
 
 
 def percent(share: float) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 from ecommerce_dwh.quality_report import ReportNotReady, read_report
 
 VERSION = 1
-PASSED, FAILED, UNKNOWN = "p", "f", "-"
+PASSED, FAILED, UNKNOWN, NOT_JUDGED = "p", "f", "-", "n"
 
 
 class IndexUnusable(ValueError):
@@ -50,7 +50,7 @@ class DayEntry:
 
 @dataclass
 class RuleMonth:
-    """A rule's figures of a month; the lists have one place per day of the month."""
+    """A rule's figures of a month; lists and verdicts have one place per day of the month."""
 
     dimension: str
     severity: str
@@ -59,6 +59,8 @@ class RuleMonth:
     checked: list[int | None]
     failed: list[int | None]
     verdicts: str
+    # Of rules against history, by day of the month: value, least and greatest value in line.
+    measures: dict[str, list[float | None]] = field(default_factory=dict)
 
 
 @dataclass
@@ -81,6 +83,7 @@ class Month:
         for rule in self.rules.values():
             rule.checked[place] = rule.failed[place] = None
             rule.verdicts = rule.verdicts[:place] + UNKNOWN + rule.verdicts[place + 1 :]
+            rule.measures.pop(str(place), None)
 
     def apply(self, day: str, etag: str, body: bytes) -> None:
         """Enter a report as read from S3; one that cannot be read is entered with the reason."""
@@ -93,7 +96,7 @@ class Month:
             return
         self.days[day] = entry
         place = int(day[8:]) - 1
-        for key, (meta, checked, failed, passed) in figures.items():
+        for key, (meta, checked, failed, verdict, measure) in figures.items():
             rule = self.rules.get(key)
             if rule is None:
                 nothing: list[int | None] = [None] * self.length
@@ -103,7 +106,9 @@ class Month:
             if UNKNOWN * (self.length - place - 1) == rule.verdicts[place + 1 :]:
                 rule.dimension, rule.severity, rule.description, rule.threshold = meta
             rule.checked[place], rule.failed[place] = checked, failed
-            rule.verdicts = rule.verdicts[:place] + (PASSED if passed else FAILED) + rule.verdicts[place + 1 :]
+            rule.verdicts = rule.verdicts[:place] + verdict + rule.verdicts[place + 1 :]
+            if measure:
+                rule.measures[str(place)] = measure
 
     def dump(self) -> bytes:
         """The index object's content."""
@@ -157,7 +162,7 @@ def read_day_report(body: bytes, day: str) -> dict[str, Any]:
 
 
 _Meta = tuple[str, str, str, float]
-_Figures = dict[tuple[str, str], tuple[_Meta, int, int, bool]]
+_Figures = dict[tuple[str, str], tuple[_Meta, int, int, str, list[float | None]]]
 
 
 def _digest(report: Mapping[str, Any], etag: str) -> tuple[DayEntry, _Figures]:
@@ -185,7 +190,10 @@ def _digest(report: Mapping[str, Any], etag: str) -> tuple[DayEntry, _Figures]:
                     float(rule.get("threshold") or 0),
                 )
                 counts = int(rule.get("rows_checked") or 0), int(rule.get("rows_failed") or 0)
-                figures[source, str(rule["rule"])] = (meta, *counts, passed)
+                verdict = NOT_JUDGED if not rule.get("judged", True) else PASSED if passed else FAILED
+                past = rule.get("history") or {}
+                measure = [past.get(name) for name in ("value", "low", "high")] if past else []
+                figures[source, str(rule["rule"])] = (meta, *counts, verdict, measure)
         for line in report.get("ledger") or ():
             counts4 = [
                 int(line[name]) for name in ("raw_rows", "accepted_rows", "superseded_rows", "quarantined_rows")

@@ -7,8 +7,15 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from ecommerce_dwh.quality_page.charts import Point
-from ecommerce_dwh.quality_page.index import FAILED, PASSED, UNKNOWN, DayEntry, RuleMonth
+from ecommerce_dwh.quality_page.charts import Point, number
+from ecommerce_dwh.quality_page.index import (
+    FAILED,
+    NOT_JUDGED,
+    PASSED,
+    UNKNOWN,
+    DayEntry,
+    RuleMonth,
+)
 from ecommerce_dwh.quality_page.masking import mask, names_personal_column
 from ecommerce_dwh.quality_page.store import Snapshot, shift_month
 
@@ -18,6 +25,7 @@ STATES = {
     "passed": ("✓", "passed"),
     "warned": ("!", "warning"),
     "failed": ("✕", "failed"),
+    "unjudged": ("–", "not judged"),
     "unreadable": ("?", "report cannot be read"),
     "none": ("·", "no report"),
 }
@@ -189,12 +197,13 @@ def rule_points(snapshot: Snapshot, source: str, rule: str, names: Collection[st
 
 
 def _point(rule: RuleMonth | None, place: int, day: str) -> Point:
-    if rule is None or rule.verdicts[place] not in (PASSED, FAILED):
+    if rule is None or rule.verdicts[place] == UNKNOWN:
         return Point(day, "none")
-    state = "passed"
-    if rule.verdicts[place] == FAILED:
-        state = "warned" if rule.severity == "warning" else "failed"
-    return Point(day, state, rule.checked[place] or 0, rule.failed[place] or 0)
+    state = {PASSED: "passed", NOT_JUDGED: "unjudged"}.get(rule.verdicts[place], "failed")
+    if state == "failed" and rule.severity == "warning":
+        state = "warned"
+    measure = rule.measures.get(str(place)) or (None, None, None)
+    return Point(day, state, rule.checked[place] or 0, rule.failed[place] or 0, *measure)
 
 
 def rule_lines(
@@ -261,7 +270,7 @@ def _line(
         description=rule.description,
         state=next((point.state for point in reversed(points) if point.state != "none"), "none"),
         days_failed=verdicts.count(FAILED),
-        days_seen=len(verdicts) - verdicts.count(UNKNOWN),
+        days_seen=len(verdicts) - verdicts.count(UNKNOWN) - verdicts.count(NOT_JUDGED),
         last_failed=days[last] if last >= 0 else "",
         points=tuple(points),
     )
@@ -317,6 +326,7 @@ class RuleResult:
     state: str
     message: str
     samples: tuple[str, ...]
+    measured: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -346,7 +356,7 @@ class DayView:
     @property
     def broken(self) -> tuple[RuleResult, ...]:
         """Rules that did not pass, errors first."""
-        found = [rule for _, _, rules in self.tables for rule in rules if rule.state != "passed"]
+        found = [rule for _, _, rules in self.tables for rule in rules if rule.state in ("failed", "warned")]
         return tuple(sorted(found, key=lambda rule: rule.state != "failed"))
 
 
@@ -377,7 +387,7 @@ def _day_view(
     for table in report["tables"]:
         source = str(table["source"])
         results = [_result(source, rule) for rule in table["rules"]]
-        states += [result.state for result in results]
+        states += [result.state for result in results if result.state != "unjudged"]
         shown = [
             result
             for result in results
@@ -386,7 +396,7 @@ def _day_view(
                 for word in words
             )
         ]
-        order = {"failed": 0, "warned": 1, "passed": 2}
+        order = {"failed": 0, "warned": 1, "unjudged": 2, "passed": 3}
         shown.sort(key=lambda result: order[result.state])
         tables.append((source, int(table.get("rows") or 0), tuple(shown)))
     fields = ("raw_rows", "accepted_rows", "superseded_rows", "quarantined_rows")
@@ -429,9 +439,30 @@ def _result(source: str, rule: Mapping[str, Any]) -> RuleResult:
         failed=failed,
         ratio=float(ratio if ratio is not None else failed / checked if checked else 0),
         threshold=float(rule.get("threshold") or 0),
-        state="passed" if rule["passed"] else "warned" if severity == "warning" else "failed",
+        state=_rule_state(rule, severity),
         message=mask(str(rule.get("message") or "")),
         samples=tuple(mask(str(sample)) for sample in rule.get("samples") or ()),
+        measured=_measured(rule.get("history") or {}),
+    )
+
+
+def _rule_state(rule: Mapping[str, Any], severity: str) -> str:
+    if not rule.get("judged", True):
+        return "unjudged"
+    return "passed" if rule["passed"] else "warned" if severity == "warning" else "failed"
+
+
+def _measured(found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """What a rule against history measured, as words and figures."""
+    if found.get("value") is None or found.get("low") is None:
+        return ()
+    z = found.get("z")
+    return (
+        (f"Measured on {found['day']}", number(found["value"])),
+        ("Usual", f"{number(found['low'])} to {number(found['high'])}"),
+        ("Median", number(found["median"])),
+        ("Robust z", "–" if z is None else f"{z:+.1f}"),
+        ("Days of history", str(found["days"])),
     )
 
 

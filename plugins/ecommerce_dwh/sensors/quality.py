@@ -20,6 +20,7 @@ from ecommerce_dwh.quality_report import (
     OverrideRefused,
     ReportNotReady,
     Verdict,
+    day_of_key,
     judge,
     override_record,
     read_report,
@@ -89,7 +90,7 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
 
     Args:
         bucket: bucket of the report (templated); the processed bucket when not given.
-        key: key of the report (templated).
+        key: key of the report (templated); a report below ``dt=<day>/`` must be of that day.
         run_id: run key that the report must name (templated); empty accepts any run's report.
         accept_warnings: whether failed rules of severity ``warning`` leave the gate open.
         min_rows: least rows per source.
@@ -185,7 +186,7 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
         return get_settings().url_of(self._bucket, self.key.removesuffix(".json") + ".html")
 
     def _decide(self, context: Context) -> dict[str, Any]:
-        report = read_report(self._read(), self.run_id or None)
+        report = read_report(self._read(), self.run_id or None, day_of_key(self.key))
         context["ti"].xcom_push(key=REPORT_URL_KEY, value=self._url)
         verdict = judge(
             report,
