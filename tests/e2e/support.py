@@ -23,6 +23,8 @@ from local.stack.supervisor import Stack
 FIRST_DAY = date(2026, 1, 1)
 LAST_DAY = date(2026, 1, 3)
 
+REPLAY = "ecommerce_dwh_replay"
+
 VIEWS = (
     "customer_360",
     "product_performance",
@@ -104,6 +106,30 @@ class LocalStack:
     def analytics(self) -> dict[str, list[tuple[Any, ...]]]:
         """Everything that readers of analytics see."""
         return {view: sorted(self.query(f"select * from analytics.{view}"), key=repr) for view in VIEWS}
+
+    def page(self, path: str) -> str:
+        """A page of the data quality plugin, as a person who is logged in gets it."""
+        self.client.get("/version")  # logs in
+        request = urllib.request.Request(f"{self.config.airflow_url}/data-quality{path}")
+        request.add_header("Authorization", f"Bearer {self.client._token}")
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return str(response.read().decode())
+
+    def replay(self, **params: Any) -> dict[str, Any]:
+        """Run the replay DAG to its end; returns what its tasks left in XCom, by task."""
+        runs.wait_for_dags(self.client, [REPLAY])
+        self.client.unpause(REPLAY)
+        run_id = self.client.trigger(REPLAY, params)
+        watched = runs.watch(self.client, REPLAY, {"replay": run_id})
+        found = {}
+        for task_id, task in watched.tasks["replay"].items():
+            path = f"/dags/{REPLAY}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+            found[task_id] = (
+                self.client.get(path)["value"]
+                if task_id != "replay_days" and task["state"] == "success"
+                else None
+            )
+        return found
 
     def mails(self) -> list[dict[str, Any]]:
         """Mail received so far, oldest first."""

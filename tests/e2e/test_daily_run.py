@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import re
 import time
 from collections import Counter
@@ -16,9 +17,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from ecommerce_dwh.contracts import load_contracts
+from local.config import REPO
 from local.data.schema import SOURCES
 from local.data.truth import RawTruth, Rules, count_raw
 from local.stack import runs, summary
@@ -28,6 +31,8 @@ from tools import find_leaks
 
 DAYS = [f"2026-01-0{number}" for number in (1, 2, 3)]
 POISONED_DAY = date(2026, 1, 4)
+SPOILED = 6
+METRICS = ("RowsRaw", "RowsAccepted", "RowsQuarantined", "RulesFailed")
 
 
 @pytest.fixture(scope="module")
@@ -204,13 +209,105 @@ def test_a_poisoned_day_closes_the_gate(local: LocalStack, tmp_path: Path) -> No
 
     mail = local.wait_for_mail(lambda mail: "quality_gate" in _text(mail) or "gate" in mail["subject"].lower())
     assert mail["recipients"] == ["data-eng@company.com"]
-    assert "quarantine_ratio" in _text(mail)
+    assert "orders.quarantine_ratio (validity, error)" in _text(mail)
     assert re.search(rf"orders/dt={POISONED_DAY}/\S+:\d+ ", _text(mail)), "samples of the rejected rows"
     assert str(POISONED_DAY) in _text(mail)
     assert local.analytics() == before
     assert local.value("select count(*) from facts.fact_sales") == facts
     assert local.value(f"select count(*) from quality.ledger where delivery_date = '{POISONED_DAY}'") == 0
     assert len(local.mails()) == 1, "one incident, one mail"
+    assert str(local.value("select published_day from quality.warehouse_state")) == DAYS[-1]
+
+
+def test_the_quality_page_says_what_is_wrong(local: LocalStack) -> None:
+    overview, day = local.page("/"), local.page(f"/day/{POISONED_DAY}")
+    assert f"{POISONED_DAY}: failed, the gate is closed and nothing was loaded" in overview
+    assert "orders.quarantine_ratio" in overview
+    assert "What to do" in day
+    assert "unparseable:order_date" in day
+    # Three days are too few to say what is usual.
+    assert "Not judged: 3 of the 28 days before" in day
+
+
+def test_reports_are_as_published_and_metrics_were_sent(local: LocalStack) -> None:
+    schema = json.loads((REPO / "docs" / "quality-report.schema.json").read_text("utf-8"))
+    for day in (*DAYS, str(POISONED_DAY)):
+        body = local.s3.get_object(Bucket=local.settings.processed_bucket, Key=f"quality/dt={day}/report.json")[
+            "Body"
+        ].read()
+        jsonschema.validate(json.loads(body), schema)
+    metrics = local.aws("cloudwatch").list_metrics(Namespace="EcommerceDWH")["Metrics"]
+    seen = {(item["MetricName"], part["Value"]) for item in metrics for part in item["Dimensions"]}
+    assert {(name, source) for name in METRICS for source in SOURCES} <= seen
+    results = local.query("select distinct delivery_date, source from quality.check_results")
+    assert {(str(day), source) for day, source in results} == {
+        (day, source) for day in DAYS for source in SOURCES
+    }
+    unjudged = local.value(
+        "select count(*) from quality.check_results where rule = 'rows_as_usual' and passed "
+        "and rows_checked = 0 and message like 'not judged:%'"
+    )
+    assert unjudged == 3 * len(DAYS)
+
+
+def test_a_replay_shows_by_default_and_changes_nothing(local: LocalStack) -> None:
+    before = local.analytics()
+    shown = local.replay(source="orders", start_date=str(POISONED_DAY), end_date=str(POISONED_DAY))
+    assert shown["survey"] == []
+    assert local.analytics() == before
+    assert local.value(f"select count(*) from quality.ledger where delivery_date = '{POISONED_DAY}'") == 0
+
+
+def test_a_corrected_file_and_a_replay_complete_the_day(local: LocalStack, tmp_path: Path) -> None:
+    generate(tmp_path, POISONED_DAY, POISONED_DAY)
+    (path,) = (tmp_path / "orders" / f"dt={POISONED_DAY}").glob("*.csv.gz")
+    _spoil(path, column="order_date", every=4, limit=SPOILED)  # the shop mended most of it, not all
+    local.land(tmp_path)
+
+    done = local.replay(
+        source="orders", dry_run=False, start_date=str(POISONED_DAY), end_date=str(POISONED_DAY)
+    )
+
+    assert done["survey"] == [{"start_date": str(POISONED_DAY), "end_date": str(POISONED_DAY)}]
+    assert done["result"]["moved"] > SPOILED
+    assert str(local.value("select published_day from quality.warehouse_state")) == str(POISONED_DAY)
+    raw, accepted, superseded, quarantined = _ledger(local)
+    assert quarantined >= SPOILED
+    assert raw == accepted + superseded + quarantined
+    page = local.page(f"/day/{POISONED_DAY}")
+    assert "Failed: the gate is closed" not in page
+    assert page.count("?run=") == 2, "the run that failed and the one that loaded the day"
+    assert "orders.quarantine_ratio" not in local.page("/").partition("Days and tables")[0]
+
+
+def test_a_replay_moves_rows_from_quarantine_to_the_warehouse(local: LocalStack, tmp_path: Path) -> None:
+    before = _ledger(local)
+    generate(tmp_path, POISONED_DAY, POISONED_DAY)
+    local.land(tmp_path)
+
+    done = local.replay(
+        source="orders", dry_run=False, start_date=str(POISONED_DAY), end_date=str(POISONED_DAY)
+    )
+
+    assert done["result"] == {"before": before[3], "after": before[3] - SPOILED, "moved": SPOILED}
+    after = _ledger(local)
+    assert after[0] == before[0]
+    assert after[1] + after[2] == before[1] + before[2] + SPOILED
+    assert after[3] == before[3] - SPOILED
+
+
+def test_a_second_replay_changes_nothing(local: LocalStack) -> None:
+    ledger, before = _ledger(local), local.analytics()
+    facts = local.query("select * from facts.fact_sales order by order_item_id")
+
+    done = local.replay(dry_run=False, start_date=str(POISONED_DAY), end_date=str(POISONED_DAY))
+
+    assert done["result"]["moved"] == 0
+    assert done["result"]["before"] > 0, "the generated rows that nobody mended were looked at again"
+    assert _ledger(local) == ledger
+    assert local.query("select * from facts.fact_sales order by order_item_id") == facts
+    assert local.analytics() == before
+    assert len(local.mails()) == 1
 
 
 def test_a_second_start_finds_lake_and_warehouse(local: LocalStack) -> None:
@@ -262,12 +359,21 @@ def _run_of(local: LocalStack, day: date) -> str:
     return next(run["dag_run_id"] for run in found if run["logical_date"].startswith(str(day)))
 
 
-def _spoil(path: Path, column: str, every: int) -> None:
-    """Make a column unreadable in every n-th row of a CSV file."""
+def _ledger(local: LocalStack) -> tuple[int, int, int, int]:
+    """Raw, accepted, superseded and quarantined orders of the poisoned day."""
+    (row,) = local.query(
+        "select raw_rows, accepted_rows, superseded_rows, quarantined_rows from quality.ledger "
+        f"where source = 'orders' and delivery_date = '{POISONED_DAY}'"
+    )
+    return tuple(map(int, row))  # type: ignore[return-value]
+
+
+def _spoil(path: Path, column: str, every: int, limit: int | None = None) -> None:
+    """Make a column unreadable in every n-th row of a CSV file, or in the first so many of these."""
     rows = list(
         csv.DictReader(io.StringIO(gzip.decompress(path.read_bytes()).decode("utf-8", "surrogateescape")))
     )
-    for row in rows[::every]:
+    for row in rows[::every][:limit]:
         row[column] = "yesterday, I think"
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), extrasaction="ignore", lineterminator="\n")
