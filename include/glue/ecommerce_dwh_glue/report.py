@@ -53,10 +53,12 @@ _TITLES = {
     "failed": "Quality failed: the gate is closed",
 }
 _TO_DO = (
-    "<p><b>What to do.</b> Nothing of this run was loaded; analytics show the day before. A wrong delivery: have the "
-    "file corrected, put it in place of the old one, clear <code>crawl_raw</code> with downstream. A rule that is too "
-    "strict: change it in <code>include/sources</code>, deploy, clear <code>process_data</code> with downstream. Data "
-    "that must go out as it is: run the day with <code>gate_override_reason</code>.</p>"
+    "<p><b>What to do.</b> Nothing of this run was loaded; analytics show the day before.</p><ul>"
+    "<li><b>The delivery is wrong:</b> have the file corrected and put in place of the old one, then trigger "
+    "<code>ecommerce_dwh_replay</code> for the day without <em>Dry run</em>.</li>"
+    "<li><b>The rule is too strict:</b> change it in <code>include/sources</code>, deploy, and clear "
+    "<code>process_data</code> of the run with downstream.</li>"
+    "<li><b>The data must go out as it is:</b> run the day with <code>gate_override_reason</code>.</li></ul>"
 )
 
 
@@ -150,6 +152,7 @@ def _range(rule: Mapping[str, Any]) -> str:
         f"<div class='range {_state(rule)}' role=img aria-label='{words}' title='{words}'>"
         f"<s style='left:{place(low):.1f}%;width:{place(high) - place(low):.1f}%'></s>"
         f"<u style='left:{place(found['median']):.1f}%'></u><i style='left:{place(value):.1f}%'></i></div>"
+        f"<span class=soft>{words}</span>"
     )
 
 

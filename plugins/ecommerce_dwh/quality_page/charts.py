@@ -6,6 +6,7 @@ alternative; the figures themselves stand in a table beside it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -107,18 +108,16 @@ def measured(points: Sequence[Point], label: str) -> Markup:
     known = [(place, point) for place, point in enumerate(points) if point.value is not None]
     ends = [end for _, point in known for end in (point.value, point.low, point.high) if end is not None]
     low, high = min([0.0, *ends]), max([0.0, *ends]) or 1.0
-    margin = (high - low) * 0.06
-    low, high = (low - margin if low < 0 else 0.0), high + margin
+    pace = _pace((high - low) / 4)
+    low, high = math.floor(low / pace) * pace, math.ceil(high * 1.02 / pace) * pace
     step = (WIDTH - LEFT - 8) / max(len(points), 1)
     wide = max(min(step * 0.82, 26), 1.2)
 
     def y(value: float) -> float:
         return BASE - (value - low) / (high - low) * (BASE - 14)
 
-    parts = [
-        _line(y(low + (high - low) * fraction), short(low + (high - low) * fraction))
-        for fraction in (0, 0.25, 0.5, 0.75, 1)
-    ]
+    ticks = [low + pace * count for count in range(round((high - low) / pace) + 1)]
+    parts = [_line(y(tick), number(round(tick, 9))) for tick in ticks]
     parts += _months(points, step)
     for place, point in known:
         x = LEFT + place * step
@@ -176,12 +175,10 @@ def number(value: float | None) -> str:
     return f"{value:,.2f}" if abs(value) >= 0.1 else f"{value:.3g}"
 
 
-def short(value: float) -> str:
-    """A figure for an axis."""
-    for unit, name in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= 10 * unit or (abs(value) >= unit > 1e3):
-            return f"{value / unit:.3g} {name}"
-    return f"{value:.3g}"
+def _pace(least: float) -> float:
+    """The next distance between ticks of the form 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(power * step for step in (1, 2, 5, 10) if power * step >= least)
 
 
 def percent(share: float) -> str:
