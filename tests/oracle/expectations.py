@@ -124,4 +124,5 @@ def _answer(rule: Rule, result: Any) -> Answer:
     if rule.kind in ("expression", "referential"):
         # It knows no share of rows here: one row fails it.
         return Answer(int(result.result["observed_value"]), bool(result.success))
-    return Answer(int(result.result["unexpected_count"]), bool(result.success))
+    # Of a table without rows it counts nothing, rather than zero.
+    return Answer(int(result.result["unexpected_count"] or 0), bool(result.success))
