@@ -47,10 +47,6 @@ class FailedRule:
             text += f": {self.message}"
         return text
 
-    def in_full(self) -> str:
-        """With some of the rows to look at."""
-        return f"{self}; for example {', '.join(self.samples)}" if self.samples else str(self)
-
 
 @dataclass(frozen=True)
 class Verdict:

@@ -25,7 +25,7 @@ from ecommerce_dwh_glue import history, manifest
 from ecommerce_dwh_glue.casting import spark_type
 from ecommerce_dwh_glue.job import JobError, Options
 from ecommerce_dwh_glue.report import html_page
-from ecommerce_dwh_glue.rules import SAMPLES, Count, Day, empty_day, evaluate
+from ecommerce_dwh_glue.rules import Count, Day, empty_day, evaluate
 from ecommerce_dwh_glue.storage import Storage
 
 NAMESPACE = "EcommerceDWH"
@@ -114,7 +114,6 @@ class Quality:
             figures, samples = self._evaluate(frames, processing)
             findings = self._histories(figures)
             quarantine = self._quarantine(processing["quarantine_files"])
-            samples |= self._rejected(quarantine)
             report = self._report(processing, figures, findings, samples, quarantine)
             self._write_check_results(figures, findings)
         except (Py4JJavaError, PySparkException) as error:
@@ -237,20 +236,6 @@ class Quality:
                 }
             )
         return sorted(found.values(), key=lambda entry: (entry["source"], -entry["rows"], entry["rule"]))
-
-    def _rejected(self, quarantine: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[str]]:
-        """Where rejected rows stand, as samples of the rules on their share."""
-        places: dict[str, list[str]] = defaultdict(list)
-        for entry in quarantine:
-            places[entry["source"]] += [
-                f"{row['source_file']}:{row['source_line']}" for row in entry["samples"]
-            ]
-        return {
-            (name, rule.name): places[name][:SAMPLES]
-            for name, contract in self.contracts.items()
-            for rule in contract.rules
-            if rule.kind == "quarantine_ratio" and places[name]
-        }
 
     # --- results ---
 
