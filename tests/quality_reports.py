@@ -13,6 +13,7 @@ import random
 import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 SOURCES = ("customers", "products", "orders", "order_items", "web_events")
@@ -148,6 +149,17 @@ def volume(day: str, source: str, rows: int, *, poisoned: bool) -> dict[str, Any
     }  # fmt: skip
 
 
+def job_page(found: dict[str, Any]) -> str:
+    """The page that the quality job writes beside a report."""
+    repo = Path(__file__).resolve().parents[1]
+    sys.path[:0] = [
+        path for path in (str(repo / "plugins"), str(repo / "include" / "glue")) if path not in sys.path
+    ]
+    from ecommerce_dwh_glue.report import html_page
+
+    return html_page(found, {})
+
+
 def story(last_day: str, days: int, rules: int = 8) -> Iterator[tuple[str, bytes]]:
     """Keys and bodies of a story that ends on a poisoned day.
 
@@ -167,8 +179,7 @@ def story(last_day: str, days: int, rules: int = 8) -> Iterator[tuple[str, bytes
         yield f"quality/dt={day}/report.json", text
         yield f"quality/dt={day}/{body['run_id']}/report.json", text
         if back == 0:
-            page = f"<!doctype html><html lang=en><title>{day}</title><h1>The job's own page</h1></html>"
-            yield f"quality/dt={day}/report.html", page.encode()
+            yield f"quality/dt={day}/report.html", job_page(body).encode()
             earlier = report(day, rules, run_id="manual__earlier")
             yield f"quality/dt={day}/manual__earlier/report.json", json.dumps(earlier).encode()
     day = (last - timedelta(days=days - 10)).isoformat()

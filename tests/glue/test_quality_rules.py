@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
+import jsonschema
 import pytest
 from conftest import ITEM_HEADER, REPO, Lake
 from pyspark.sql import DataFrame, SparkSession
@@ -16,7 +19,7 @@ from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import Column, Rule, SourceContract
 from ecommerce_dwh_glue import rules
-from ecommerce_dwh_glue.rules import by_day, first_keys, one_pass, repeated, samples
+from ecommerce_dwh_glue.rules import evaluate, one_pass, sampled_keys
 
 Row = dict[str, Any]
 DAYS = (dt.date(2026, 1, 1), dt.date(2026, 1, 2))
@@ -114,7 +117,7 @@ def test_one_pass_counts_as_python_does(
     frame: DataFrame, things: list[Row], patterns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rules, "_MAX_PATTERNS", patterns)
-    found = one_pass(frame, CONTRACT)
+    found = one_pass(frame, CONTRACT).days
     assert sorted(found) == [day.isoformat() for day in DAYS]
     for day in DAYS:
         own = [row for row in things if row["delivery_date"] == day]
@@ -132,19 +135,39 @@ def test_one_pass_counts_as_python_does(
         }
 
 
-@pytest.mark.parametrize("candidates", [2000, 50])
+@pytest.mark.parametrize(("patterns", "least"), [(200_000, 20), (3, 2)])
 def test_samples_are_broken_rows_and_the_same_each_time(
-    frame: DataFrame, things: list[Row], candidates: int, monkeypatch: pytest.MonkeyPatch
+    frame: DataFrame, things: list[Row], patterns: int, least: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "_CANDIDATES", candidates)
-    failed = {name: count[1] for name, count in expected(things).items()}
-    found = samples(frame, CONTRACT, {**failed, "name_short": 0})
-    assert set(found) == set(failed) - {"name_short"}
+    monkeypatch.setattr(rules, "_MAX_PATTERNS", patterns)
+    hashes = one_pass(frame, CONTRACT).samples
+    found = sampled_keys(frame, CONTRACT, hashes)
+    assert set(found) == {each.name for each, _ in ROW_RULES + MANY}
     for each, test in ROW_RULES:
-        if each.name != "name_short":
-            assert len(found[each.name]) == 20
-            assert set(found[each.name]) <= {row["id"] for row in things if test(row)}
-    assert samples(frame, CONTRACT, {**failed, "name_short": 0}) == found
+        assert least <= len(found[each.name]) <= 20
+        assert set(found[each.name]) <= {row["id"] for row in things if test(row)}
+    assert one_pass(frame.repartition(7), CONTRACT).samples == hashes
+
+
+def test_nothing_is_sampled_where_nothing_is_broken(frame: DataFrame) -> None:
+    good = frame.where("name = 'ann' and colour = 'red' and price = 0")
+    found = one_pass(good, replace(CONTRACT, rules=tuple(each for each, _ in ROW_RULES)))
+    assert found.samples == {}
+    assert sampled_keys(good, CONTRACT, found.samples) == {}
+
+
+def table(
+    frame: DataFrame, *own: Rule, **others: DataFrame
+) -> tuple[dict[str, dict[str, int]], dict[str, list[str]]]:
+    """Failed rows by rule and day, and samples by rule, of rules that need more than one row at a time."""
+    contract = replace(CONTRACT, rules=own)
+    parents = {name: replace(CONTRACT, name=name, rules=()) for name in others}
+    figures, keys = evaluate({"things": frame, **others}, {"things": contract, **parents})
+    failed = {
+        each.name: {day: found.counts[each.name].failed for day, found in figures["things"].items()}
+        for each in own
+    }
+    return failed, {name: some for (_, name), some in keys.items()}
 
 
 @pytest.mark.parametrize(
@@ -164,18 +187,27 @@ def test_duplicates_are_rows_whose_values_repeat(
         monkeypatch.setattr(rules.F, "xxhash64", lambda *names: F.pmod(hashed(*names), F.lit(50)))
     monkeypatch.setattr(rules, "_MAX_HASHES", hashes)
     counts = Counter(tuple(row[name] for name in columns) for row in things)
-    wanted = Counter(
-        row["delivery_date"].isoformat() for row in things if counts[tuple(row[name] for name in columns)] > 1
-    )
-    bad = repeated(frame, rule("unique", "unique", *columns))
-    assert by_day(bad) == wanted
-    assert bad is not None
-    keys = first_keys(bad.select(F.lit("unique").alias("rule"), F.col("id").alias("key")))["unique"]
-    assert keys == sorted(set(keys))[:20]
+    bad = [row for row in things if counts[tuple(row[name] for name in columns)] > 1]
+    failed, keys = table(frame, rule("unique", "unique", *columns))
+    assert failed["unique"] == Counter(row["delivery_date"].isoformat() for row in bad)
+    assert keys["unique"] == sorted({row["id"] for row in bad})[:20]
 
 
 def test_no_duplicates_at_all(frame: DataFrame) -> None:
-    assert by_day(repeated(frame.dropDuplicates(["id"]), rule("unique", "unique", "id"))) == {}
+    failed, keys = table(frame.dropDuplicates(["id"]), rule("unique", "unique", "id"))
+    assert set(failed["unique"].values()) == {0}
+    assert keys == {}
+
+
+def test_references_that_lead_nowhere(spark: SparkSession, frame: DataFrame, things: list[Row]) -> None:
+    parents = spark.createDataFrame([("red",), ("red",), ("green",), (None,)], "colour string")
+    failed, keys = table(
+        frame, rule("known", "referential", "colour", to_source="colours", to_column="colour"),
+        colours=parents.withColumn("delivery_date", F.lit(DAYS[0])).withColumn("id", F.lit("x")),
+    )  # fmt: skip
+    lost = [row for row in things if row["colour"] == "blue"]
+    assert failed["known"] == Counter(row["delivery_date"].isoformat() for row in lost)
+    assert keys["known"] == sorted({row["id"] for row in lost})[:20]
 
 
 # --- history over several runs ---
@@ -197,7 +229,9 @@ def run(lake: Lake, first: dt.date, last: dt.date) -> dict[str, Any]:
     key = f"run-{first}-{last}"
     lake.declare_empty(first.isoformat(), last.isoformat())
     lake.process(first.isoformat(), last.isoformat(), key)
-    return lake.assess(first.isoformat(), last.isoformat(), key)
+    report = lake.assess(first.isoformat(), last.isoformat(), key)
+    jsonschema.validate(report, json.loads((REPO / "docs" / "quality-report.schema.json").read_text("utf-8")))
+    return report
 
 
 def test_history_reaches_over_runs_and_an_old_day_keeps_its_verdict(lake: Lake) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
 REPO = Path(__file__).resolve().parents[2]
 LOCAL_PYTHON = REPO / ".venv" / "local" / "bin" / "python"
@@ -104,15 +104,26 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-@pytest.fixture
-def page(browser: Browser, stack: Stack) -> Iterator[Page]:
-    """A page of a person who has logged in."""
-    context = browser.new_context(viewport={"width": 1600, "height": 1000}, base_url=stack.url)
+@pytest.fixture(scope="session")
+def login(browser: Browser, stack: Stack) -> StorageState:
+    """What a browser keeps of a person who has logged in."""
+    context = browser.new_context(base_url=stack.url)
     opened = context.new_page()
     opened.goto("/auth/login")
     opened.get_by_label("Username").fill(LOGIN)
     opened.locator("input[type=password]").fill(LOGIN)
     opened.get_by_role("button", name="Sign in").click()
     opened.wait_for_url(f"{stack.url}/", timeout=30_000)
-    yield opened
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def page(browser: Browser, stack: Stack, login: StorageState) -> Iterator[Page]:
+    """An empty page of a person who has logged in."""
+    context = browser.new_context(
+        viewport={"width": 1600, "height": 1000}, base_url=stack.url, storage_state=login
+    )
+    yield context.new_page()
     context.close()

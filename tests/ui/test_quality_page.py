@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -20,7 +21,10 @@ PAGES = {
     "day-failed": f"/data-quality/day/{LAST}",
     "day-truncated": "/data-quality/day/2026-03-07",
     "day-missing": "/data-quality/day/2026-03-03",
+    "day-young": "/data-quality/day/2026-01-25",
     "rule": "/data-quality/rule/orders/filled_00",
+    "rule-history": "/data-quality/rule/order_items/rows_as_usual",
+    "job-page": f"/data-quality/report/{LAST}",
     "ledger": "/data-quality/ledger?months=3",
 }
 
@@ -59,6 +63,7 @@ def frame_of(page: Page) -> FrameLocator:
 
 
 def test_it_is_in_the_navigation_and_answers_what_is_wrong_at_once(visitor: Page, artifacts: Path) -> None:
+    visitor.goto("/")
     visitor.get_by_role("link", name="Data quality").click()
     frame = frame_of(visitor)
 
@@ -181,6 +186,47 @@ def test_search_finds_rules_and_the_trend_tells_their_story(visitor: Page, artif
     expect(visitor.get_by_role("img", name="Failing share of orders.filled_00 per day")).to_be_visible()
     expect(visitor.get_by_role("row", name=LAST)).to_contain_text("34.3 %")
     visitor.screenshot(path=artifacts / "quality-rule.png")
+
+
+def test_a_rule_against_history_shows_what_was_measured_over_what_is_usual(visitor: Page) -> None:
+    visitor.goto(PAGES["day-failed"])
+    visitor.get_by_role("link", name="order_items.rows_as_usual").first.click()
+
+    expect(visitor.get_by_role("img", name="Measured by order_items.rows_as_usual per day")).to_be_visible()
+    expect(visitor.get_by_role("row", name=LAST)).to_contain_text("112")
+    expect(visitor.get_by_role("row", name="2026-01-25")).to_contain_text("not judged")
+
+
+def test_too_little_history_is_said(visitor: Page) -> None:
+    visitor.goto(PAGES["day-young"])
+    rule = visitor.get_by_role("row", name="rows_as_usual").first
+
+    expect(rule).to_contain_text("not judged")
+    expect(rule).to_contain_text("of the 28 days before 2026-01-25 have figures, 14 are needed")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_jobs_own_page_reads_without_network_or_script(
+    visitor: Page, browser: Browser, tmp_path: Path, artifacts: Path, scheme: Literal["light", "dark"]
+) -> None:
+    visitor.goto(PAGES["job-page"])
+    saved = tmp_path / "report.html"
+    saved.write_text(visitor.content(), "utf-8")
+    context = browser.new_context(
+        offline=True, java_script_enabled=False, color_scheme=scheme, viewport={"width": 1200, "height": 1000}
+    )
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(saved.as_uri())
+
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Quality failed: the gate is closed · {LAST}")
+    expect(page.get_by_text("What to do")).to_be_visible()
+    expect(page.get_by_text(f"{SCRIPT} broke it").first).to_be_visible()
+    expect(page.get_by_role("img", name="usual 760 to 1,740")).to_be_visible()
+    assert asked == [saved.as_uri()]
+    page.screenshot(path=artifacts / f"quality-report-{scheme}.png")
+    context.close()
 
 
 def test_the_runs_of_a_day_can_be_compared(visitor: Page) -> None:

@@ -7,7 +7,6 @@ are; an aggregate with two counters per rule takes several times as long.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from functools import partial, reduce
 from typing import Any
 
 from pyspark import inheritable_thread_target
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import Rule, SourceContract
@@ -27,8 +26,7 @@ SAMPLES = 20
 _WORD = 62  # bits to a bigint; the sign stays out of it
 _MAX_PATTERNS = 200_000
 _MAX_HASHES = 50_000
-# Candidates per rule from which samples are chosen; more are thinned out by the hash of their key.
-_CANDIDATES = 2_000
+_BUCKETS = 64
 
 
 @dataclass(frozen=True)
@@ -102,15 +100,25 @@ def _words(bits: Sequence[Column]) -> list[Column]:
     return words
 
 
-def one_pass(rows: DataFrame, contract: SourceContract) -> dict[str, Day]:
+@dataclass
+class Pass:
+    """What the pass over a table found.
+
+    Attributes:
+        days: figures by day (``YYYY-MM-DD``); days without rows are missing.
+        samples: hashes (of `sample_key`) of some rows that break each rule, the same at each pass.
+    """
+
+    days: dict[str, Day]
+    samples: dict[str, list[int]]
+
+
+def one_pass(rows: DataFrame, contract: SourceContract) -> Pass:
     """Evaluate all row-level rules of a table, and measure what its history rules compare, in one aggregate.
 
     Args:
         rows: accepted rows of one source.
         contract: its contract.
-
-    Returns:
-        Figures by day (``YYYY-MM-DD``); days without rows are missing.
     """
     rules = row_rules(contract)
     histories = [rule for rule in contract.rules if rule.kind == "history"]
@@ -120,15 +128,33 @@ def one_pass(rows: DataFrame, contract: SourceContract) -> dict[str, Day]:
         | {rule.column for rule in histories if rule.column}
     )
     conditions = [broken(rule) for rule in rules] + [F.col(name).isNull() for name in columns]
-    words = _words(conditions)
-    names = [f"w{index}" for index in range(len(words))]
+    names = [f"w{index}" for index in range(-(-len(conditions) // _WORD))]
     summed = sorted({rule.column for rule in histories if rule.arguments["metric"] in ("mean", "sum")})
+    words = [word.alias(name) for word, name in zip(_words(conditions), names, strict=True)]
+    # Broken rows of a pattern are spread over buckets, each of which gives its least and greatest hash as samples: an
+    # aggregate on numbers, where a list of keys would have no bound and a least key would have to be sorted for.
+    is_broken = reduce(
+        lambda one, other: one | other,
+        (
+            F.col(name).bitwiseAND(F.lit((1 << min(max(len(rules) - index * _WORD, 0), _WORD)) - 1)) != 0
+            for index, name in enumerate(names)
+        ),
+        F.lit(False),
+    )
+    key_hash = F.when(is_broken, F.xxhash64(sample_key(contract)))
+    needed = [contract.key] if not contract.column(contract.key).pii else ["source_file", "source_line"]
     patterns = (
-        rows.select("delivery_date", *(word.alias(name) for word, name in zip(words, names, strict=True)), *summed)
-        .groupBy("delivery_date", *names)
-        .agg(F.count("*").alias("n"), *(F.sum(name).alias(f"s_{name}") for name in summed))
-    )  # fmt: skip
-    tallies = _tallies(patterns, names, len(conditions), summed)
+        rows.select("delivery_date", *dict.fromkeys((*needed, *summed)), *words)
+        .select("delivery_date", *names, *summed, key_hash.alias("h"))
+        .groupBy("delivery_date", *names, F.pmod("h", F.lit(_BUCKETS)).alias("bucket"))
+        .agg(
+            F.count("*").alias("n"),
+            F.min("h").alias("low"),
+            F.max("h").alias("high"),
+            *(F.sum(name).alias(f"s_{name}") for name in summed),
+        )
+    )
+    tallies, hashes = _tallies(patterns, names, len(conditions), summed)
     days: dict[str, Day] = {}
     for day, tally in tallies.items():
         figures = days[day] = Day(tally.rows)
@@ -138,7 +164,8 @@ def one_pass(rows: DataFrame, contract: SourceContract) -> dict[str, Day]:
             figures.counts[rule.name] = Count(looked_at, tally.bits[place])
         for rule in histories:
             figures.metrics[metric_name(rule)] = _metric(rule, figures.rows, empty, tally.sums)
-    return days
+    samples = {rule.name: sorted(hashes[place])[:SAMPLES] for place, rule in enumerate(rules) if hashes[place]}
+    return Pass(days, samples)
 
 
 @dataclass
@@ -150,32 +177,47 @@ class _Tally:
     sums: dict[str, Any] = field(default_factory=dict)
 
 
-def _tallies(patterns: DataFrame, names: Sequence[str], bits: int, summed: Sequence[str]) -> dict[str, _Tally]:
-    """Add up the counts of patterns, by day and bit."""
-    found = patterns.limit(_MAX_PATTERNS + 1).collect()
+def _tallies(
+    patterns: DataFrame, names: Sequence[str], bits: int, summed: Sequence[str]
+) -> tuple[dict[str, _Tally], list[set[int]]]:
+    """Add up the counts of patterns by day and bit, and gather hashes of rows by bit."""
     result: dict[str, _Tally] = {}
+    hashes: list[set[int]] = [set() for _ in range(bits)]
+    found = patterns.limit(_MAX_PATTERNS + 1).collect()
     if len(found) > _MAX_PATTERNS:  # more than the driver should hold: Spark adds them up
-        counts = [
-            F.sum(F.when(_bit(names, place), F.col("n")).otherwise(0)).alias(f"b{place}")
-            for place in range(bits)
-        ]
-        sums = [F.sum(f"s_{name}").alias(f"s_{name}") for name in summed]
-        for row in patterns.groupBy("delivery_date").agg(F.sum("n").alias("n"), *counts, *sums).collect():
+        for row in _added_up(patterns, names, bits, summed):
             result[row["delivery_date"].isoformat()] = _Tally(
                 [row[f"b{place}"] for place in range(bits)],
                 row["n"],
                 {name: row[f"s_{name}"] for name in summed if row[f"s_{name}"] is not None},
             )
-        return result
+            for place in range(bits):
+                hashes[place] |= {row[f"{end}{place}"] for end in ("low", "high")} - {None}
+        return result, hashes
     for row in found:
         tally = result.setdefault(row["delivery_date"].isoformat(), _Tally([0] * bits))
         tally.rows += row["n"]
         for place in _places([row[name] for name in names]):
             tally.bits[place] += row["n"]
+            if row["low"] is not None:
+                hashes[place] |= {row["low"], row["high"]}
         for name in summed:
             if row[f"s_{name}"] is not None:
                 tally.sums[name] = tally.sums.get(name, 0) + row[f"s_{name}"]
-    return result
+    return result, hashes
+
+
+def _added_up(patterns: DataFrame, names: Sequence[str], bits: int, summed: Sequence[str]) -> list[Row]:
+    """The patterns of each day in one line: rows, least and greatest hash of every bit."""
+    columns = [F.sum("n").alias("n"), *(F.sum(f"s_{name}").alias(f"s_{name}") for name in summed)]
+    for place in range(bits):
+        is_set = _bit(names, place)
+        columns += [
+            F.sum(F.when(is_set, F.col("n")).otherwise(0)).alias(f"b{place}"),
+            F.min(F.when(is_set, F.col("low"))).alias(f"low{place}"),
+            F.max(F.when(is_set, F.col("high"))).alias(f"high{place}"),
+        ]
+    return patterns.groupBy("delivery_date").agg(*columns).collect()
 
 
 def _bit(names: Sequence[str], place: int) -> Column:
@@ -210,36 +252,24 @@ def sample_key(contract: SourceContract) -> Column:
     return F.col(contract.key)
 
 
-def samples(rows: DataFrame, contract: SourceContract, failed: Mapping[str, int]) -> dict[str, list[str]]:
-    """Keys of up to `SAMPLES` rows for each broken row-level rule, all in one more pass; the same at each call.
+def sampled_keys(
+    rows: DataFrame, contract: SourceContract, hashes: Mapping[str, Sequence[int]]
+) -> dict[str, list[str]]:
+    """The keys behind hashes, by rule; reads nothing but the keys.
 
     Args:
         rows: accepted rows of one source.
         contract: its contract.
-        failed: number of broken rows by rule name; rules that are not in it are left out.
+        hashes: hashes of `sample_key`, by rule.
     """
-    rules = [rule for rule in row_rules(contract) if failed.get(rule.name)]
-    if not rules:
+    wanted = sorted({value for some in hashes.values() for value in some})
+    if not wanted:
         return {}
     key = sample_key(contract)
-    chosen = []
-    for rule in rules:
-        condition = broken(rule)
-        if failed[rule.name] > 2 * _CANDIDATES:
-            share = failed[rule.name] // _CANDIDATES
-            condition = condition & (F.pmod(F.xxhash64(key), F.lit(share)) == 0)
-        chosen.append(F.when(condition, F.lit(rule.name)))
-    return first_keys(rows.select(key.alias("key"), F.explode(F.array_compact(F.array(*chosen))).alias("rule")))
-
-
-def first_keys(keys: DataFrame) -> dict[str, list[str]]:
-    """The first keys of each rule, from rows of ``rule`` and ``key``."""
-    place = F.row_number().over(Window.partitionBy("rule").orderBy("key"))
-    first = keys.distinct().withColumn("place", place).where(F.col("place") <= SAMPLES)
-    result: dict[str, list[str]] = {}
-    for row in first.orderBy("rule", "place").collect():
-        result.setdefault(row["rule"], []).append(row["key"])
-    return result
+    known = rows.sparkSession.createDataFrame([(value,) for value in wanted], "h bigint")
+    pairs = rows.select(key.alias("key"), F.xxhash64(key).alias("h")).join(F.broadcast(known), "h", "left_semi")
+    keys = {row["h"]: row["key"] for row in pairs.distinct().collect()}
+    return {rule: sorted(keys[value] for value in some) for rule, some in hashes.items()}
 
 
 def repeated(rows: DataFrame, rule: Rule) -> DataFrame | None:
@@ -269,19 +299,9 @@ def repeated(rows: DataFrame, rule: Rule) -> DataFrame | None:
     return suspects.withColumn("alike", alike).where("alike > 1").drop("alike")
 
 
-def by_day(rows: DataFrame | None) -> dict[str, int]:
-    """Number of rows by day (``YYYY-MM-DD``)."""
-    if rows is None:
-        return {}
-    return {
-        row["delivery_date"].isoformat(): row["count"]
-        for row in rows.groupBy("delivery_date").count().collect()
-    }
-
-
 def orphans(rows: DataFrame, parents: DataFrame, rule: Rule) -> DataFrame:
     """Rows whose reference finds no parent row."""
-    keys = parents.select(F.col(rule.arguments["to_column"]).alias(rule.column)).distinct()
+    keys = parents.select(F.col(rule.arguments["to_column"]).alias(rule.column))
     return rows.where(F.col(rule.column).isNotNull()).join(keys, rule.column, "left_anti")
 
 
@@ -336,11 +356,8 @@ def evaluate(
 
 
 def _row_level(rows: DataFrame, contract: SourceContract) -> tuple[dict[str, Day], dict[str, list[str]]]:
-    days = one_pass(rows, contract)
-    failed = Counter[str]()
-    for figures in days.values():
-        failed.update({name: count.failed for name, count in figures.counts.items()})
-    return days, samples(rows, contract, failed)
+    found = one_pass(rows, contract)
+    return found.days, sampled_keys(rows, contract, found.samples)
 
 
 def _table_level(
@@ -350,8 +367,13 @@ def _table_level(
     rows = frames[contract.name]
     unique = rule.kind == "unique"
     bad = repeated(rows, rule) if unique else orphans(rows, frames[rule.arguments["to_source"]], rule)
-    failed = by_day(bad)
-    if bad is None or not failed:
+    if bad is None:
         return {}, []
-    keys = bad.select(F.lit(rule.name).alias("rule"), sample_key(contract).alias("key"))
-    return failed, first_keys(keys)[rule.name]
+    # Few as a rule; kept, so that what was compared is not compared again for the samples.
+    kept = bad.select("delivery_date", sample_key(contract).alias("key")).persist()
+    try:
+        days = kept.groupBy("delivery_date").count().collect()
+        keys = kept.select("key").distinct().orderBy("key").limit(SAMPLES).collect() if days else []
+    finally:
+        kept.unpersist()
+    return {row["delivery_date"].isoformat(): row["count"] for row in days}, [row["key"] for row in keys]
