@@ -88,7 +88,8 @@ def failure_alert(
         )
         for task, note in list(notes.items())[:5]
     ]
-    links += [Link("Quality report", note["report_url"]) for note in notes.values() if note.get("report_url")]
+    for name, key in (("Data quality page", "page_url"), ("Quality report", "report_url")):
+        links += [Link(name, note[key]) for note in notes.values() if note.get(key)]
     links += [
         Link("Run", run_url(dag_id, run_id)),
         Link("Runbook", f"{settings.runbook_url}#{_runbook(notes)}"),
@@ -266,8 +267,17 @@ def run_url(dag_id: str, run_id: str) -> str:
 
 def dag_url(dag_id: str) -> str:
     """The DAG's page in the Airflow UI."""
-    base = conf.get("api", "base_url", fallback="") or "http://localhost:8080"
-    return f"{base.rstrip('/')}/dags/{dag_id}"
+    return f"{_base_url()}/dags/{dag_id}"
+
+
+def quality_page_url(day: str, run_key: str = "") -> str:
+    """A day on the Data quality page of the Airflow UI; with a run key, that run's own report."""
+    run = f"?run={quote(run_key)}" if run_key else ""
+    return f"{_base_url()}/plugin/data-quality#/day/{day}{run}"
+
+
+def _base_url() -> str:
+    return (conf.get("api", "base_url", fallback="") or "http://localhost:8080").rstrip("/")
 
 
 def task_url(dag_id: str, run_id: str, task_id: str) -> str:

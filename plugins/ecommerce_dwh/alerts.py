@@ -56,6 +56,7 @@ def note_failure(context: Context) -> None:
         "log_url": ti.log_url,
         "items": gate_items(getattr(error, "failures", ()), getattr(error, "quarantine", ())),
         "report_url": getattr(error, "report_url", ""),
+        "page_url": getattr(error, "page_url", ""),
         "published_day": _published_day(),
     }
     ti.xcom_push(key=FAILURE_KEY, value=note)

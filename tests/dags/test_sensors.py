@@ -151,6 +151,9 @@ def test_the_gate_closes_at_once_and_says_why(aws, body, options):
 
     assert "orders" in str(failure.value)
     assert "Report: https://" in str(failure.value)
+    page = context["ti"].xcoms["task", "quality_page_url"]
+    assert page.endswith("/plugin/data-quality#/day/2026-03-01?run=manual__1")
+    assert failure.value.page_url == page
     assert "report.html" in context["ti"].xcoms["task", "quality_report_url"]
 
 
@@ -161,6 +164,8 @@ def test_the_gate_closes_at_once_and_says_why(aws, body, options):
         (None, "there is no report at s3://ecommerce-dwh-dev-processed/quality/dt=2026-03-01/manual__1"),
         (report()[:-9], "not complete JSON"),
         (report(run_id="manual__0"), "belongs to run manual__0"),
+        (report().replace(b"2026-03-01", b"2026-02-28"), "is of '2026-02-28', not of 2026-03-01"),
+        (report().replace(b'"passed": true', b'"passed": null'), "a rule of orders has no verdict"),
     ],
 )
 def test_without_a_whole_report_of_this_run_the_gate_stays_closed(aws, body, why, defer_after):

@@ -13,6 +13,7 @@ from airflow.sdk.bases.operatorlink import BaseOperatorLink
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSensorTimeout
 from airflow.sdk.execution_time.xcom import XCom
 
+from ecommerce_dwh.alert_texts import quality_page_url
 from ecommerce_dwh.quality_report import (
     MIN_REASON,
     OVERRIDE_FILE,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
 REPORT_URL_KEY = "quality_report_url"
+PAGE_URL_KEY = "quality_page_url"
 OVERRIDE_KEY = "quality_gate_override"
 OVERRIDE_PARAM = "gate_override_reason"
 
@@ -65,10 +67,12 @@ class QualityGateClosed(AirflowFailException):
         failures: Sequence[FailedRule] = (),
         report_url: str = "",
         quarantine: Sequence[Mapping[str, Any]] = (),
+        page_url: str = "",
     ) -> None:
         super().__init__(message)
         self.failures = tuple(failures)
         self.report_url = report_url
+        self.page_url = page_url
         self.quarantine = tuple(quarantine)
 
 
@@ -79,6 +83,15 @@ class QualityReportLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
         return XCom.get_value(key=REPORT_URL_KEY, ti_key=ti_key) or ""
+
+
+class QualityPageLink(BaseOperatorLink):
+    """Link from the gate to the day on the Data quality page."""
+
+    name = "Data quality page"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
+        return XCom.get_value(key=PAGE_URL_KEY, ti_key=ti_key) or ""
 
 
 class DataQualitySensor(LoadTemplates, BaseSensorOperator):
@@ -103,7 +116,7 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("bucket", "key", "run_id", "override_reason")
-    operator_extra_links = (QualityReportLink(),)
+    operator_extra_links = (QualityPageLink(), QualityReportLink())
     ui_color = "#dff3e3"
 
     def __init__(
@@ -185,7 +198,14 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
         """The page for people beside the JSON."""
         return get_settings().url_of(self._bucket, self.key.removesuffix(".json") + ".html")
 
+    @property
+    def _page_url(self) -> str:
+        """The day on the Data quality page; empty when the report does not lie in a day's folder."""
+        day = day_of_key(self.key)
+        return quality_page_url(day, self.run_id) if day else ""
+
     def _decide(self, context: Context) -> dict[str, Any]:
+        context["ti"].xcom_push(key=PAGE_URL_KEY, value=self._page_url)
         report = read_report(self._read(), self.run_id or None, day_of_key(self.key))
         context["ti"].xcom_push(key=REPORT_URL_KEY, value=self._url)
         verdict = judge(
@@ -265,6 +285,7 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
             failures=verdict.failures,
             report_url=self._url,
             quarantine=report.get("quarantine") or (),
+            page_url=self._page_url,
         )
 
     def _give_up(self, why: ReportNotReady) -> NoReturn:
