@@ -1,11 +1,13 @@
 """What orchestration costs beside the work: measured from Airflow's own record of real runs on the running local stack.
 
     .venv/local/bin/python -m local run --keep          # or make up and some runs
-    .venv/local/bin/python benchmarks/orchestration.py [--restart]
+    .venv/local/bin/python benchmarks/orchestration.py [--run] [--restart]
 
 overhead   of each successful daily run: its wall time less the time that the tasks of its critical path worked. The
            critical path is found backwards from the task that ended last, each time to the upstream task that ended
-           last. What is left is scheduling, starting of processes, and waiting for a slot.
+           last. What is left is scheduling, starting of processes, and waiting for a slot. Runs of which a task was
+           cleared are left out.
+--run      loads the day that was loaded last once more before measuring.
 --restart  stops the scheduler in the middle of a run (the day that was loaded last, again) and starts it; counts the
            seconds from its start to the first task that starts afterwards, and says how the run ended.
 
@@ -62,14 +64,16 @@ def critical_path(tasks: Mapping[str, Mapping[str, Any]], upstream: Mapping[str,
 
 def measure_run(
     client: AirflowClient, run: Mapping[str, Any], upstream: Mapping[str, Sequence[str]]
-) -> Overhead:
-    """The overhead of a finished run."""
+) -> Overhead | None:
+    """The overhead of a finished run; None when it did not run in one go."""
     found = client.task_instances(runs.DAILY, run["dag_run_id"])
     tasks = {
         task["task_id"]: {"start_date": _time(task["start_date"]), "end_date": _time(task["end_date"])}
         for task in found
         if task["end_date"]
     }
+    if min(task["start_date"] for task in tasks.values()) < _time(run["start_date"]):
+        return None  # cleared: Airflow counts the run anew, and keeps the tasks that were not cleared
     path = critical_path(tasks, upstream)
     worked = sum((tasks[task]["end_date"] - tasks[task]["start_date"]).total_seconds() for task in path)
     wall = (_time(run["end_date"]) - _time(run["start_date"])).total_seconds()
@@ -79,9 +83,7 @@ def measure_run(
 def measure_restart(client: AirflowClient, stack: Stack) -> tuple[float, float, str]:
     """Seconds from the scheduler's start to the next task's start, the same from the end of the old one, and the state
     in which the run ended."""
-    newest = _finished(client)[0]
-    day = newest["data_interval_start"][:10]
-    run_id = client.trigger(runs.DAILY, {"start_date": day, "end_date": day})
+    run_id = _start_again(client)
     while _states(client, run_id).get("process_data") != "running":
         time.sleep(0.2)
     stack.book.stop(["scheduler"], {"scheduler": 10.0})
@@ -99,8 +101,7 @@ def measure_restart(client: AirflowClient, stack: Stack) -> tuple[float, float, 
         if begun:
             break
         time.sleep(0.2)
-    while (state := client.run(runs.DAILY, run_id)["state"]) not in ("success", "failed"):
-        time.sleep(1)
+    state = _await_end(client, run_id)
     return (min(begun) - started).total_seconds(), (min(begun) - stopped).total_seconds(), state
 
 
@@ -110,6 +111,7 @@ def main() -> int:
     parser.add_argument(
         "--restart", action="store_true", help="also restart the scheduler in the middle of a run"
     )
+    parser.add_argument("--run", action="store_true", help="load a day once more before measuring")
     given = parser.parse_args()
     config = load_config()
     stack, client = Stack(config), AirflowClient(config.airflow_url)
@@ -117,12 +119,15 @@ def main() -> int:
     if not finished:
         console.print("No successful daily run here: `.venv/local/bin/python -m local run --keep` first.")
         return 1
+    if given.run:
+        _await_end(client, _start_again(client))
+        finished = _finished(client)
     tasks = client.get(f"/dags/{runs.DAILY}/tasks")["tasks"]
     upstream: dict[str, list[str]] = {task["task_id"]: [] for task in tasks}
     for task in tasks:
         for follower in task["downstream_task_ids"]:
             upstream[follower].append(task["task_id"])
-    found = [measure_run(client, run, upstream) for run in finished]
+    found = [item for run in finished if (item := measure_run(client, run, upstream)) is not None]
     rows = (
         (item.run_id, f"{item.wall:.1f}", f"{item.worked:.1f}", item.tasks, f"{item.seconds:.1f}")
         for item in found
@@ -138,6 +143,19 @@ def main() -> int:
             f"(aim 30 s); the run ended as {state}"
         )
     return 0
+
+
+def _start_again(client: AirflowClient) -> str:
+    """Start a run for the newest day that a backfill loaded; returns its id."""
+    day = max(run["data_interval_start"] for run in _finished(client) if run["run_type"] == "backfill")[:10]
+    return client.trigger(runs.DAILY, {"start_date": day, "end_date": day})
+
+
+def _await_end(client: AirflowClient, run_id: str) -> str:
+    """Wait for a run's end; returns its state."""
+    while (state := str(client.run(runs.DAILY, run_id)["state"])) not in ("success", "failed"):
+        time.sleep(1)
+    return state
 
 
 def _finished(client: AirflowClient) -> list[dict[str, Any]]:

@@ -101,6 +101,7 @@ def linters() -> list[tuple[str, list[str], dict[str, str]]]:
             [python("airflow"), "-m", "tools.generate", "--check"],
             {"PYTHONPATH": str(REPO / "plugins")},
         ),
+        ("docs site", [python("dev"), "-m", "tools.docs_site"], {}),
     ]
 
 
