@@ -56,7 +56,7 @@ def test_each_day_is_judged(raw, ledger, capsys):
         "2026-02-03": "absent",
     }  # fmt: skip
     assert days["2026-02-01"]["missing"] == ["order_items"]
-    assert days["2026-02-02"]["empty"] == ["orders", "order_items"]
+    assert set(days["2026-02-02"]["empty"]) == {"orders", "order_items"}
     assert set(days["2026-02-02"]["optional_missing"]) == {"customers", "products", "web_events"}
 
 
