@@ -55,6 +55,7 @@ module "platform" {
     data_quality    = { worker_type = "G.1X", max_workers = 2, timeout_minutes = 60, execution_class = "FLEX" }
   }
 
+  airflow_options    = var.airflow_options
   log_retention_days = 30
   monthly_budget_usd = 900
   replicate          = false

@@ -74,3 +74,9 @@ variable "iam_suffix" {
   type        = string
   default     = ""
 }
+
+variable "airflow_options" {
+  description = "Further options of the section [ecommerce_dwh] (plugins/ecommerce_dwh/settings.py)."
+  type        = map(string)
+  default     = {}
+}

@@ -50,6 +50,7 @@ module "platform" {
     data_quality    = { worker_type = "G.1X", max_workers = 5, timeout_minutes = 120, execution_class = "STANDARD" }
   }
 
+  airflow_options    = var.airflow_options
   log_retention_days = 400
   monthly_budget_usd = 3500
   replicate          = var.replicate

@@ -80,3 +80,9 @@ variable "replicate" {
   type        = bool
   default     = true
 }
+
+variable "airflow_options" {
+  description = "Further options of the section [ecommerce_dwh] (plugins/ecommerce_dwh/settings.py)."
+  type        = map(string)
+  default     = {}
+}

@@ -8,6 +8,8 @@ locals {
     data_quality    = "Evaluates all quality rules of a window of days and writes the report"
   }
 
+  connections = [for zone in sort(keys(var.subnets)) : aws_glue_connection.vpc[zone].name]
+
   log_prefix = "/aws-glue/jobs/${var.prefix}"
   # The last part of a role's ARN is its name.
   role_names = { for name, arn in var.role_arns : name => reverse(split("/", arn))[0] }
@@ -46,15 +48,19 @@ resource "aws_glue_security_configuration" "this" {
   }
 }
 
-# Puts jobs and crawler into the private subnets.
+# Puts jobs and crawler into the private subnets. A run works in one zone: Glue takes the first connection whose zone is well
+# (docs.aws.amazon.com/glue/latest/dg/glue-troubleshooting-errors.html, "Failover behavior"), so the loss of a zone costs
+# the runs in it, and a retry finds another.
 resource "aws_glue_connection" "vpc" {
-  name            = "${var.prefix}-vpc"
+  for_each = var.subnets
+
+  name            = "${var.prefix}-vpc-${each.key}"
   description     = "Network of the jobs and the crawler"
   connection_type = "NETWORK"
 
   physical_connection_requirements {
-    availability_zone      = var.availability_zone
-    subnet_id              = var.subnet_id
+    availability_zone      = each.key
+    subnet_id              = each.value
     security_group_id_list = [var.security_group_id]
   }
 }
@@ -82,7 +88,7 @@ resource "aws_glue_crawler" "raw" {
 
     content {
       path            = "s3://${var.buckets["raw"]}/${s3_target.value}/"
-      connection_name = aws_glue_connection.vpc.name
+      connection_name = local.connections[0] # a crawler takes one
     }
   }
 
@@ -109,7 +115,7 @@ resource "aws_glue_job" "this" {
   execution_class        = each.value.execution_class
   timeout                = each.value.timeout_minutes
   max_retries            = 0 # Airflow retries, and knows which run was which
-  connections            = [aws_glue_connection.vpc.name]
+  connections            = local.connections
   security_configuration = aws_glue_security_configuration.this.name
 
   command {

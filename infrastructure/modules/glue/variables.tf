@@ -38,14 +38,14 @@ variable "role_arns" {
   type        = map(string)
 }
 
-variable "subnet_id" {
-  description = "Private subnet in which jobs and crawler run."
-  type        = string
-}
+variable "subnets" {
+  description = "Private subnets in which jobs and crawler run, by zone."
+  type        = map(string)
 
-variable "availability_zone" {
-  description = "Zone of that subnet."
-  type        = string
+  validation {
+    condition     = length(var.subnets) > 0
+    error_message = "subnets is empty: name a private subnet for each zone in which jobs may run."
+  }
 }
 
 variable "security_group_id" {

@@ -98,8 +98,7 @@ module "glue" {
   buckets            = module.storage.buckets
   kms_key_arn        = module.security.kms_key_arn
   role_arns          = module.security.glue_role_arns
-  subnet_id          = module.network.private_subnet_ids[0]
-  availability_zone  = local.availability_zones[0]
+  subnets            = zipmap(local.availability_zones, module.network.private_subnet_ids)
   security_group_id  = module.network.security_group_ids["glue"]
   jobs               = var.glue_jobs
   log_retention_days = var.log_retention_days
@@ -153,7 +152,7 @@ module "mwaa" {
   log_retention_days   = var.log_retention_days
 
   # Keys of plugins/ecommerce_dwh/settings.py; what is not here keeps its default.
-  options = {
+  options = merge({
     env              = var.env
     region           = var.region
     account_suffix   = var.account_suffix
@@ -162,7 +161,7 @@ module "mwaa" {
     deadline_minutes = tostring(var.deadline_minutes)
     sns_topic_arn    = module.monitoring.topic_arn
     runbook_url      = var.runbook_url
-  }
+  }, var.airflow_options)
 
   redshift_connection = {
     conn_type = "redshift"

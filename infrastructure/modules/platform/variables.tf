@@ -186,3 +186,9 @@ variable "iam_suffix" {
     error_message = "iam_suffix must be empty, or a hyphen and up to 8 lower-case letters or digits, for example -dr."
   }
 }
+
+variable "airflow_options" {
+  description = "Further options of the section [ecommerce_dwh] (plugins/ecommerce_dwh/settings.py), for example { raw_timeout_minutes = \"120\" }."
+  type        = map(string)
+  default     = {}
+}

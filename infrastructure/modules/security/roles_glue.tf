@@ -89,7 +89,7 @@ locals {
       Sid      = "Connection"
       Effect   = "Allow"
       Action   = ["glue:GetConnection", "glue:GetSecurityConfiguration"]
-      Resource = ["arn:aws:glue:${var.region}:${var.account_id}:catalog", "arn:aws:glue:${var.region}:${var.account_id}:connection/${var.prefix}-vpc"]
+      Resource = ["arn:aws:glue:${var.region}:${var.account_id}:catalog", "arn:aws:glue:${var.region}:${var.account_id}:connection/${var.prefix}-vpc-*"]
     },
   ]
 

@@ -19,8 +19,7 @@ variables {
     data_processing = "arn:aws:iam::123456789012:role/processing"
     data_quality    = "arn:aws:iam::123456789012:role/quality"
   }
-  subnet_id         = "subnet-11111111"
-  availability_zone = "ap-south-1a"
+  subnets           = { ap-south-1b = "subnet-22222222", ap-south-1a = "subnet-11111111" }
   security_group_id = "sg-11111111"
   jobs = {
     data_processing = { worker_type = "G.1X", max_workers = 4, timeout_minutes = 120, execution_class = "FLEX" }
@@ -33,7 +32,7 @@ run "jobs_run_glue_5_1_in_the_vpc_encrypted" {
   assert {
     condition = alltrue([
       for job in aws_glue_job.this :
-      job.glue_version == "5.1" && job.connections == tolist(["ecommerce-dwh-dev-vpc"]) && job.security_configuration == "ecommerce-dwh-dev" && job.max_retries == 0
+      job.glue_version == "5.1" && job.connections == tolist(["ecommerce-dwh-dev-vpc-ap-south-1a", "ecommerce-dwh-dev-vpc-ap-south-1b"]) && job.security_configuration == "ecommerce-dwh-dev" && job.max_retries == 0
     ])
     error_message = "Glue 5.1, private network, encrypted, and Airflow does the retries."
   }
