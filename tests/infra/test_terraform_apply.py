@@ -33,7 +33,10 @@ DAG_DAY = "2026-01-06"  # run by the DAG
 def test_outputs_are_what_the_guide_promises(applied: Applied) -> None:
     outputs = applied.outputs
     assert outputs["crawler"] == SETTINGS.crawler
-    assert set(outputs["glue_jobs"].values()) == {SETTINGS.processing_job, SETTINGS.quality_job}
+    scripts = {path.stem for path in (REPO / "include" / "glue").glob("*.py")}
+    assert {"data_processing", "data_quality"} <= scripts
+    assert outputs["glue_jobs"] == {name: f"{SETTINGS.prefix}-{name.replace('_', '-')}" for name in scripts}
+    assert {SETTINGS.processing_job, SETTINGS.quality_job} <= set(outputs["glue_jobs"].values())
     assert outputs["buckets"] == {p: SETTINGS.bucket(p) for p in ("raw", "processed", "scripts", "logs")}
     assert outputs["redshift_cluster"] == SETTINGS.cluster
     assert outputs["redshift_database"] == SETTINGS.database
@@ -91,24 +94,31 @@ def test_local_provisioning_wants_what_terraform_made(applied: Applied) -> None:
         "provisioner.glue.create_job = lambda **kw: seen.__setitem__(kw['Name'], kw)\n"
         "provisioner.glue.create_crawler = lambda **kw: seen.__setitem__(kw['Name'], kw)\n"
         "provisioner._crawler()\n"
-        "provisioner._job(provisioner.settings.processing_job, 'data_processing.py')\n"
-        "provisioner._job(provisioner.settings.quality_job, 'data_quality.py')\n"
+        "for script in json.loads(sys.argv[1]):\n"
+        "    name = provisioner.settings.prefix + '-' + script.removesuffix('.py').replace('_', '-')\n"
+        "    provisioner._job(name, script)\n"
         "print(json.dumps(seen))\n"
     )
     python = environment_python("local")
+    scripts = sorted(path.name for path in (REPO / "include" / "glue").glob("*.py"))
     variables = {
         "PYTHONPATH": f"{REPO}:{REPO / 'plugins'}",
         "DWH_LOCAL_AWS_PORT": applied.endpoint.url.rpartition(":")[2],
     }
     done = subprocess.run(
-        [str(python), "-c", code], cwd=REPO, env=environ(variables), capture_output=True, text=True, check=False
+        [str(python), "-c", code, json.dumps(scripts)],
+        cwd=REPO,
+        env=environ(variables),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     wanted = json.loads(done.stdout)
     glue = applied.endpoint.client("glue")
     # A role per job and room to scale are AWS's; a laptop has neither.
     different = {"Role", "NumberOfWorkers", "Tags", "Name", "Timeout"}
-    for name in (SETTINGS.processing_job, SETTINGS.quality_job):
+    for name in applied.outputs["glue_jobs"].values():
         made = glue.get_job(JobName=name)["Job"]
         for key, value in wanted[name].items():
             if key == "DefaultArguments":

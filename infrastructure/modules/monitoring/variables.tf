@@ -77,5 +77,4 @@ variable "airflow_enabled" {
 variable "max_lag_hours" {
   description = "Hours after the end of a published day at which its analytics count as stale."
   type        = number
-  default     = 30
 }

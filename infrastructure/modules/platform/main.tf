@@ -159,6 +159,7 @@ module "mwaa" {
     alert_email      = var.alert_email
     copy_iam_role    = "default"
     deadline_minutes = tostring(var.deadline_minutes)
+    max_lag_hours    = tostring(var.max_lag_hours)
     sns_topic_arn    = module.monitoring.topic_arn
     runbook_url      = var.runbook_url
   }, var.airflow_options)
@@ -202,6 +203,7 @@ module "monitoring" {
   serverless_rpu  = var.redshift.serverless_rpu
   cluster_sleeps  = var.redshift.pause_schedule != null
   airflow_enabled = var.airflow.enabled
+  max_lag_hours   = var.max_lag_hours
 }
 
 # --- second region ------------------------------------------------------------------------------------------------

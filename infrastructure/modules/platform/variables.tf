@@ -133,6 +133,12 @@ variable "deadline_minutes" {
   default     = 120
 }
 
+variable "max_lag_hours" {
+  description = "Hours after the end of a published day at which its analytics count as stale: by mail (ecommerce_dwh_freshness) and by alarm."
+  type        = number
+  default     = 30
+}
+
 variable "runbook_url" {
   description = "Base URL of the runbooks that alerts link to."
   type        = string

@@ -17,6 +17,7 @@ variables {
   provisioned     = true
   cluster_sleeps  = false
   airflow_enabled = true
+  max_lag_hours   = 30
 }
 
 run "every_alarm_reaches_a_person" {
