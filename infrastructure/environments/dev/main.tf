@@ -24,6 +24,7 @@ module "platform" {
   create_github_oidc_provider = var.create_github_oidc_provider
   state_bucket                = "ecommerce-dwh-tfstate-${var.account_id}"
   bi_cidrs                    = var.bi_cidrs
+  shop_cidrs                  = var.shop_cidrs
   cloudtrail                  = var.cloudtrail
 
   # One NAT gateway costs less than the fifteen endpoints that would replace it, and one zone is enough for dev.
@@ -53,6 +54,7 @@ module "platform" {
   glue_jobs = {
     data_processing = { worker_type = "G.1X", max_workers = 4, timeout_minutes = 120, execution_class = "FLEX" }
     data_quality    = { worker_type = "G.1X", max_workers = 2, timeout_minutes = 60, execution_class = "FLEX" }
+    data_erasure    = { worker_type = "G.1X", max_workers = 4, timeout_minutes = 360, execution_class = "FLEX" }
   }
 
   airflow_options    = var.airflow_options

@@ -24,6 +24,7 @@ module "platform" {
   create_github_oidc_provider = var.create_github_oidc_provider
   state_bucket                = "ecommerce-dwh-tfstate-${var.account_id}"
   bi_cidrs                    = var.bi_cidrs
+  shop_cidrs                  = var.shop_cidrs
   cloudtrail                  = var.cloudtrail
 
   # No way to the internet at all, endpoints in every zone.
@@ -48,6 +49,7 @@ module "platform" {
   glue_jobs = {
     data_processing = { worker_type = "G.1X", max_workers = 10, timeout_minutes = 360, execution_class = "STANDARD" }
     data_quality    = { worker_type = "G.1X", max_workers = 5, timeout_minutes = 120, execution_class = "STANDARD" }
+    data_erasure    = { worker_type = "G.1X", max_workers = 10, timeout_minutes = 720, execution_class = "FLEX" } # nobody waits for it
   }
 
   airflow_options    = var.airflow_options

@@ -97,3 +97,8 @@ output "quality_reports" {
   description = "Where the data quality reports lie: dt=<day>/report.html."
   value       = module.platform.quality_reports
 }
+
+output "shop_secret" {
+  description = "Secret that a person fills with the connection to the shop's database."
+  value       = module.platform.shop_secret
+}

@@ -6,6 +6,7 @@ locals {
   titles = {
     data_processing = "Raw files of a window of days into typed, accounted Parquet"
     data_quality    = "Evaluates all quality rules of a window of days and writes the report"
+    data_erasure    = "Takes one person out of raw and processed files, older versions included"
   }
 
   connections = [for zone in sort(keys(var.subnets)) : aws_glue_connection.vpc[zone].name]

@@ -34,7 +34,7 @@ variable "kms_key_arn" {
 }
 
 variable "role_arns" {
-  description = "IAM roles by who wears them: crawler, data_processing, data_quality."
+  description = "IAM roles by who wears them: crawler, data_processing, data_quality, data_erasure."
   type        = map(string)
 }
 
@@ -63,8 +63,8 @@ variable "jobs" {
   }))
 
   validation {
-    condition     = length(setsubtract(["data_processing", "data_quality"], keys(var.jobs))) == 0
-    error_message = "jobs must have the keys data_processing and data_quality, after the scripts in include/glue."
+    condition     = toset(keys(var.jobs)) == toset(["data_processing", "data_quality", "data_erasure"])
+    error_message = "jobs must have the keys data_processing, data_quality and data_erasure, after the scripts in include/glue."
   }
 
   validation {

@@ -10,7 +10,7 @@ locals {
       "secrets.backend_kwargs" = jsonencode({
         connections_prefix         = "${var.secrets_prefix}/connections"
         variables_prefix           = "${var.secrets_prefix}/variables"
-        connections_lookup_pattern = "^(redshift_default|smtp_default)$"
+        connections_lookup_pattern = "^(redshift_default|smtp_default|shop_postgres)$"
       })
       "core.default_timezone"                = "utc"
       "core.dag_discovery_safe_mode"         = "True"
@@ -111,6 +111,16 @@ resource "aws_secretsmanager_secret" "smtp" {
   # checkov:skip=CKV2_AWS_57:SES SMTP passwords are derived from an access key and rotated by the runbook in docs/runbooks-aws.md
   name                    = "${var.secrets_prefix}/connections/smtp_default"
   description             = "Airflow connection to the mail server; a person fills it in (docs/deployment.md)"
+  kms_key_id              = var.kms_key_arn
+  recovery_window_in_days = var.secret_recovery_days
+}
+
+resource "aws_secretsmanager_secret" "shop" {
+  # checkov:skip=CKV2_AWS_57:the password belongs to the shop's database and is rotated with it
+  count = var.shop ? 1 : 0
+
+  name                    = "${var.secrets_prefix}/connections/shop_postgres"
+  description             = "Airflow connection to the shop's database, SELECT only; a person fills it in (docs/deployment.md)"
   kms_key_id              = var.kms_key_arn
   recovery_window_in_days = var.secret_recovery_days
 }

@@ -17,3 +17,8 @@ output "smtp_secret" {
   description = "Name of the secret that holds the mail connection."
   value       = aws_secretsmanager_secret.smtp.name
 }
+
+output "shop_secret" {
+  description = "Name of the secret that holds the connection to the shop's database, null without ingestion."
+  value       = one(aws_secretsmanager_secret.shop[*].name)
+}

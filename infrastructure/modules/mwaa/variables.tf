@@ -102,3 +102,9 @@ variable "log_retention_days" {
   description = "Days that Airflow's logs are kept."
   type        = number
 }
+
+variable "shop" {
+  description = "Whether ecommerce_dwh_ingest reads the shop's database."
+  type        = bool
+  default     = false
+}

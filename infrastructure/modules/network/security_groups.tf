@@ -145,3 +145,14 @@ resource "aws_vpc_security_group_ingress_rule" "redshift_from_bi" {
   from_port         = 5439
   to_port           = 5439
 }
+
+resource "aws_vpc_security_group_egress_rule" "mwaa_to_shop" {
+  for_each = toset(var.shop_cidrs)
+
+  security_group_id = aws_security_group.mwaa.id
+  description       = "The shop's PostgreSQL"
+  cidr_ipv4         = each.key
+  ip_protocol       = "tcp"
+  from_port         = 5432
+  to_port           = 5432
+}

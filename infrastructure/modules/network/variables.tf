@@ -90,3 +90,14 @@ variable "serverless" {
   type        = bool
   default     = false
 }
+
+variable "shop_cidrs" {
+  description = "Private ranges of the shop's PostgreSQL, which ecommerce_dwh_ingest reads on port 5432; empty where the shop delivers files."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for cidr in var.shop_cidrs : can(cidrhost(cidr, 0)) && !startswith(cidr, "0.0.0.0/")])
+    error_message = "shop_cidrs must be private IPv4 ranges such as 10.20.0.0/16, reached by peering or a transit gateway."
+  }
+}

@@ -56,6 +56,7 @@ module "network" {
   nat_gateways       = var.nat_gateways
   endpoint_zones     = var.endpoint_zones
   bi_cidrs           = var.bi_cidrs
+  shop_cidrs         = var.shop_cidrs
   kms_key_arn        = module.security.kms_key_arn
   log_retention_days = var.log_retention_days
   account_id         = var.account_id
@@ -150,6 +151,7 @@ module "mwaa" {
   secrets_prefix       = local.secrets_prefix
   secret_recovery_days = var.disposable ? 0 : 30
   log_retention_days   = var.log_retention_days
+  shop                 = length(var.shop_cidrs) > 0
 
   # Keys of plugins/ecommerce_dwh/settings.py; what is not here keeps its default.
   options = merge({

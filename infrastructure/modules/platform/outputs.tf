@@ -97,3 +97,8 @@ output "quality_reports" {
   description = "Where the data quality reports lie: dt=<day>/report.html."
   value       = "s3://${module.storage.buckets["processed"]}/quality/"
 }
+
+output "shop_secret" {
+  description = "Secret that a person fills with the connection to the shop's database."
+  value       = module.mwaa.shop_secret
+}

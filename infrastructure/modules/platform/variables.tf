@@ -198,3 +198,9 @@ variable "airflow_options" {
   type        = map(string)
   default     = {}
 }
+
+variable "shop_cidrs" {
+  description = "Private ranges of the shop's PostgreSQL, which ecommerce_dwh_ingest reads on port 5432; empty where the shop delivers files."
+  type        = list(string)
+  default     = []
+}

@@ -102,7 +102,7 @@ locals {
         Sid      = "RunJobs"
         Effect   = "Allow"
         Action   = ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:GetJob", "glue:BatchStopJobRun"]
-        Resource = [for job in ["data-processing", "data-quality"] : "arn:aws:glue:${var.region}:${var.account_id}:job/${var.prefix}-${job}"]
+        Resource = [for job in ["data-processing", "data-quality", "data-erasure"] : "arn:aws:glue:${var.region}:${var.account_id}:job/${var.prefix}-${job}"]
       },
       {
         Sid      = "ReadCatalogue"
@@ -163,13 +163,25 @@ locals {
       },
     ]
 
-    # ecommerce_dwh_replay and erasure: corrected rows go back to raw; a person's rows are rewritten there.
-    raw_corrections = [{
-      Sid      = "CorrectRaw"
+    # ecommerce_dwh_replay and ecommerce_dwh_ingest: corrected rows go back to raw, the shop's changes go there. What was
+    # there before stays as an older version.
+    raw_files = [{
+      Sid      = "WriteRaw"
       Effect   = "Allow"
-      Action   = ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucketVersions", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"]
-      Resource = [local.arn["raw"], "${local.arn["raw"]}/*"]
+      Action   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+      Resource = "${local.arn["raw"]}/*"
     }]
+
+    # ecommerce_dwh_erase_person: whom to erase is told to the Glue job in an object, which is gone for good afterwards.
+    erasure = [
+      {
+        Sid      = "ErasureRequests"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"]
+        Resource = "${local.arn["processed"]}/erasures/*"
+      },
+      { Sid = "SeeVersions", Effect = "Allow", Action = "s3:ListBucketVersions", Resource = local.arn["processed"] },
+    ]
   }
 }
 

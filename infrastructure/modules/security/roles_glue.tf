@@ -1,7 +1,11 @@
-# One role per job: the crawler reads raw only, processing reads raw and writes results, quality reads and reports.
+# One role per job: the crawler reads raw only, processing reads raw and writes results, quality reads and reports. Erasure
+# alone changes raw files, older versions included; it runs only when a person starts it.
 
 locals {
   arn = { for purpose, name in var.buckets : purpose => "arn:aws:s3:::${name}" }
+
+  # A file is replaced, and what it held before is deleted for good.
+  rewriting = ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"]
 
   # What each may do with objects: bucket, prefixes (empty: the whole bucket), actions.
   glue_object_access = {
@@ -32,6 +36,22 @@ locals {
       },
       {
         sid     = "Temporary", bucket = "logs", prefixes = ["glue-temp/", "spark-events/data_quality/"]
+        actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+      },
+    ]
+    data_erasure = [
+      { sid = "ReadScripts", bucket = "scripts", prefixes = ["glue/"], actions = ["s3:GetObject"] },
+      {
+        sid     = "RewriteRaw", bucket = "raw", prefixes = [""]
+        actions = concat(local.rewriting, ["s3:AbortMultipartUpload"])
+      },
+      {
+        sid      = "RewriteResults", bucket = "processed"
+        prefixes = ["accepted/", "quarantine/", "quality/", "runs/", "check_results/", "erasures/"]
+        actions  = concat(local.rewriting, ["s3:AbortMultipartUpload"])
+      },
+      {
+        sid     = "Temporary", bucket = "logs", prefixes = ["glue-temp/", "spark-events/data_erasure/"]
         actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
       },
     ]
@@ -113,6 +133,12 @@ locals {
     ]
     data_processing = []
     data_quality    = []
+    data_erasure = [{
+      Sid      = "ListVersions"
+      Effect   = "Allow"
+      Action   = "s3:ListBucketVersions"
+      Resource = [local.arn["raw"], local.arn["processed"]]
+    }]
   }
 }
 

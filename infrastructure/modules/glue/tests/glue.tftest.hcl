@@ -18,12 +18,14 @@ variables {
     crawler         = "arn:aws:iam::123456789012:role/crawler"
     data_processing = "arn:aws:iam::123456789012:role/processing"
     data_quality    = "arn:aws:iam::123456789012:role/quality"
+    data_erasure    = "arn:aws:iam::123456789012:role/erasure"
   }
   subnets           = { ap-south-1b = "subnet-22222222", ap-south-1a = "subnet-11111111" }
   security_group_id = "sg-11111111"
   jobs = {
     data_processing = { worker_type = "G.1X", max_workers = 4, timeout_minutes = 120, execution_class = "FLEX" }
     data_quality    = { worker_type = "G.1X", max_workers = 2, timeout_minutes = 60, execution_class = "STANDARD" }
+    data_erasure    = { worker_type = "G.1X", max_workers = 2, timeout_minutes = 60, execution_class = "STANDARD" }
   }
   log_retention_days = 30
 }
@@ -43,7 +45,7 @@ run "jobs_run_glue_5_1_in_the_vpc_encrypted" {
   }
 
   assert {
-    condition     = aws_glue_job.this["data_processing"].role_arn != aws_glue_job.this["data_quality"].role_arn
+    condition     = length(distinct([for job in aws_glue_job.this : job.role_arn])) == 3
     error_message = "Each job has a role of its own."
   }
 }
@@ -55,6 +57,8 @@ run "logs_do_not_stay_for_ever" {
       "/aws-glue/jobs/ecommerce-dwh-dev/ecommerce-dwh-dev-role/processing/output",
       "/aws-glue/jobs/ecommerce-dwh-dev/ecommerce-dwh-dev-role/quality/error",
       "/aws-glue/jobs/ecommerce-dwh-dev/ecommerce-dwh-dev-role/quality/output",
+      "/aws-glue/jobs/ecommerce-dwh-dev/ecommerce-dwh-dev-role/erasure/error",
+      "/aws-glue/jobs/ecommerce-dwh-dev/ecommerce-dwh-dev-role/erasure/output",
       "/aws-glue/crawlers-role/crawler-ecommerce-dwh-dev",
     ])
     error_message = "The groups that Glue would make exist before it does."
@@ -85,6 +89,7 @@ run "a_job_needs_two_workers" {
     jobs = {
       data_processing = { worker_type = "G.1X", max_workers = 1, timeout_minutes = 120, execution_class = "FLEX" }
       data_quality    = { worker_type = "G.1X", max_workers = 2, timeout_minutes = 60, execution_class = "STANDARD" }
+      data_erasure    = { worker_type = "G.1X", max_workers = 2, timeout_minutes = 60, execution_class = "STANDARD" }
     }
   }
 

@@ -42,6 +42,22 @@ run "private_logged_encrypted" {
   }
 }
 
+run "the_shop_has_a_connection_where_it_is_read" {
+  variables {
+    shop = true
+  }
+
+  assert {
+    condition     = output.shop_secret == "airflow/ecommerce-dwh-dev/connections/shop_postgres"
+    error_message = "The connection lies where the backend looks."
+  }
+
+  assert {
+    condition     = can(regex(jsondecode(output.configuration["secrets.backend_kwargs"]).connections_lookup_pattern, "shop_postgres"))
+    error_message = "The backend looks for it."
+  }
+}
+
 run "logs_do_not_stay_for_ever" {
   assert {
     condition = toset([for group in aws_cloudwatch_log_group.airflow : group.name]) == toset([

@@ -108,6 +108,17 @@ run "one_nat_gateway_serves_three_zones" {
   }
 }
 
+run "airflow_reaches_the_shop_and_no_more" {
+  variables {
+    shop_cidrs = ["10.20.0.0/16"]
+  }
+
+  assert {
+    condition     = alltrue([for rule in values(aws_vpc_security_group_egress_rule.mwaa_to_shop) : rule.from_port == 5432 && rule.to_port == 5432 && rule.cidr_ipv4 == "10.20.0.0/16"])
+    error_message = "Ingestion reaches the shop's PostgreSQL on its port."
+  }
+}
+
 run "the_world_is_no_bi_network" {
   command = plan
 

@@ -39,6 +39,7 @@ variables {
   glue_jobs = {
     data_processing = { worker_type = "G.1X", max_workers = 4, timeout_minutes = 120, execution_class = "FLEX" }
     data_quality    = { worker_type = "G.1X", max_workers = 2, timeout_minutes = 60, execution_class = "STANDARD" }
+    data_erasure    = { worker_type = "G.1X", max_workers = 2, timeout_minutes = 60, execution_class = "STANDARD" }
   }
 }
 
@@ -49,7 +50,7 @@ run "names_are_those_that_users_rely_on" {
   }
 
   assert {
-    condition     = output.glue_jobs == { data_processing = "ecommerce-dwh-dev-data-processing", data_quality = "ecommerce-dwh-dev-data-quality" }
+    condition     = output.glue_jobs == { data_processing = "ecommerce-dwh-dev-data-processing", data_quality = "ecommerce-dwh-dev-data-quality", data_erasure = "ecommerce-dwh-dev-data-erasure" }
     error_message = "The jobs' names are in the team guide."
   }
 

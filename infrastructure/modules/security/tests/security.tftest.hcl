@@ -141,7 +141,7 @@ run "jobs_reach_what_they_work_on" {
         ]
       ]
     ]))
-    error_message = "No job changes raw files."
+    error_message = "No job changes raw files, but the one that erases a person."
   }
 }
 
