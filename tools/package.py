@@ -2,7 +2,7 @@
 
 ```
 dist/
-  mwaa/dags/            DAG files, .airflowignore, include/sql and include/sources
+  mwaa/dags/            DAG files, .airflowignore, include/sql, include/sources and the lineage
   mwaa/plugins.zip      the plugin package, the wheels that requirements.txt names, RELEASE
   mwaa/requirements.txt installs from those wheels: a start of Airflow needs no package index
   mwaa/startup.sh
@@ -94,6 +94,8 @@ def contents(repo: Path, wheels: Mapping[str, bytes]) -> dict[str, bytes]:
         for folder in ("sql", "sources")
         for name, data in _tree(repo / "include" / folder, folder)
     }
+    lineage = "include/generated/lineage.json"  # what operators tell OpenLineage
+    include[f"mwaa/dags/{lineage}"] = (repo / lineage).read_bytes()
     glue = {f"glue/{name}": data for name, data in {**job_scripts(repo), LIBRARY: build_library(repo)}.items()}
     plugins = dict(_tree(repo / "plugins", ""))
     plugins |= {f"wheels/{name}": data for name, data in wheels.items()}
