@@ -36,7 +36,9 @@ def test_outputs_are_what_the_guide_promises(applied: Applied) -> None:
     scripts = {path.stem for path in (REPO / "include" / "glue").glob("*.py")}
     assert {"data_processing", "data_quality"} <= scripts
     assert outputs["glue_jobs"] == {name: f"{SETTINGS.prefix}-{name.replace('_', '-')}" for name in scripts}
-    assert {SETTINGS.processing_job, SETTINGS.quality_job} <= set(outputs["glue_jobs"].values())
+    assert {SETTINGS.processing_job, SETTINGS.quality_job, SETTINGS.erasure_job} == set(
+        outputs["glue_jobs"].values()
+    )
     assert outputs["buckets"] == {p: SETTINGS.bucket(p) for p in ("raw", "processed", "scripts", "logs")}
     assert outputs["redshift_cluster"] == SETTINGS.cluster
     assert outputs["redshift_database"] == SETTINGS.database
@@ -157,6 +159,11 @@ _QUESTIONS = [
     ("glue-data-quality", "s3:GetObject", f"{_PROCESSED}/accepted/orders/run=x/a.parquet", True),
     ("glue-data-quality", "s3:PutObject", f"{_PROCESSED}/quality/dt=2026-01-01/report.html", True),
     ("glue-data-quality", "s3:PutObject", f"{_PROCESSED}/accepted/orders/run=x/a.parquet", False),
+    ("glue-data-erasure", "s3:DeleteObjectVersion", f"{_RAW}/orders/dt=2026-01-01/a.csv", True),
+    ("glue-data-erasure", "s3:PutObject", f"{_PROCESSED}/accepted/orders/run=x/a.parquet", True),
+    ("glue-data-erasure", "s3:ListBucketVersions", _RAW, True),
+    ("glue-data-erasure", "s3:PutObject", f"{_SCRIPTS}/glue/data_erasure.py", False),
+    ("glue-data-erasure", _GET_SECRET, _SECRET.format("dev"), False),
     ("redshift-copy", "s3:GetObject", f"{_PROCESSED}/runs/x/copy/orders.manifest", True),
     ("redshift-copy", "s3:GetObject", f"{_RAW}/customers/dt=2026-01-01/a.csv", False),
     ("redshift-copy", "s3:PutObject", f"{_PROCESSED}/accepted/x", False),
@@ -166,6 +173,12 @@ _QUESTIONS = [
     ("airflow", "s3:PutObject", f"{_SCRIPTS}/mwaa/dags/evil.py", False),
     ("airflow", "s3:PutObject", f"{_PROCESSED}/accepted/x", False),
     ("airflow", "s3:PutObject", f"{_PROCESSED}/quality/dt=2026-01-01/run/override.json", True),
+    ("airflow", "glue:StartJobRun", _PROCESSING_JOB.replace("processing", "erasure"), True),
+    ("airflow", "s3:PutObject", f"{_RAW}/orders/dt=2026-01-01/shop-00000.csv.gz", True),
+    ("airflow", "s3:DeleteObjectVersion", f"{_RAW}/orders/dt=2026-01-01/a.csv", False),
+    ("airflow", "s3:DeleteObjectVersion", f"{_PROCESSED}/erasures/run/request.json", True),
+    ("airflow", "s3:GetLifecycleConfiguration", _RAW, True),
+    ("airflow", "s3:PutLifecycleConfiguration", _RAW, False),
     ("airflow", _GET_SECRET, _SECRET.format("dev"), True),
     ("airflow", _GET_SECRET, _SECRET.format("prod"), False),
     ("airflow", _LOGIN, _DBUSER.format("dev"), True),
