@@ -70,7 +70,7 @@ load-sample: python setup-run ## land a folder of source files and run its days 
 
 ##@ Development
 
-.PHONY: setup setup-run lint format generate docs docs-queries bench clean
+.PHONY: setup setup-run lint format generate soak docs docs-queries bench clean
 setup: python ## build the Python environments from their hash-pinned requirements
 	@$(BOOTSTRAP) airflow spark local dev
 
@@ -87,6 +87,9 @@ format: python setup ## let ruff and sqlfluff rewrite the code
 
 generate: python setup-run ## rewrite what follows from other files: SQL, rulesets, pages of the docs (ARGS=--check)
 	@PYTHONPATH=plugins $(AIRFLOW) -m tools.generate $(ARGS)
+
+soak: python setup ## 10,000 random histories against the guarantees; goes on where it was stopped (ARGS="--minutes 30")
+	@$(LOCAL) tests/soak.py $(ARGS)
 
 docs: python setup ## build the documentation site into artifacts/site, strictly (ARGS=--serve: live)
 	@$(DEV)/python -m tools.docs_site $(ARGS)

@@ -4,7 +4,8 @@ Loads the day that ended (or a range of days, see the Params) from the raw bucke
 
 1. **wait_for_raw**: every required source has brought a file, or declared an empty day
 2. **crawl_raw**: the Glue crawler enters the day's files and their columns into the catalogue
-3. **check_schema_drift**: the columns are held against the source contracts; a missing required one stops the run
+3. **check_schema_drift**: the columns are held against the source contracts; a missing required one, or one of another
+   type, stops the run
 4. **process_data**: the Glue job casts, quarantines and deduplicates, and counts every row in a ledger
 5. **assess_quality**: the Glue job evaluates all quality rules and writes the report
 6. **quality_gate**: goes on only if no rule of severity *error* failed, or a person says why it may (Param)

@@ -18,9 +18,9 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -41,11 +41,15 @@ class Suite:
     Attributes:
         environment: folder of the environment under ``.venv``.
         paths: test folders, relative to the repository.
+        options: further arguments of pytest.
+        environ: further environment variables.
     """
 
     name: str
     environment: str
     paths: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,8 @@ SUITES = (
 EXTRA_SUITES = (
     Suite("real", "local", ("tests/real",)),
     Suite("faults", "local", ("tests/faults",)),
+    # 500 examples of the guarantees; `make test` draws 30, `make soak` 10,000.
+    Suite("properties", "local", ("tests/sql",), ("-m", "hypothesis"), {"HYPOTHESIS_PROFILE": "ci"}),
     Suite("infra", "infra", ("tests/infra",)),
     Suite("ui", "ui", ("tests/ui",)),
     Suite("dags-312", "airflow-312", ("tests/dags",)),
@@ -166,13 +172,23 @@ def _test(suite: Suite, *, quiet: bool) -> Outcome:
     paths = [path for path in suite.paths if (REPO / path).is_dir()]
     if not paths:
         return Outcome(suite.name, False, 0.0, note=f"there is no {' '.join(suite.paths)}")
-    command = [str(python), "-m", "pytest", *paths, "--quiet", f"--junitxml={report}", "--durations=5"]
+    command = [
+        str(python),
+        "-m",
+        "pytest",
+        *paths,
+        *suite.options,
+        "--quiet",
+        f"--junitxml={report}",
+        "--durations=5",
+    ]
+    environ = {**os.environ, **suite.environ}
     log = report.with_suffix(".log")
     if quiet:
         with log.open("wb") as output:
-            code = subprocess.call(command, cwd=REPO, stdout=output, stderr=subprocess.STDOUT)
+            code = subprocess.call(command, cwd=REPO, env=environ, stdout=output, stderr=subprocess.STDOUT)
     else:
-        code = subprocess.call(command, cwd=REPO)
+        code = subprocess.call(command, cwd=REPO, env=environ)
     passed, failed, skipped = _counts(report)
     note = "" if passed + failed else "ran no test"
     if code not in (0, 1, 5):

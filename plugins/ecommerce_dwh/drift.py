@@ -1,22 +1,68 @@
-"""Compares the columns that a crawler found with a source's contract. Pure: no Airflow, no AWS."""
+"""Compares the columns that a crawler found with a source's contract. Pure: no Airflow, no AWS.
+
+A column is **retyped** when the crawler found a type that the processing job cannot read as the contract's: dates
+where numbers are agreed, numbers where dates are, lists where single values are. In text files a type is what all
+sampled values look like, so text where numbers are agreed proves nothing (one bad row makes it so): such rows go to
+quarantine, and too many of them close the gate.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ecommerce_dwh.contracts import SourceContract
+    from ecommerce_dwh.contracts import Column, SourceContract
+
+
+# Families of crawled types that can be read as a contract's type; a varchar takes any single value.
+_SINGLE = frozenset({"integer", "number", "date", "timestamp", "boolean", "text"})
+_READABLE = {
+    "varchar": _SINGLE,
+    "integer": frozenset({"integer", "number", "text"}),
+    "bigint": frozenset({"integer", "number", "text"}),
+    "decimal": frozenset({"integer", "number", "text"}),
+    "date": frozenset({"date", "timestamp", "text"}),
+    "timestamp": frozenset({"date", "timestamp", "text"}),
+    "boolean": frozenset({"boolean", "integer", "text"}),
+}
+_FAMILIES = {
+    "tinyint": "integer", "smallint": "integer", "int": "integer", "bigint": "integer", "float": "number",
+    "double": "number", "decimal": "number", "date": "date", "timestamp": "timestamp", "boolean": "boolean",
+    "string": "text", "varchar": "text", "char": "text",
+}  # fmt: skip
+# Fewer rows of a text file than this may look alike by accident; as many may be rejected without closing the gate.
+FEW_RECORDS = 20
+
+
+@dataclass(frozen=True)
+class Crawled:
+    """A day of a source as the catalogue has it.
+
+    Attributes:
+        columns: type in Hive's spelling by column.
+        records: rows that the crawler counted; None when it says nothing.
+        is_typed: the files themselves carry the types (Parquet).
+    """
+
+    columns: Mapping[str, str]
+    records: int | None = None
+    is_typed: bool = False
 
 
 @dataclass
 class Drift:
-    """What differs from the contracts, each finding as (source, column) → days."""
+    """What differs from the contracts, each finding as (source, column) → days.
+
+    Types follow the column: (source, column, type found, type agreed).
+    """
 
     missing_required: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    retyped: dict[tuple[str, str, str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    looks_retyped: dict[tuple[str, str, str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     unknown: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     missing_optional: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     without_header: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -28,7 +74,7 @@ class Drift:
         return [
             f"{source}: the required column {column} is missing on {_days(days)}"
             for (source, column), days in sorted(self.missing_required.items())
-        ]
+        ] + [_retyped(*what, days) for what, days in sorted(self.retyped.items())]
 
     def warnings(self) -> list[str]:
         """Findings to know of: new columns, files whose header the crawler did not recognise."""
@@ -36,6 +82,10 @@ class Drift:
             [
                 f"{source}: column {column} is not in the contract and was kept out, on {_days(days)}"
                 for (source, column), days in sorted(self.unknown.items())
+            ]
+            + [
+                f"{_retyped(*what, days)}; rows that cannot be read go to quarantine"
+                for what, days in sorted(self.looks_retyped.items())
             ]
             + [
                 f"{source}: the crawler saw no header line on {_days(days)}; the processing job reads it itself"
@@ -64,9 +114,10 @@ class Drift:
         }
 
 
-def compare(drift: Drift, contract: SourceContract, day: str, columns: Iterable[str]) -> None:
+def compare(drift: Drift, contract: SourceContract, day: str, crawled: Crawled) -> None:
     """Add what one crawled day of a source tells to ``drift``."""
-    found = {column.strip().strip("\ufeff").lower() for column in columns}
+    types = {column.strip().strip("\ufeff").lower(): kind for column, kind in crawled.columns.items()}
+    found = set(types)
     drift.partitions += 1
     if not found:
         return  # a declared empty day
@@ -79,6 +130,23 @@ def compare(drift: Drift, contract: SourceContract, day: str, columns: Iterable[
     for name in known.keys() - found:
         kind = drift.missing_required if known[name].required else drift.missing_optional
         kind[(contract.name, name)].append(day)
+    is_sure = crawled.is_typed or crawled.records is None or crawled.records >= FEW_RECORDS
+    for name in known.keys() & found:
+        if not _is_readable(types[name], known[name]):
+            retyped = drift.retyped if is_sure else drift.looks_retyped
+            retyped[(contract.name, name, types[name], known[name].type)].append(day)
+
+
+def _is_readable(kind: str, column: Column) -> bool:
+    """Whether values of a crawled type can be read as a column's."""
+    family = _FAMILIES.get(re.split(r"[<(]", kind.lower())[0])
+    if column.formats and family in ("integer", "number"):
+        return True  # a declared pattern such as yyyyMMdd
+    return family in _READABLE[column.base_type]
+
+
+def _retyped(source: str, column: str, found: str, agreed: str, days: list[str]) -> str:
+    return f"{source}: the column {column} holds {found} on {_days(days)}, the contract says {agreed}"
 
 
 def partition_day(table: Mapping[str, Any], partition: Mapping[str, Any]) -> str | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import time
 
 import pytest
 from contexts import context_of, execute, in_dag
 
+from ecommerce_dwh.alerts import mail_run_failure, note_failure
 from ecommerce_dwh.contracts import load_contracts
 from ecommerce_dwh.operators.drift import SchemaDriftError, SchemaDriftOperator
 from ecommerce_dwh.operators.glue import GlueCrawlerOperator
@@ -31,8 +33,23 @@ def crawl_and_check(aws, **files):
     return execute(task, context), context
 
 
-def row(body, value=b"1"):
-    return body + b",".join([value] * (body.count(b",") + 1)) + b"\n"
+VALUES = {
+    "integer": "1",
+    "decimal": "1.50",
+    "timestamp": "2026-03-01 10:00:00",
+    "date": "2026-03-01",
+    "boolean": "true",
+}
+
+
+def row(body, count=30, **values):
+    """A file of rows with sensible values, or those given."""
+    types = {
+        c.name: c.base_type for s in load_contracts(get_settings().sources_dir).values() for c in s.columns
+    }
+    names = body.decode().strip().split(",")
+    line = ",".join(values.get(name, VALUES.get(types.get(name), "text")) for name in names)
+    return body + f"{line}\n".encode() * count
 
 
 def test_files_as_agreed_show_no_drift(aws):
@@ -60,6 +77,33 @@ def test_a_missing_required_column_fails_the_day(aws):
         SchemaDriftError, match="order_items: the required column quantity is missing on 2026-03-01"
     ):
         crawl_and_check(aws, order_items=("2026-03-01", body))
+
+
+def test_a_retyped_column_fails_the_day_in_the_log_and_in_the_mail(aws, mailbox, monkeypatch):
+    """The diff in readable words is where people look: in the task's error and in the mail about it."""
+    monkeypatch.setattr("ecommerce_dwh.alerts._published_day", lambda: "2026-02-28")
+    words = "order_items: the column quantity holds date on 2026-03-01, the contract says integer"
+    body = row(header("order_items"), quantity="2026-01-31")
+
+    with pytest.raises(SchemaDriftError) as caught:
+        crawl_and_check(aws, order_items=("2026-03-01", body))
+
+    assert words in str(caught.value)
+    failed = in_dag(SchemaDriftOperator)
+    context = context_of(failed)
+    note_failure({**context, "exception": caught.value})
+    context["ti"].states = {failed.task_id: "failed"}
+    mail_run_failure({**context, "reason": "task_failure"})
+    (mail,) = mailbox.wait_for(1)
+    for kind in ("plain", "html"):
+        assert words in html.unescape(mail.get_body((kind,)).get_content())
+
+
+def test_a_dirty_row_does_not_make_a_column_retyped(aws):
+    body = row(header("order_items")) + row(header("order_items"), 1, quantity="many").partition(b"\n")[2]
+    found, _ = crawl_and_check(aws, order_items=("2026-03-01", body))
+
+    assert (found["failures"], found["warnings"]) == ([], [])
 
 
 def test_days_outside_the_window_do_not_matter(aws):

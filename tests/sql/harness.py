@@ -420,12 +420,17 @@ def bootstrap(connection: Any, admin: psycopg.Connection[Any]) -> None:
         for statement in statements(f"ddl/{file.name}"):
             cursor.execute(statement)
         connection.commit()
+    admin.execute("delete from dimensions.dim_date")
+    add_days(admin, date(2024, 1, 1), date(2028, 12, 31))
+
+
+def add_days(admin: psycopg.Connection[Any], first: date, last: date) -> None:
+    """Add days to the calendar."""
     with admin.transaction(), admin.cursor() as cursor:
-        cursor.execute("delete from dimensions.dim_date")
         cursor.executemany(
             "insert into dimensions.dim_date values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, "
             "%s, %s, %s, %s)",
-            list(_calendar(date(2024, 1, 1), date(2028, 12, 31))),
+            list(_calendar(first, last)),
         )
 
 

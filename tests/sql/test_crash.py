@@ -41,12 +41,14 @@ def die_after(warehouse: Warehouse, file: str, load: Load, count: int) -> None:
     cursor = session.cursor()
     cursor.execute("select pg_backend_pid()")
     pid = cursor.fetchone()[0]
-    for _ in range(count):
-        next(steps)
-    warehouse.rows(f"select pg_terminate_backend({pid})")
-    with suppress(Exception):
-        session.close()
-    _wait_for_end(warehouse, pid)
+    try:
+        for _ in range(count):
+            next(steps)
+    finally:
+        warehouse.rows(f"select pg_terminate_backend({pid})")
+        with suppress(Exception):
+            session.close()
+        _wait_for_end(warehouse, pid)
 
 
 def _wait_for_end(warehouse: Warehouse, pid: int) -> None:

@@ -21,7 +21,7 @@ EVENTS = ("E1", "E2", "E3", "E4")
 
 
 def profiles() -> None:
-    """``HYPOTHESIS_PROFILE`` chooses how many examples: default (make test), ci, soak."""
+    """``HYPOTHESIS_PROFILE`` chooses how many examples: default (make test) or ci (also a batch of make soak)."""
     common: dict[str, Any] = {
         "deadline": None,
         "suppress_health_check": list(HealthCheck),
@@ -29,7 +29,6 @@ def profiles() -> None:
     }
     settings.register_profile("default", max_examples=30, derandomize=True, **common)
     settings.register_profile("ci", max_examples=500, **common)
-    settings.register_profile("soak", max_examples=10_000, **common)
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from ecommerce_dwh.contracts import load_contracts
-from ecommerce_dwh.drift import Drift, compare
+from ecommerce_dwh.drift import Crawled, Drift, compare
 from ecommerce_dwh.settings import get_settings
 
 ITEMS = load_contracts(get_settings().sources_dir)["order_items"]
@@ -13,7 +17,7 @@ NAMES = [column.name for column in ITEMS.columns]
 def drift_of(*days):
     drift = Drift()
     for number, columns in enumerate(days, 1):
-        compare(drift, ITEMS, f"2026-03-{number:02}", columns)
+        compare(drift, ITEMS, f"2026-03-{number:02}", Crawled(dict.fromkeys(columns, "string")))
     return drift
 
 
@@ -44,3 +48,70 @@ def test_a_header_that_the_crawler_missed_is_no_missing_column():
 
 def test_a_day_without_columns_is_an_empty_day():
     assert drift_of([]).failures() == []
+
+
+@pytest.mark.parametrize(
+    ("column", "found"),
+    [
+        ("quantity", "date"),
+        ("quantity", "boolean"),
+        ("quantity", "array<int>"),
+        ("unit_price", "timestamp"),
+        ("unit_price", "struct<amount:double>"),
+        ("order_id", "map<string,string>"),
+    ],
+)
+def test_a_column_of_another_type_fails_the_day_in_words(column, found):
+    drift = Drift()
+    compare(drift, ITEMS, "2026-03-01", Crawled(dict.fromkeys(NAMES, "string") | {column: found}, 500))
+
+    agreed = ITEMS.column(column).type
+    assert drift.failures() == [
+        f"order_items: the column {column} holds {found} on 2026-03-01, the contract says {agreed}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "found"),
+    [
+        ("quantity", "bigint"),
+        ("quantity", "double"),  # 6.0 is read as 6
+        ("quantity", "string"),  # one bad row makes a column text
+        ("unit_price", "bigint"),
+        ("unit_price", "decimal(10,2)"),
+        ("order_id", "bigint"),
+        ("order_id", "date"),
+    ],
+)
+def test_a_type_that_can_be_read_is_no_drift(column, found):
+    drift = Drift()
+    compare(drift, ITEMS, "2026-03-01", Crawled(dict.fromkeys(NAMES, "string") | {column: found}, 500))
+
+    assert (drift.failures(), drift.warnings()) == ([], [])
+
+
+def test_a_few_rows_of_text_only_look_like_another_type():
+    few, parquet = Drift(), Drift()
+    columns = dict.fromkeys(NAMES, "string") | {"quantity": "date"}
+    compare(few, ITEMS, "2026-03-01", Crawled(columns, 3))
+    compare(parquet, ITEMS, "2026-03-01", Crawled(columns, 3, is_typed=True))
+
+    assert few.failures() == []
+    assert "the column quantity holds date on 2026-03-01, the contract says integer; rows" in few.warnings()[0]
+    assert parquet.failures() != []
+
+
+def test_numbers_may_be_dates_where_a_pattern_is_declared():
+    orders = load_contracts(get_settings().sources_dir)["orders"]
+    columns = {column.name: "string" for column in orders.columns} | {"order_date": "bigint"}
+    compact = replace(
+        orders,
+        columns=tuple(
+            replace(c, formats=("yyyyMMdd",)) if c.name == "order_date" else c for c in orders.columns
+        ),
+    )
+    agreed, declared = Drift(), Drift()
+    compare(agreed, orders, "2026-03-01", Crawled(columns, 500))
+    compare(declared, compact, "2026-03-01", Crawled(columns, 500))
+
+    assert (len(agreed.failures()), declared.failures()) == (1, [])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from ecommerce_dwh.drift import Drift, compare, partition_day
+from ecommerce_dwh.drift import Crawled, Drift, compare, partition_day
 from ecommerce_dwh.raw_files import take_inventory
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.window import LoadTemplates, LoadWindow, load_window
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class SchemaDriftError(AirflowFailException):
-    """A required column is missing: the day cannot be loaded, and trying again does not bring the column."""
+    """A required column is missing, or a column is of another type: the day cannot be loaded as it was delivered."""
 
 
 class SchemaDriftOperator(LoadTemplates, BaseOperator):
     """Compare the catalogue's partitions of the run's days with the contracts.
 
-    Unknown columns are warned of and kept out, missing optional ones are noted, a missing required one fails
-    the day before anything is loaded. The findings go to XCom.
+    Unknown columns are warned of and kept out, missing optional ones are noted, a missing required one or one of
+    another type fails the day before anything is loaded. The findings go to XCom.
 
     Args:
         database: Glue Data Catalog database; the deployment's raw database when not given.
@@ -70,20 +70,20 @@ class SchemaDriftOperator(LoadTemplates, BaseOperator):
             context["ti"].xcom_push(key="return_value", value=drift.as_dict())
             listed = "\n".join(f"  - {failure}" for failure in drift.failures())
             raise SchemaDriftError(
-                f"the delivered files lack required columns; nothing was loaded.\n{listed}\n"
+                f"the delivered files are not what the contracts say; nothing was loaded.\n{listed}\n"
                 "Ask the source to deliver the files again, or change the contract in include/sources."
             )
         return drift.as_dict()
 
-    def _partitions(self, glue: Any, database: str, source: str, window: LoadWindow) -> dict[str, list[str]]:
-        """Columns per day, as the catalogue has them."""
+    def _partitions(self, glue: Any, database: str, source: str, window: LoadWindow) -> dict[str, Crawled]:
+        """What the catalogue says of each day."""
         first, last = window.start_date, window.end_date
         try:
             table = glue.get_table(DatabaseName=database, Name=source)["Table"]
         except glue.exceptions.EntityNotFoundException:
             self.log.info("The catalogue has no table %s.%s yet", database, source)
             return {}
-        found: dict[str, list[str]] = {}
+        found: dict[str, Crawled] = {}
         expression = f"dt >= '{first}' and dt <= '{last}'"
         pages = glue.get_paginator("get_partitions").paginate(
             DatabaseName=database, TableName=source, Expression=expression
@@ -92,6 +92,12 @@ class SchemaDriftOperator(LoadTemplates, BaseOperator):
             for partition in page["Partitions"]:
                 day = partition_day(table, partition)
                 if day is not None and first <= day <= last:
-                    columns = partition.get("StorageDescriptor", {}).get("Columns", ())
-                    found[day] = [column["Name"] for column in columns]
+                    storage = partition.get("StorageDescriptor", {})
+                    parameters = {**storage.get("Parameters", {}), **partition.get("Parameters", {})}
+                    count = str(parameters.get("recordCount", ""))
+                    found[day] = Crawled(
+                        {column["Name"]: column.get("Type", "string") for column in storage.get("Columns", ())},
+                        int(count) if count.isdigit() else None,
+                        parameters.get("classification") == "parquet",
+                    )
         return found
