@@ -89,7 +89,9 @@ select
     cast(0 as numeric(10, 4)) as pct_used, 0::bigint as empty,
     cast(coalesce(100.0 * counts.n_dead_tup / nullif(counts.n_live_tup + counts.n_dead_tup, 0), 0) as numeric(5, 2))
         as unsorted,
-    cast(coalesce(100.0 * counts.n_mod_since_analyze / nullif(counts.n_live_tup, 0), 0) as numeric(5, 2)) as stats_off,
+    -- At most 100, as Redshift has it; rows may have changed more often than there are rows.
+    cast(least(coalesce(100.0 * counts.n_mod_since_analyze / nullif(counts.n_live_tup, 0), 0), 100) as numeric(5, 2))
+        as stats_off,
     cast(counts.n_live_tup + counts.n_dead_tup as numeric(38, 0)) as tbl_rows,
     cast(null as numeric(19, 2)) as skew_sortkey1, cast(null as numeric(19, 2)) as skew_rows,
     cast(counts.n_live_tup as numeric(38, 0)) as estimated_visible_rows,
