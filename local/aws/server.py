@@ -24,6 +24,7 @@ from . import spark
 from .catalog import Catalog
 from .cloudwatch import LogWriter
 from .crawlers import CrawlerService
+from .faults import FaultSwitch
 from .glue import GlueApi
 from .jobs import JobService, RunSettings
 from .moto_state import MotoState
@@ -86,6 +87,7 @@ class Endpoint:
         self.catalog = Catalog(self.documents, ACCOUNT, REGION)
         self.crawlers = CrawlerService(self.documents, self.store, self.catalog, self._logs.write)
         self.glue = GlueApi(self.jobs, self.crawlers)
+        self.faults = FaultSwitch(config.home / "faults.json")
         self._moto = DomainDispatcherApplication(create_backend_app)
         # Moto imports its services when they are first asked for, and keeps their state in plain dictionaries: two
         # requests at once can end in a deadlock of imports (an internal error) or in half a change.
@@ -117,8 +119,10 @@ class Endpoint:
             return _send(self._health(), environ, start_response)
         service = self._service(environ, path)
         log.debug("%s %s %s %s", service, environ["REQUEST_METHOD"], path, environ.get("HTTP_X_AMZ_TARGET", ""))
-        response: Response | None = None
-        if service == "s3":
+        response = self.faults.strike(service, environ["REQUEST_METHOD"], path)
+        if response is not None:
+            environ["wsgi.input"].read()  # what a client still sends would be taken for its next request
+        elif service == "s3":
             response = self.s3.handle(request_from_environ(environ, path))
         elif service == "glue":
             length = int(environ.get("CONTENT_LENGTH") or 0)

@@ -93,8 +93,9 @@ def component(module: str, home: Path, port: int | None, environ: dict[str, str]
 class LocalAws:
     """The local AWS endpoint."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, home: Path) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self.home = home
 
     @property
     def connection(self) -> dict[str, Any]:
@@ -135,7 +136,7 @@ def start_local_aws(home: Path) -> Iterator[LocalAws]:
     environ = {"DWH_LOCAL_AWS_PORT": str(port)}
     with component("local.aws", home, port, environ):
         run_module("local.aws.provision", home, environ)
-        yield LocalAws(port)
+        yield LocalAws(port, home)
 
 
 class LocalRedshift:
