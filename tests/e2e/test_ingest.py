@@ -158,7 +158,8 @@ def test_a_customer_is_erased_from_every_file_and_table(local: LocalStack) -> No
     """The tables and files are those that the test before made; what is looked for is on the bytes of all of them."""
     ((person, *values),) = local.query(
         "select customer_id, email, phone, address, first_name || ' ' || last_name from dimensions.dim_customer "
-        "where is_current and email is not null and phone is not null and address is not null and last_name is not null "
+        "where is_current and email is not null and phone is not null and address is not null "
+        "and last_name is not null "
         "and customer_id in (select customer_id from facts.fact_web_events) "
         "and customer_id in (select customer_id from facts.fact_sales) order by customer_id limit 1"
     )
