@@ -60,14 +60,10 @@ with DAG(
 ):
 
     @task
-    def before():
-        """Done in no time."""
-
-    @task
     def work(data_interval_start=None):
         time.sleep(120 if data_interval_start >= TODAY - timedelta(days=1) else 0)
 
-    before() >> work()
+    work()
 
 with DAG("mended", schedule="@once", start_date=datetime(2026, 1, 1, tzinfo=UTC), **common):
 
