@@ -78,6 +78,7 @@ SUITES = (
 EXTRA_SUITES = (
     Suite("real", "local", ("tests/real",)),
     Suite("faults", "local", ("tests/faults",)),
+    Suite("flow", "local", ("tests/flow",)),
     # 500 examples of the guarantees; `make test` draws 30, `make soak` 10,000.
     Suite("properties", "local", ("tests/sql",), ("-m", "hypothesis"), {"HYPOTHESIS_PROFILE": "ci"}),
     Suite("infra", "infra", ("tests/infra",)),
