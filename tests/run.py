@@ -77,6 +77,7 @@ SUITES = (
 # Run only when asked for by name: they take long, or need what not every machine has.
 EXTRA_SUITES = (
     Suite("real", "local", ("tests/real",)),
+    Suite("oracle", "oracle", ("tests/oracle",)),
     Suite("faults", "local", ("tests/faults",)),
     Suite("flow", "local", ("tests/flow",)),
     # 500 examples of the guarantees; `make test` draws 30, `make soak` 10,000.
