@@ -162,7 +162,7 @@ def table(
     """Failed rows by rule and day, and samples by rule, of rules that need more than one row at a time."""
     contract = replace(CONTRACT, rules=own)
     parents = {name: replace(CONTRACT, name=name, rules=()) for name in others}
-    figures, keys = evaluate({"things": frame, **others}, {"things": contract, **parents})
+    figures, keys = evaluate({"things": frame, **others}, {"things": contract, **parents}, 5000)
     failed = {
         each.name: {day: found.counts[each.name].failed for day, found in figures["things"].items()}
         for each in own

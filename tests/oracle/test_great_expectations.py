@@ -34,7 +34,7 @@ def compare(frames: Mapping[str, DataFrame], contracts: Mapping[str, SourceContr
     """
     for name, frame in frames.items():
         frame.createOrReplaceTempView(name)
-    figures, _ = evaluate(frames, contracts)
+    figures, _ = evaluate(frames, contracts, 10_000)
     compared: Counter[str] = Counter()
     differing = []
     for name, contract in contracts.items():

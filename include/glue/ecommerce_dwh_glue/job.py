@@ -131,6 +131,8 @@ SQL_SETTINGS: Mapping[str, str] = {
     "spark.sql.parquet.compression.codec": "snappy",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+    # Sides that fit into memory part by part are hashed rather than sorted; decided by their true sizes.
+    "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": str(32 << 20),
     # Small files are packed: opening one costs little, a task for each would cost much.
     "spark.sql.files.maxPartitionBytes": str(64 << 20),
     "spark.sql.files.openCostInBytes": str(256 << 10),

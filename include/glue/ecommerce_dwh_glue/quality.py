@@ -166,7 +166,8 @@ class Quality:
         ledger: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         for entry in processing["ledger"]:
             ledger[entry["source"]][entry["delivery_date"]] = entry
-        found, samples = evaluate(frames, self.contracts)
+        largest = max(sum(day["accepted_rows"] for day in days.values()) for days in ledger.values())
+        found, samples = evaluate(frames, self.contracts, largest)
         result = {
             name: {day: found[name].get(day) or empty_day(contract) for day in ledger[name]}
             for name, contract in self.contracts.items()

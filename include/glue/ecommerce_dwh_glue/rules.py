@@ -27,6 +27,7 @@ _WORD = 62  # bits to a bigint; the sign stays out of it
 _MAX_PATTERNS = 200_000
 _MAX_HASHES = 50_000
 _BUCKETS = 64
+_ROWS_PER_PART = 1_250_000
 
 
 @dataclass(frozen=True)
@@ -317,17 +318,21 @@ def empty_day(contract: SourceContract) -> Day:
 
 
 def evaluate(
-    frames: Mapping[str, DataFrame], contracts: Mapping[str, SourceContract]
+    frames: Mapping[str, DataFrame], contracts: Mapping[str, SourceContract], largest: int
 ) -> tuple[dict[str, dict[str, Day]], dict[tuple[str, str], list[str]]]:
     """Evaluate every rule that looks at rows, of all tables, as many at once as there is work for.
 
     Args:
         frames: accepted rows by source.
         contracts: their contracts.
+        largest: rows of the largest table; into how many parts keys are shuffled follows from it.
 
     Returns:
         Figures by source and day (days without rows are missing), and sample keys by source and rule.
     """
+    spark = next(iter(frames.values())).sparkSession
+    parts = max(spark.sparkContext.defaultParallelism, min(2000, largest // _ROWS_PER_PART))
+    spark.conf.set("spark.sql.shuffle.partitions", str(parts))
     # On a small day, planning a job takes longer than running it: the jobs go side by side.
     with ThreadPoolExecutor(max_workers=4) as pool:
 
