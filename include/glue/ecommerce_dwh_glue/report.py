@@ -11,7 +11,7 @@ from ecommerce_dwh.contracts import SourceContract
 
 _STYLE = """
 :root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#1a1f29;--soft:#5d6676;--line:#e2e6ec;--track:#e9edf2;
---good:#157f3d;--goodbg:#e3f5e9;--warn:#8f5a00;--warnbg:#fdf0d5;--bad:#b3261e;--badbg:#fde7e5;--accent:#2f5fd0}
+--good:#136c36;--goodbg:#e3f5e9;--warn:#8f5a00;--warnbg:#fdf0d5;--bad:#b3261e;--badbg:#fde7e5;--accent:#2f5fd0}
 @media (prefers-color-scheme:dark){:root{--bg:#12151b;--card:#1b2029;--ink:#e8ebf1;--soft:#9aa4b5;--line:#2d3440;
 --track:#2a313d;--good:#63d28b;--goodbg:#173524;--warn:#f0bd60;--warnbg:#3a2d12;--bad:#ff8f86;--badbg:#431d1a;
 --accent:#8fb0ff}}
@@ -162,7 +162,7 @@ def _rules(table: Mapping[str, Any]) -> str:
     broken = sum(not rule["passed"] for rule in rules)
     words = f"{_number(table['rows'])} rows, {len(rules)} rules, {broken} not passed"
     head = (
-        ("", False), ("Rule", False), ("Dimension", False), ("Severity", False),
+        ("State", False), ("Rule", False), ("Dimension", False), ("Severity", False),
         ("Checked", True), ("Failed", True), ("Share", True), ("Allowed", True),
     )  # fmt: skip
     title = f"<h2 id='{escape(table['source'])}'>{escape(table['source'])} <small>{words}</small></h2>"
