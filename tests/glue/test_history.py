@@ -79,6 +79,13 @@ def test_a_few_odd_days_do_not_move_what_is_usual() -> None:
     assert found(90_000, history).deviates
 
 
+def test_after_two_closed_mondays_open_and_closed_ones_are_usual() -> None:
+    history = past() | {"2026-02-23": 0.0, "2026-03-02": 0.0}
+    assert not found(1230, history).deviates
+    assert not found(0, history).deviates
+    assert found(9000, history).deviates
+
+
 def test_only_the_trailing_days_before_the_day_count() -> None:
     history = past()
     answer = found(1230, history)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import datetime as dt
+import gzip
 import json
 import os
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from conftest import Lake
 from pyspark.sql import functions as F
+
+from ecommerce_dwh.contracts import SourceContract
+from ecommerce_dwh_glue import history
 
 DAY = "2011-12-09"
 
@@ -51,3 +58,24 @@ def test_adventureworks_dates_are_quarantined_not_guessed(lake: Lake, real: Path
     ledger = lake.process(DAY).ledger
     assert ledger[("orders", DAY)].quarantined_rows == ledger[("orders", DAY)].raw_rows == 25_162
     assert ledger[("order_items", DAY)].superseded_rows == 4
+
+
+def test_a_real_year_is_unusual_on_its_holidays_and_hardly_else(
+    real: Path, contracts: dict[str, SourceContract]
+) -> None:
+    """As if each day had been judged in turn by the shipped rule on the number of orders."""
+    with gzip.open(
+        real / "online_retail" / "full" / "orders.csv.gz", "rt", encoding="utf-8", newline=""
+    ) as file:
+        orders = Counter(row["order_date"][:10] for row in csv.DictReader(file))
+    first, last = (dt.date.fromisoformat(end(orders)) for end in (min, max))
+    days = [(first + dt.timedelta(days=n)).isoformat() for n in range((last - first).days + 1)]
+    figures: dict[str, float | None] = {day: float(orders[day]) for day in days}
+    (rule,) = (rule for rule in contracts["orders"].rules if rule.name == "rows_as_usual")
+    findings = [history.judge(rule, day, figures[day], figures) for day in days]
+    judged = [finding for finding in findings if finding.judged]
+    unusual = [finding for finding in judged if finding.deviates]
+    assert (len(days), len(judged)) == (374, 353)
+    closed = {finding.day for finding in unusual if not finding.value}
+    assert {"2010-12-24", "2011-04-22", "2011-04-25", "2011-04-29", "2011-05-30", "2011-08-29"} < closed
+    assert (len(closed), len(unusual)) == (13, 19)

@@ -28,7 +28,7 @@ VERSION = 1
 SAME_WEEKDAY = 3
 # Makes the median absolute deviation an estimate of the standard deviation (Hampel 1974).
 MAD_TO_SIGMA = 1.4826
-_LOGARITHMIC = ("rows", "sum")
+_LOGARITHMIC = ("rows", "sum", "mean")
 _THREADS = 16
 
 # Figures by day (YYYY-MM-DD), source and metric; None where there is nothing to measure.
@@ -80,10 +80,11 @@ class Finding:
 def judge(rule: Rule, day: str, value: float | None, past: Mapping[str, float | None]) -> Finding:
     """Compare a day with the days before it.
 
-    The centre is the median of the same weekdays (of all days, unless weekday-aware). The spread is the median
-    absolute deviation of all trailing days, each from the median of the *other* days like it, which is how the judged
-    day itself is looked at. Numbers of rows and sums are compared on a logarithmic scale: twice and half weigh the
-    same. A day is out of line beyond ``max_z`` spreads, and never within ``tolerance`` of what is usual.
+    The centre is the median of the same weekdays (of all days, unless weekday-aware); of an even number, the span
+    between the two in the middle. The spread is the median absolute deviation of all trailing days, each from the
+    median of the *other* days like it, which is how the judged day itself is looked at. Rows, sums and means are
+    compared on a logarithmic scale (asinh, which also bears zero and negative figures): twice and half weigh the same.
+    A day is out of line beyond ``max_z`` spreads, and never within ``tolerance`` of what is usual.
 
     Args:
         rule: of kind ``history``.
@@ -120,7 +121,6 @@ def judge(rule: Rule, day: str, value: float | None, past: Mapping[str, float | 
             f"{SAME_WEEKDAY} are needed",
             value, days=len(known),
         )  # fmt: skip
-    centre = median(alike)
     offsets = [
         abs(figure - median(group[:place] + group[place + 1 :]))
         for group in groups.values()
@@ -129,15 +129,14 @@ def judge(rule: Rule, day: str, value: float | None, past: Mapping[str, float | 
     ]
     sigma = MAD_TO_SIGMA * median(offsets)
     tolerance = float(arguments["tolerance"])
-    if logarithmic:
-        allowed = math.log1p(tolerance)
-    else:
-        allowed = tolerance if arguments["metric"] == "null_ratio" else tolerance * abs(centre)
-    reach = max(float(arguments["max_z"]) * sigma, allowed)
-    distance = (math.asinh(value) if logarithmic else value) - centre
+    reach = max(float(arguments["max_z"]) * sigma, math.log1p(tolerance) if logarithmic else tolerance)
+    # Of an even number of days the two in the middle: where half of them were holidays, both halves are usual.
+    below, above = sorted(alike)[(len(alike) - 1) // 2], sorted(alike)[len(alike) // 2]
+    figure = math.asinh(value) if logarithmic else value
+    distance = min(figure - below, 0.0) + max(figure - above, 0.0)
     deviates = abs(distance) > reach
     back = math.sinh if logarithmic else float
-    usual, low, high = back(centre), back(centre - reach), back(centre + reach)
+    usual, low, high = back(median(alike)), back(below - reach), back(above + reach)
     if arguments["metric"] == "rows":
         low = max(low, 0.0)
     if arguments["metric"] == "null_ratio":
