@@ -256,6 +256,7 @@ def _window_of(run: Any) -> LoadWindow | None:
             run_id=run.run_id,
             run_after=run.run_after,
             data_interval_start=run.data_interval_start,
+            partition_key=getattr(run, "partition_key", None),
             params=run.conf,
         )
     except WindowError:

@@ -96,6 +96,8 @@ REFUSED = {
     "upper case column": ("orders", "- name: customer_id", "- name: CustomerId", "must be a lower-case identifier"),
     "unknown load kind": ("orders", "value: changes", "value: sometimes", "loadKind is 'sometimes'"),
     "unknown property": ("orders", "property: loadKind", "property: loadkind", "unknown customProperties: loadkind"),
+    "extract of no table": ("orders", "table: shop.orders", "table: orders", "extract needs 'table'"),
+    "extract with SQL": ("orders", "watermark: changed_at", "watermark: now()", "extract needs 'table'"),
     "rule on missing column": ("orders", "column: currency", "column: curency", "names column 'curency'"),
     "expression on missing column": ("orders", "shipped_date >= order_date", "shipped_date >= orderdate", "'orderdate' in the expression is no column"),
     "broken expression": ("orders", "shipped_date >= order_date", "shipped_date >= (order_date", "not valid SQL"),

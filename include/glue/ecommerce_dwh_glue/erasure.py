@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ecommerce_dwh.contracts import Column, SourceContract
-from ecommerce_dwh_glue.records import _QUOTED, MAX_LINES, Malformed, Unclosed
+from ecommerce_dwh_glue.records import MAX_LINES, Malformed, Unclosed, field_spans, split_fields, unquoted
 from ecommerce_dwh_glue.storage import Storage
 from ecommerce_dwh_glue.survey import BOM, CHUNK
 
@@ -192,35 +192,6 @@ def emptied(column: Column, value: str) -> str:
     return "" if is_good else "x" * len(value)
 
 
-def field_spans(text: bytes) -> list[tuple[int, int]]:
-    """Begin and end of each field of a CSV record, quotes included.
-
-    Raises:
-        Malformed: something stands between a closing quote and the next comma.
-        Unclosed: a quoted field does not end.
-    """
-    spans, position = [], 0
-    while True:
-        if text[position : position + 1] == b'"':
-            match = _QUOTED.match(text, position)
-            if match is None:
-                raise Unclosed
-            end = match.end()
-            if end < len(text) and text[end : end + 1] != b",":
-                raise Malformed
-        else:
-            comma = text.find(b",", position)
-            end = len(text) if comma < 0 else comma
-        spans.append((position, end))
-        if end == len(text):
-            return spans
-        position = end + 1
-
-
-def _unquoted(raw: bytes) -> bytes:
-    return raw[1:-1].replace(b'""', b'"') if raw.startswith(b'"') else raw
-
-
 def erase_csv_record(text: bytes, header: Sequence[str], source: Source, person: Person) -> bytes:
     """A CSV record (without its line end) as it may stay; the very same object when it is none of the person's."""
     try:
@@ -230,7 +201,7 @@ def erase_csv_record(text: bytes, header: Sequence[str], source: Source, person:
     if len(spans) != len(header) or CUSTOMER_KEY not in header:
         return person.unmeant(text) if person.is_meant(text) else text
     at = header.index(CUSTOMER_KEY)
-    key = _unquoted(text[slice(*spans[at])]).strip(_BLANKS)
+    key = unquoted(text[slice(*spans[at])]).strip(_BLANKS)
     if key != person.customer_id.encode():
         return _of_someone_else(text, key, source, person)
     parts = []
@@ -239,7 +210,7 @@ def erase_csv_record(text: bytes, header: Sequence[str], source: Source, person:
         if name == CUSTOMER_KEY:
             raw = raw.replace(key, person.pseudonym.encode())
         elif name in source.personal:
-            value = _unquoted(raw).decode("utf-8", "replace")
+            value = unquoted(raw).decode("utf-8", "replace")
             raw = emptied(source.personal[name], value).encode() if value.strip() else raw
         else:
             raw = person.unnamed(raw)
@@ -381,9 +352,7 @@ def _learned(content: bytes, kind: str, header: Sequence[str], source: Source, p
         return set()
     if kind == "csv":
         try:
-            fields = [
-                _unquoted(content[slice(*span)]).decode("utf-8", "replace") for span in field_spans(content)
-            ]
+            fields = [field.decode("utf-8", "replace") for field in split_fields(content)]
         except (Malformed, Unclosed):
             return set()
         values: Mapping[str, Any] = (

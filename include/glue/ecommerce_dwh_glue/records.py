@@ -64,33 +64,43 @@ def cut_lines(chunks: Iterable[bytes]) -> Iterator[Line]:
         yield Line(number, b"".join(parts), size > MAX_ROW_BYTES)
 
 
-def split_fields(text: bytes) -> list[bytes]:
-    """Fields of one CSV record.
+def field_spans(text: bytes) -> list[tuple[int, int]]:
+    """Begin and end of each field of one CSV record, quotes included.
 
     Raises:
         Malformed: something stands between a closing quote and the next comma.
         Unclosed: a quoted field does not end.
     """
-    fields, position = [], 0
+    spans, position = [], 0
     while True:
         if text[position : position + 1] == b'"':
             match = _QUOTED.match(text, position)
             if match is None:
                 raise Unclosed
-            fields.append(match[0][1:-1].replace(b'""', b'"'))
-            position = match.end()
-            if position == len(text):
-                return fields
-            if text[position : position + 1] != b",":
+            end = match.end()
+            if end < len(text) and text[end : end + 1] != b",":
                 raise Malformed
-            position += 1
         else:
             comma = text.find(b",", position)
-            if comma < 0:
-                fields.append(text[position:])
-                return fields
-            fields.append(text[position:comma])
-            position = comma + 1
+            end = len(text) if comma < 0 else comma
+        spans.append((position, end))
+        if end == len(text):
+            return spans
+        position = end + 1
+
+
+def unquoted(field: bytes) -> bytes:
+    """A field's text without the quotes that may stand around it."""
+    return field[1:-1].replace(b'""', b'"') if field.startswith(b'"') else field
+
+
+def split_fields(text: bytes) -> list[bytes]:
+    """Fields of one CSV record.
+
+    Raises:
+        Malformed, Unclosed: as `field_spans`.
+    """
+    return [unquoted(text[begin:end]) for begin, end in field_spans(text)]
 
 
 def readable(raw: bytes) -> str:
