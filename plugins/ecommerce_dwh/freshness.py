@@ -11,10 +11,9 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 from ecommerce_dwh.commands import quiet_airflow
-from ecommerce_dwh.publish import lag_hours
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.sql_text import split_statements
 
@@ -47,6 +46,14 @@ class Freshness:
             f"{word}: published up to {self.published_day}, {self.lag_hours:.1f} h since its end "
             f"({self.allowed_hours:g} h are allowed)"
         )
+
+
+def lag_hours(published_day: date | None, now: datetime) -> float | None:
+    """Hours since the end of the published day: how old the newest data of the analytics is."""
+    if published_day is None:
+        return None
+    end = datetime.combine(published_day + timedelta(days=1), time.min, tzinfo=UTC)
+    return max((now - end).total_seconds() / 3600, 0.0)
 
 
 def judge(published_day: date | None, now: datetime, allowed_hours: float) -> Freshness:

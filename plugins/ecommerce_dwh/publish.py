@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
 from airflow.sdk import Asset
 
+from ecommerce_dwh.freshness import lag_hours
 from ecommerce_dwh.settings import Settings, get_settings
 
 METRIC_NAMESPACE = "EcommerceDWH"
@@ -47,14 +48,6 @@ def published_assets() -> list[Asset]:
         for table in tables
         if table != "dim_date"
     ]
-
-
-def lag_hours(published_day: date | None, now: datetime) -> float | None:
-    """Hours since the end of the published day: how old the newest data of the analytics is."""
-    if published_day is None:
-        return None
-    end = datetime.combine(published_day + timedelta(days=1), time.min, tzinfo=UTC)
-    return max((now - end).total_seconds() / 3600, 0.0)
 
 
 def lag_point(env: str, now: datetime, hours: float) -> dict[str, Any]:
