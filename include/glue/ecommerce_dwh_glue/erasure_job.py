@@ -51,7 +51,13 @@ class Erasure:
         """
         if self.mode not in MODES:
             raise JobError(f"--erasure_mode is {self.mode!r}; use one of {', '.join(MODES)}")
-        person = self._person()
+        request = self._request()
+        person = Person(
+            request["customer_id"],
+            request["pseudonym"],
+            frozenset(request["values"]),
+            frozenset(request["shared"]),
+        )
         tasks = list(self._tasks())
         customers = [task for task in tasks if task[0] == "raw" and task[1].startswith("customers/")]
         # First what the person's own rows say, so that rows without a key are known by it.
@@ -59,7 +65,7 @@ class Erasure:
         person = person.knowing(learned)
         found, _ = self._pass(tasks, person, self.mode)
         if self.mode == "erase":  # a person's own rows may be gone now; later passes must know all the same
-            self._remember(person)
+            self._write("request.json", {**request, "values": sorted(person.values)})
         result = {
             "mode": self.mode,
             "objects": len(tasks),
@@ -115,7 +121,7 @@ class Erasure:
     def _folder(self) -> str:
         return f"erasures/{self.options.run_id}/"
 
-    def _person(self) -> Person:
+    def _request(self) -> dict[str, Any]:
         try:
             text = self.storage.read(self.options.processed_bucket, f"{self._folder}request.json")
         except Exception as error:
@@ -123,22 +129,7 @@ class Erasure:
                 f"s3://{self.options.processed_bucket}/{self._folder}request.json cannot be read "
                 f"({type(error).__name__}); clear the task 'survey', which writes it"
             ) from None
-        request = json.loads(text)
-        return Person(
-            request["customer_id"],
-            request["pseudonym"],
-            frozenset(request["values"]),
-            frozenset(request["shared"]),
-        )
-
-    def _remember(self, person: Person) -> None:
-        request = {
-            "customer_id": person.customer_id,
-            "pseudonym": person.pseudonym,
-            "values": sorted(person.values),
-            "shared": sorted(person.shared),
-        }
-        self._write("request.json", request)
+        return dict(json.loads(text))
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         body = json.dumps(content, indent=1, ensure_ascii=False).encode()
