@@ -142,3 +142,14 @@ def new_lake(
 @pytest.fixture
 def lake(new_lake: Callable[[], Lake]) -> Lake:
     return new_lake()
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """Folder of the real shops' files."""
+    folder = os.environ.get("DWH_REAL_DATA")
+    if not folder and os.environ.get("CI") == "true":
+        pytest.fail("DWH_REAL_DATA must name the folder of real data in CI")
+    if not folder:
+        pytest.skip("DWH_REAL_DATA names no folder of real data")
+    return Path(folder)

@@ -6,12 +6,10 @@ import csv
 import datetime as dt
 import gzip
 import json
-import os
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
 from conftest import Lake
 from pyspark.sql import functions as F
 
@@ -19,16 +17,6 @@ from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh_glue import history
 
 DAY = "2011-12-09"
-
-
-@pytest.fixture(scope="module")
-def real() -> Path:
-    folder = os.environ.get("DWH_REAL_DATA")
-    if not folder and os.environ.get("CI") == "true":
-        pytest.fail("DWH_REAL_DATA must name the folder of real data in CI")
-    if not folder:
-        pytest.skip("DWH_REAL_DATA names no folder of real data")
-    return Path(folder)
 
 
 def test_online_retail_adds_up_to_the_last_decimal(lake: Lake, real: Path) -> None:

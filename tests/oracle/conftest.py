@@ -17,4 +17,4 @@ _glue = module_from_spec(_spec)
 sys.modules["glue_conftest"] = _glue
 _spec.loader.exec_module(_glue)
 
-spark, contracts, new_lake, lake = _glue.spark, _glue.contracts, _glue.new_lake, _glue.lake
+spark, contracts, new_lake, real = _glue.spark, _glue.contracts, _glue.new_lake, _glue.real

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -169,16 +168,6 @@ def test_what_the_oracle_cannot_say_is_known(contracts: dict[str, SourceContract
 # --- the real sets ---
 
 DAY = "2011-12-09"
-
-
-@pytest.fixture(scope="module")
-def real() -> Path:
-    folder = os.environ.get("DWH_REAL_DATA")
-    if not folder and os.environ.get("CI") == "true":
-        pytest.fail("DWH_REAL_DATA must name the folder of real data in CI")
-    if not folder:
-        pytest.skip("DWH_REAL_DATA names no folder of real data")
-    return Path(folder)
 
 
 @pytest.mark.parametrize("name", ["online_retail", "adventureworks"])
