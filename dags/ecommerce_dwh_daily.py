@@ -32,7 +32,7 @@ from ecommerce_dwh.operators.audit import WarehouseAuditOperator
 from ecommerce_dwh.operators.drift import SchemaDriftOperator
 from ecommerce_dwh.operators.glue import GlueCrawlerOperator, GlueJobOperator, job_arguments
 from ecommerce_dwh.operators.publish import PublishOperator
-from ecommerce_dwh.operators.redshift import RedshiftSQLOperator
+from ecommerce_dwh.operators.redshift import RedshiftSQLOperator, merge_tasks
 from ecommerce_dwh.sensors.quality import DataQualitySensor, gate_params
 from ecommerce_dwh.sensors.raw_files import RawFilesSensor
 from ecommerce_dwh.settings import get_settings
@@ -101,16 +101,10 @@ with DAG(
 
     with TaskGroup("merge_dimensions", tooltip="Versions of customers and products") as merge_dimensions:
         # dim_geography has no task: fact_sales keeps it in its own transaction.
-        RedshiftSQLOperator(task_id="dim_customer", sql="dimensions/dim_customer.sql")
-        RedshiftSQLOperator(task_id="dim_product", sql="dimensions/dim_product.sql")
+        dimensions = merge_tasks("dimensions")
 
     with TaskGroup("merge_facts", tooltip="Sales, web events and stock of the touched keys") as merge_facts:
-        fact_inventory = RedshiftSQLOperator(task_id="fact_inventory", sql="facts/fact_inventory.sql")
-        # Days of supply are computed from sales, so sales come first.
-        [
-            RedshiftSQLOperator(task_id="fact_sales", sql="facts/fact_sales.sql"),
-            RedshiftSQLOperator(task_id="fact_web_events", sql="facts/fact_web_events.sql"),
-        ] >> fact_inventory
+        facts = merge_tasks("facts")  # days of supply after sales: each file says what it comes after
 
     audit = WarehouseAuditOperator(task_id="audit")
 
@@ -118,10 +112,7 @@ with DAG(
 
     publish = PublishOperator(
         task_id="publish",
-        rows_from={
-            **{table: f"merge_dimensions.{table}" for table in ("dim_customer", "dim_product")},
-            **{table: f"merge_facts.{table}" for table in ("fact_sales", "fact_web_events", "fact_inventory")},
-        },
+        rows_from={table: task.task_id for table, task in (dimensions | facts).items()},
         execution_timeout=timedelta(minutes=10),
     )
 

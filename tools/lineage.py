@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import jinja2
 
-from ecommerce_dwh.contracts import load_contracts
+from ecommerce_dwh.contracts import load_contracts, source_table
 from ecommerce_dwh.sql_text import split_statements, without_comments
 
 REPO = Path(__file__).resolve().parents[1]
@@ -46,10 +46,7 @@ def read_lineage(root: Path = REPO) -> Edges:
     """Every table and view of the warehouse with what it is made from; raw files are ``raw/<source>``."""
     sql = root / "include" / "sql"
     contracts = load_contracts(root / "include" / "sources")
-    sources = tuple(
-        SimpleNamespace(name=name, columns=tuple(column.name for column in contract.accepted_columns))
-        for name, contract in contracts.items()
-    )
+    sources = tuple(source_table(contract) for contract in contracts.values())
     load = SimpleNamespace(
         start_date="2026-01-01", end_date="2026-01-01", run_key="run", run_id="run", processed_bucket="bucket",
         copy_iam_role="default", sources=sources,

@@ -23,6 +23,8 @@ ENGINE = "ecommerce-dwh"
 LOAD_KINDS = ("snapshot", "changes", "append")
 HISTORIES = ("scd2", "latest")
 DELIVERIES = ("required", "optional")
+# What history.pending_key queues besides the sources' merge entities; agg_* are the aggregates.
+OWN_ENTITIES = ("customer", "product", "sales_order", "web_event", "inventory")
 SEVERITIES = ("error", "warning")
 
 # ODCS knows seven dimensions; reports speak in the words of the quality page.
@@ -226,6 +228,8 @@ class SourceContract:
         rules: quality rules.
         version_column: column that orders versions of a key; empty: the delivery date does.
         amount: column whose sum the ledger accounts for, and the two factors that replace it where empty.
+        merge_entity: name under which the keys of replaced slices are queued for the merge that the source feeds;
+            empty: it feeds none, or ``replace_slices.sql`` has queries of its own for it.
         distribution_column: column by which Redshift spreads the history table.
         sessions: sessionisation, for event sources.
         owner: owning team.
@@ -245,6 +249,7 @@ class SourceContract:
     rules: tuple[Rule, ...] = ()
     version_column: str = ""
     amount: tuple[str, ...] = ()
+    merge_entity: str = ""
     distribution_column: str = ""
     sessions: Sessions | None = None
     owner: str = ""
@@ -379,7 +384,7 @@ class _Reader:
         custom = _custom(root)
         unknown = set(custom) - {
             "loadKind", "history", "delivery", "versionColumn", "amount", "distributionColumn", "sessions",
-            "derivedColumns", "extract",
+            "derivedColumns", "extract", "mergeEntity",
         }  # fmt: skip
         if unknown:
             raise self.fail(("customProperties",), f"unknown customProperties: {', '.join(sorted(unknown))}")
@@ -402,6 +407,7 @@ class _Reader:
             rules=self.rules(table, {c.name: c for c in (*columns, *derived)}, base),
             version_column=self.named(custom, "versionColumn", names, ""),
             amount=self.amount(custom, {c.name: c for c in columns}),
+            merge_entity=self.merge_entity(custom),
             distribution_column=self.named(custom, "distributionColumn", names, key),
             sessions=self.sessions(custom, names),
             owner=self.owner(root),
@@ -421,6 +427,15 @@ class _Reader:
         if value not in choices:
             raise self.fail(("customProperties",), f"{name} is {value!r}; use one of {', '.join(choices)}")
         return str(value)
+
+    def merge_entity(self, custom: Mapping[str, Any]) -> str:
+        name = str(custom.get("mergeEntity", ""))
+        if name and (not _IDENTIFIER.fullmatch(name) or name in OWN_ENTITIES or name.startswith("agg_")):
+            raise self.fail(
+                ("customProperties",),
+                f"mergeEntity '{name}' must be a lower-case identifier that nobody else uses",
+            )
+        return name
 
     def extract(self, custom: Mapping[str, Any]) -> Extract | None:
         value = custom.get("extract")
@@ -935,3 +950,32 @@ def contracts_from_json(text: str) -> dict[str, SourceContract]:
             }
         )
     return result
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """A source as SQL templates see it: ``load.sources`` is a tuple of these.
+
+    Attributes:
+        name: the source; its tables are ``staging.stg_<name>`` and ``history.<name>``.
+        columns: names of all columns of these tables, in order.
+        key: natural key.
+        merge_entity: see `SourceContract`.
+        amount: SQL of a row's money in the ledger; empty where it has none.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    key: str = ""
+    merge_entity: str = ""
+    amount: str = ""
+
+
+def source_table(contract: SourceContract) -> SourceTable:
+    """The contract in the words of SQL templates."""
+    amount = ""
+    if contract.amount:
+        column, *factors = contract.amount
+        amount = f"coalesce({column}, {' * '.join(factors)})" if factors else column
+    columns = tuple(column.name for column in contract.accepted_columns)
+    return SourceTable(contract.name, columns, contract.key, contract.merge_entity, amount)

@@ -18,7 +18,7 @@ import lazy_object_proxy
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
-from ecommerce_dwh.contracts import load_contracts
+from ecommerce_dwh.contracts import SourceTable, load_contracts, source_table
 from ecommerce_dwh.settings import Settings, get_settings
 
 if TYPE_CHECKING:
@@ -29,26 +29,10 @@ MAX_DAYS = 4000
 _UNSAFE_IN_KEY = re.compile(r"[^A-Za-z0-9._-]")
 
 
-@dataclass(frozen=True)
-class SourceTable:
-    """A source as SQL templates see it: ``load.sources`` is a tuple of these.
-
-    Attributes:
-        name: the source; its tables are ``staging.stg_<name>`` and ``history.<name>``.
-        columns: names of all columns of these tables, in order.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-
-
 @cache
 def source_tables(folder: Path) -> tuple[SourceTable, ...]:
     """The sources of the contracts in a folder; read when a template first asks for them."""
-    return tuple(
-        SourceTable(name, tuple(column.name for column in contract.accepted_columns))
-        for name, contract in load_contracts(folder).items()
-    )
+    return tuple(source_table(contract) for contract in load_contracts(folder).values())
 
 
 class WindowError(AirflowFailException):

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable
 from decimal import Decimal
+from types import ModuleType
 
 import pytest
 from conftest import ITEM_HEADER, SOURCES, Lake
@@ -206,6 +208,32 @@ def test_impossible_arguments_are_refused(name: str, value: str, what: str) -> N
     arguments[arguments.index(name) + 1] = value
     with pytest.raises(JobError, match=what):
         read_options(arguments)
+
+
+def test_glue_s_own_reader_of_arguments_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def resolved(argv: list[str], names: list[str]) -> dict[str, str]:
+        asked.append(names)
+        return dict.fromkeys(names, "2026-03-01")
+
+    package, utils = ModuleType("awsglue"), ModuleType("awsglue.utils")
+    utils.getResolvedOptions = resolved  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "awsglue", package)
+    monkeypatch.setitem(sys.modules, "awsglue.utils", utils)
+    assert read_options(["job"]).env == "2026-03-01"
+    assert asked == [["env", "region", "raw_bucket", "processed_bucket", "start_date", "end_date", "run_id"]]
+
+
+def test_abbreviated_arguments_are_not_taken() -> None:
+    """Glue 6.0 no longer matches them; what works today must not stop working then."""
+    with pytest.raises(JobError, match="--start_date"):
+        read_options(["--start" if word == "--start_date" else word for word in ARGUMENTS])
+
+
+def test_all_of_this_runs_in_ansi_mode_as_on_glue_6(lake: Lake) -> None:
+    with pytest.raises(Exception, match="CAST_INVALID_INPUT"):
+        lake.spark.sql("select cast('x' as int)").collect()
 
 
 def test_a_missing_argument_is_named() -> None:

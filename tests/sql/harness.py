@@ -21,7 +21,7 @@ import jinja2
 import psycopg
 import redshift_connector
 
-from ecommerce_dwh.contracts import SourceContract, load_contracts
+from ecommerce_dwh.contracts import SourceContract, SourceTable, load_contracts, source_table
 from ecommerce_dwh.sql_text import Audit, guard_message, parse_audit, split_statements, without_comments
 
 REPO = Path(__file__).resolve().parents[2]
@@ -57,18 +57,7 @@ class GuardFailed(AssertionError):
     """A guard query of a file returned rows."""
 
 
-@dataclass(frozen=True)
-class SourceColumns:
-    """What replace_slices.sql sees of a source."""
-
-    name: str
-    columns: tuple[str, ...]
-
-
-_SOURCE_COLUMNS = tuple(
-    SourceColumns(name, tuple(column.name for column in contract.accepted_columns))
-    for name, contract in CONTRACTS.items()
-)
+_SOURCE_TABLES = tuple(source_table(contract) for contract in CONTRACTS.values())
 
 
 @dataclass(frozen=True)
@@ -80,7 +69,7 @@ class Load:
     run_key: str
     processed_bucket: str = "ecommerce-dwh-dev-processed"
     copy_iam_role: str = "default"
-    sources: tuple[SourceColumns, ...] = _SOURCE_COLUMNS
+    sources: tuple[SourceTable, ...] = _SOURCE_TABLES
 
     @property
     def run_id(self) -> str:

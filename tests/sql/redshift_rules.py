@@ -140,6 +140,10 @@ PATTERNS: dict[str, Callable[[str], bool]] = {
     "materialized view: AUTO REFRESH excludes the current date": _has(
         r"\bcreate\s+materialized\s+view\b.*\bauto\s+refresh\s+yes\b.*\b(current_date|getdate|sysdate)\b"
     ),
+    "materialized view: no system tables, temporary tables or functions of the leader node": _has(
+        r"\bcreate\s+materialized\s+view\b.*(\b(from|join)\s+(#|pg_|stl_|stv_|svl_|svv_|svcs_|sys_)|"
+        r"\b(current_schemas?|has_\w+_privilege)\s*\()"
+    ),
     "UPDATE and DELETE: no outer join with the target": _has(
         r"^\s*(update\b.*\bfrom|delete\s+from\b.*\busing)\b(?!.*\bselect\b).*\b(left|right|full)\s+(outer\s+)?join\b"
     ),
@@ -155,7 +159,7 @@ PATTERNS: dict[str, Callable[[str], bool]] = {
 
 
 def _structural(code: str, masked: str) -> Iterator[str]:
-    for name in re.findall(r'"?([A-Za-z_]\w*)"?', masked):
+    for name in re.findall(r"[^\W\d]\w*", masked):
         if len(name.encode()) > 127:
             yield "identifiers hold at most 127 bytes"
     if not re.match(r"\s*(select|with|insert|update|delete|create\s+temp\s+table|create\s+or\s+replace\s+view|merge)\b",

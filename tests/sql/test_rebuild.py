@@ -31,7 +31,7 @@ def test_rebuilds_change_nothing(warehouse: Warehouse, steps: list[tuple[Run, di
     warehouse.run(REFRESH, load, warehouse.quick)
     assert everything(warehouse) == before
 
-    warehouse.run("maintenance/rebuild_warehouse.sql", None, warehouse.quick)
+    warehouse.run("maintenance/rebuild_warehouse.sql", load, warehouse.quick)
     for file in MERGES:
         warehouse.run(file, load, warehouse.quick)
     warehouse.publish(load_of(DAYS[0], DAYS[-1]), warehouse.quick)

@@ -6,8 +6,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import sqlglot
 from harness import SQL, load_of, statements
 from redshift_rules import findings
+
+from ecommerce_dwh.sql_text import without_comments
 
 FILES = sorted(path.relative_to(SQL).as_posix() for path in SQL.rglob("*.sql"))
 LOAD = load_of(date(2026, 1, 1), date(2026, 1, 3))
@@ -93,6 +96,15 @@ BROKEN = {
     "refresh materialized view v": "transaction of its own",
     "create materialized view v as select a from t order by a": "materialized view",
     "create materialized view v auto refresh yes as select a from t where b = current_date": "AUTO REFRESH",
+    "create materialized view v as select a from t limit 5": "materialized view",
+    "create materialized view v as select a from t offset 5": "materialized view",
+    "create materialized view v auto refresh yes as select getdate() as a from t": "AUTO REFRESH",
+    "create materialized view v as select a from stl_query": "materialized view",
+    "create materialized view v as select a from t join #t on b = c": "materialized view",
+    "create materialized view v as select current_schema() as a from t": "materialized view",
+    f"create table t ({'é' * 64} int)": "127 bytes",
+    "with s as (select 1 as a) merge into t using s on t.a = s.a when matched then delete "
+    "when not matched then insert (a) values (s.a)": "no WITH",
     "copy t from 's3://b/k' iam_role default format as parquet region 'x'": "COPY of Parquet",
     "copy t from 's3://b/k' iam_role default format as parquet maxerror 5": "COPY of Parquet",
     "copy t from 's3://b/k' access_key_id 'a' secret_access_key 'b' format as parquet": "secrets",
@@ -131,6 +143,58 @@ SOUND = (
 def test_broken_rule_is_found(sql: str) -> None:
     rules = " | ".join(finding.rule for finding in findings(sql))
     assert BROKEN[sql] in rules
+
+
+# From the Database Developer Guide, "Unsupported PostgreSQL data types" and "… functions".
+TYPES = ("json", "jsonb", "uuid", "bytea", "serial", "bigserial", "money", "inet", "cidr", "xml", "hstore", "tsvector",
+         "tsquery", "int4range", "daterange", "bit varying")  # fmt: skip
+FUNCTIONS = ("string_agg", "array_agg", "every", "corr", "covar_pop", "covar_samp", "regr_slope", "clock_timestamp",
+             "transaction_timestamp", "justify_days", "pg_sleep", "div", "width_bucket", "setseed", "generate_series",
+             "generate_subscripts", "format", "overlay", "regexp_matches", "regexp_split_to_array", "convert_from",
+             "convert_to", "nextval", "currval", "setval", "pg_advisory_lock")  # fmt: skip
+COPY_OPTIONS = ("region 'x'", "maxerror 5", "acceptanydate", "truncatecolumns", "dateformat 'auto'",
+                "timeformat 'auto'",
+                "compupdate off", "noload", "delimiter ','", "ignoreheader 1", "blanksasnull", "emptyasnull",
+                "null as ''", "gzip", "bzip2", "zstd", "escape", "encrypted", "readratio 5", "roundec",
+                "trimblanks", "removequotes", "ignoreblanklines")  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_type_that_redshift_lacks_is_found(kind: str) -> None:
+    assert "a type that Redshift lacks" in {f.rule for f in findings(f"create table t (a {kind})")}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_function_that_redshift_lacks_is_found(function: str) -> None:
+    assert "a function that Redshift lacks" in {
+        f.rule for f in findings(f"select {function}(a, b) as c from t")
+    }
+
+
+@pytest.mark.parametrize("option", COPY_OPTIONS)
+def test_option_that_copy_of_parquet_does_not_take_is_found(option: str) -> None:
+    sql = f"copy t from 's3://b/k' iam_role default format as parquet {option}"
+    assert "COPY of Parquet takes few options" in {f.rule for f in findings(sql)}
+
+
+@pytest.mark.parametrize(
+    "command", ["truncate t", "refresh materialized view v", "vacuum t", "commit", "begin"]
+)
+def test_what_leaves_the_transaction_is_found(command: str) -> None:
+    assert any("transaction" in f.rule for f in findings(f"delete from t; {command}; delete from s"))
+
+
+# Short forms that sqlglot does not know, or keeps unread as a command.
+_UNREAD = ("lock ", "grant ", "vacuum", "analyze ", "create role ")
+
+
+@pytest.mark.parametrize("file", [path for path in FILES if path not in BOUND])
+def test_file_parses_as_redshift(file: str) -> None:
+    for statement in statements(file, LOAD):
+        code = without_comments(statement).strip()
+        if not code.lower().startswith(_UNREAD):
+            tree = sqlglot.parse_one(code, read="redshift")
+            assert not isinstance(tree, sqlglot.exp.Command), f"sqlglot keeps this unread: {code[:200]}"
 
 
 @pytest.mark.parametrize("sql", SOUND)

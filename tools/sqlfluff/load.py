@@ -9,5 +9,11 @@ run_key = "scheduled__2026-01-01T02-00-00-00-00"
 processed_bucket = "ecommerce-dwh-dev-processed"
 copy_iam_role = "default"
 sources = tuple(
-    SimpleNamespace(name=name, columns=("delivery_date", "order_id")) for name in ("orders", "order_items")
+    SimpleNamespace(
+        name=name, columns=("delivery_date", "order_id"), key="order_id", merge_entity=entity, amount=amount
+    )
+    for name, entity, amount in (
+        ("orders", "", ""),
+        ("order_items", "item", "coalesce(line_total, quantity * unit_price)"),
+    )
 )

@@ -16,7 +16,7 @@ select
     'pending keys' as what,
     count(*) as pending
 from history.pending_key
-where entity in ('customer', 'product', 'sales_order', 'web_event')
+where entity not in ('agg_customer', 'agg_product', 'agg_order')
 having count(*) > 0
 union all
 select

@@ -6,8 +6,8 @@ with held as (
             '{{ source.name }}' as source,
             delivery_date,
             count(*) as history_rows,
-            {% if source.name == 'order_items' %}
-                cast(sum(coalesce(line_total, quantity * unit_price)) as decimal(38, 4)) as history_amount
+            {% if source.amount %}
+                cast(sum({{ source.amount }}) as decimal(38, 4)) as history_amount
             {% else %}
                 cast(0 as decimal(38, 4)) as history_amount
             {% endif %}

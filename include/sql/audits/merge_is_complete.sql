@@ -4,7 +4,7 @@ select
     entity,
     count(*) as pending_keys
 from history.pending_key
-where entity in ('customer', 'product', 'sales_order', 'web_event')
+where entity not in ('agg_customer', 'agg_product', 'agg_order')
 group by entity
 union all
 select

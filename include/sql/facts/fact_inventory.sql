@@ -1,6 +1,8 @@
 -- Rebuilds the pending stock snapshots of fact_inventory.
 -- Grain: product and delivered day. Key: (product_id, snapshot_date); the day's newest delivered version stands.
 -- Days of supply: stock / (units of revenue lines in the 28 days up to and including the snapshot / 28).
+-- Days of supply are computed from sales.
+-- after: fact_sales, fact_web_events
 lock table history.pending_key;
 
 -- Pending ranges of a product that meet or overlap become one.

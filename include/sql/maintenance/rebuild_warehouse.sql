@@ -3,7 +3,7 @@
 lock table history.pending_key;
 
 delete from history.pending_key
-where entity in ('customer', 'product', 'sales_order', 'web_event');
+where entity not in ('agg_customer', 'agg_product', 'agg_order');
 delete from history.pending_inventory;
 
 create temp table kept_order distkey (order_id) as
@@ -97,6 +97,14 @@ select
     product_id as key_value
 from dimensions.dim_product
 where product_key <> -1;
+
+{% for source in load.sources if source.merge_entity %}
+    insert into history.pending_key (entity, key_value)
+    select distinct
+        '{{ source.merge_entity }}' as entity,
+        {{ source.key }} as key_value
+    from history.{{ source.name }};
+{% endfor %}
 
 insert into history.pending_event_day (event_date)
 select distinct event_date

@@ -193,6 +193,22 @@ from (
 ) as stocked
 group by product_id;
 
+-- Sources that feed a merge of their own: the keys of the old slice and of the new one.
+{% for source in load.sources if source.merge_entity %}
+    insert into history.pending_key (entity, key_value)
+    select
+        '{{ source.merge_entity }}' as entity,
+        {{ source.key }} as key_value
+    from history.{{ source.name }}
+    where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
+    union
+    select
+        '{{ source.merge_entity }}' as entity,
+        {{ source.key }} as key_value
+    from staging.stg_{{ source.name }}
+    where run_id = '{{ load.run_key }}';
+{% endfor %}
+
 {% for source in load.sources %}
     delete from history.{{ source.name }}
     where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}';

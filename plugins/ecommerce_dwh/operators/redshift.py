@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -172,3 +173,31 @@ class RedshiftSQLOperator(WarehouseOperator):
             len(results), f"{summary.rows:,}", summary.seconds, summary.attempts,
         )  # fmt: skip
         return summary.as_dict()
+
+
+_AFTER = re.compile(r"^--\s*after:\s*(.+)$", re.MULTILINE)
+
+
+def merge_tasks(folder: str) -> dict[str, RedshiftSQLOperator]:
+    """One task per file of ``include/sql/<folder>``, named like the table that the file keeps up to date.
+
+    A line ``-- after: <table>, …`` in a file names those of the folder that must come before it.
+
+    Raises:
+        AirflowException: there are no files, or one comes after a table that has none.
+    """
+    files = {file.stem: file for file in sorted((get_settings().sql_dir / folder).glob("*.sql"))}
+    if not files:
+        raise AirflowException(f"there is no SQL file in {get_settings().sql_dir / folder}")
+    tasks = {
+        name: RedshiftSQLOperator(task_id=name, sql=f"{folder}/{file.name}") for name, file in files.items()
+    }
+    for name, file in files.items():
+        found = _AFTER.search(file.read_text("utf-8"))
+        for before in found[1].split(",") if found else ():
+            if before.strip() not in tasks:
+                raise AirflowException(
+                    f"{folder}/{file.name} comes after {before.strip()}, which has no file there"
+                )
+            tasks[before.strip()] >> tasks[name]
+    return tasks

@@ -1,0 +1,58 @@
+"""Runs days through a whole stack of the repository that it lies in; prints what it found as JSON.
+
+.venv/local/bin/python tests/extension/drive.py <home of the stack> <folder of raw files> <day> [<day> …]
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from local.stack import runs
+from local.stack.ports import separate_config
+from tests.e2e.support import LocalStack
+
+
+def main(home: str, raw: str, *days: str) -> None:
+    local = LocalStack(separate_config(Path(home)))
+    try:
+        local.stack.up()
+        local.bootstrap()
+        local.land(Path(raw))
+        for day in days:
+            local.load(date.fromisoformat(day), date.fromisoformat(day))
+        found = {
+            "tasks": runs.task_order(local.client, runs.DAILY),
+            "returns": local.query(
+                "select r.return_id, r.quantity, r.refund_amount, r.reason, c.customer_id, p.product_id "
+                "from facts.fact_returns as r join dimensions.dim_customer as c on r.customer_key = c.customer_key "
+                "join dimensions.dim_product as p on r.product_key = p.product_key order by 1"
+            ),
+            "ledger": local.query(
+                "select delivery_date, raw_rows, accepted_rows, superseded_rows, quarantined_rows, raw_amount, "
+                "accepted_amount from quality.ledger where source = 'returns' order by 1"
+            ),
+            "rules": local.query(
+                "select delivery_date, rule, rows_failed from quality.check_results where source = 'returns' "
+                "and rows_failed > 0 order by 1, 2"
+            ),
+            "pending": local.value("select count(*) from history.pending_key"),
+            "published": local.value("select published_day from quality.warehouse_state"),
+            "catalogue": sorted(
+                table["Name"]
+                for table in local.aws("glue").get_tables(DatabaseName=local.settings.catalog_database)[
+                    "TableList"
+                ]
+            ),
+        }
+        print("FOUND " + json.dumps(found, default=str))
+    finally:
+        local.stack.down()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
