@@ -23,6 +23,7 @@ import redshift_connector
 
 from ecommerce_dwh.contracts import SourceContract, SourceTable, load_contracts, source_table
 from ecommerce_dwh.sql_text import Audit, guard_message, parse_audit, split_statements, without_comments
+from local.config import LocalConfig
 
 REPO = Path(__file__).resolve().parents[2]
 SQL = REPO / "include" / "sql"
@@ -181,12 +182,14 @@ class Warehouse:
         connect: opens a client's connection to the Redshift endpoint, with the driver that Airflow uses.
         connect_psycopg: the same with a driver that sends many statements in one message.
         admin: a connection to the PostgreSQL behind it.
+        config: its ports; nobody answers at that of AWS unless a test starts a server there.
         slices: the accepted rows of the last load of each source and day: what the model computes from.
     """
 
     connect: Callable[[], Any]
     connect_psycopg: Callable[[], psycopg.Connection[Any]]
     admin: psycopg.Connection[Any]
+    config: LocalConfig
     slices: Slices = field(default_factory=dict)
     _session: Any = None
     _quick: Any = None

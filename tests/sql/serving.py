@@ -32,7 +32,7 @@ def _free_port() -> int:
 @contextmanager
 def running_warehouse(folder: Path) -> Iterator[Warehouse]:
     """A bootstrapped warehouse; stopped when the block ends."""
-    config = LocalConfig(home=folder, redshift_port=_free_port())
+    config = LocalConfig(home=folder, redshift_port=_free_port(), aws_port=_free_port())
     server = postgres.Server(config)
     server.start()
     with psycopg.connect(postgres.url(config, "postgres"), autocommit=True) as setup:
@@ -50,7 +50,7 @@ def running_warehouse(folder: Path) -> Iterator[Warehouse]:
         admin = psycopg.connect(postgres.url(config, database), autocommit=True)
         bootstrap(client, admin)
         client.close()
-        warehouse = Warehouse(connect, partial(psycopg_connect, *login), admin)
+        warehouse = Warehouse(connect, partial(psycopg_connect, *login), admin, config)
         yield warehouse
         warehouse.close()
     finally:
@@ -65,6 +65,7 @@ def _endpoint(config: LocalConfig) -> subprocess.Popen[bytes]:
         **os.environ,
         "DWH_LOCAL_HOME": str(config.home),
         "DWH_LOCAL_REDSHIFT_PORT": str(config.redshift_port),
+        "DWH_LOCAL_AWS_PORT": str(config.aws_port),
     }
     log = (config.home / "redshift.log").open("wb")
     return subprocess.Popen(
