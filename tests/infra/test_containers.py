@@ -113,6 +113,7 @@ def test_commands_are_those_of_the_native_stack(services: dict[str, dict[str, An
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     native = json.loads(done.stdout.splitlines()[-1])
+    assert set(native) == set(services) - {"net"}
     for name, service in services.items():
         if name in ("net", "postgres"):
             continue
