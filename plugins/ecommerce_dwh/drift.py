@@ -32,7 +32,7 @@ _READABLE = {
 _FAMILIES = {
     "tinyint": "integer", "smallint": "integer", "int": "integer", "bigint": "integer", "float": "number",
     "double": "number", "decimal": "number", "date": "date", "timestamp": "timestamp", "boolean": "boolean",
-    "string": "text", "varchar": "text", "char": "text",
+    "array": "list", "struct": "list", "map": "list",
 }  # fmt: skip
 # Fewer rows of a text file than this may look alike by accident; as many may be rejected without closing the gate.
 FEW_RECORDS = 20
@@ -139,7 +139,8 @@ def compare(drift: Drift, contract: SourceContract, day: str, crawled: Crawled) 
 
 def _is_readable(kind: str, column: Column) -> bool:
     """Whether values of a crawled type can be read as a column's."""
-    family = _FAMILIES.get(re.split(r"[<(]", kind.lower())[0])
+    # What is not listed, such as the type of a column without values, is read as text.
+    family = _FAMILIES.get(re.split(r"[<(]", kind.lower())[0], "text")
     if column.formats and family in ("integer", "number"):
         return True  # a declared pattern such as yyyyMMdd
     return family in _READABLE[column.base_type]

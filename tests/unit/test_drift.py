@@ -81,6 +81,7 @@ def test_a_column_of_another_type_fails_the_day_in_words(column, found):
         ("unit_price", "decimal(10,2)"),
         ("order_id", "bigint"),
         ("order_id", "date"),
+        ("unit_price", "unknown"),  # a column without values
     ],
 )
 def test_a_type_that_can_be_read_is_no_drift(column, found):
