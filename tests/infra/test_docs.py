@@ -33,7 +33,7 @@ def _words(command: str) -> list[str]:
     """Words up to the end of the command; substitutions and placeholders count as one value."""
     plain = re.sub(r'"?\$\((?:[^()]|\([^()]*\))*\)?"?', "VALUE", command)
     plain = re.sub(r"<[^>]*>", "VALUE", plain)
-    plain = re.split(r"\s(?:#|\||&&|;|>)", plain)[0]
+    plain = re.split(r";|\s(?:#|\||&&|>)", plain)[0]
     return re.findall(r"""(?:'[^']*'|"[^"]*"|[^\s'"…)])+""", plain)
 
 
