@@ -1,12 +1,19 @@
 """How the daily steps of the warehouse grow with its history.
 
-    .venv/local/bin/python benchmarks/warehouse_daily.py [--lines 1000000 10000000] [--daily 50000]
+    .venv/local/bin/python benchmarks/warehouse_daily.py [--lines 1000000 10000000] [--daily 50000] [--folder F]
+    .venv/local/bin/python benchmarks/warehouse_daily.py --lines 10000000 --folder F --rebuild
 
 For each size: a history of order lines is written by SQL into ``history.*``, dimensions, facts and analytics are
-rebuilt from it (timed: the full rebuild), then one day of new lines arrives, with 2 % changed customers, 1 % changed
+rebuilt from it (timed: the first build), then one day of new lines arrives, with 2 % changed customers, 1 % changed
 products, 1 % late orders (of the last week) and 1 % corrected lines (of any day), and a full snapshot of all products.
-Every step from replace_slices to refresh runs through the Redshift endpoint, each file one transaction. COPY is not
-in these figures: the lines are put into staging by SQL. The day runs three times for three days; medians are shown.
+Everything from COPY (Parquet in the local S3 endpoint, by manifest) to the refresh of all analytics runs through the
+Redshift endpoint, each file one transaction as the DAG runs it. Three days are run; medians are shown.
+
+Beside the day stands a baseline in the same database: all analytics counted anew from the whole fact
+(``maintenance/rebuild_analytics.sql`` and the refresh), which is what a nightly full rebuild of analytics costs.
+
+``--folder`` keeps the databases; a later run goes on with the next days. ``--rebuild`` empties and rebuilds the whole
+warehouse from history (``maintenance/rebuild_warehouse.sql`` and every step after it) instead of running days.
 """
 
 from __future__ import annotations
@@ -15,24 +22,35 @@ import argparse
 import os
 import platform
 import shutil
+import socket
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-REPO = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPO), str(REPO / "plugins"), str(REPO / "tests" / "sql")]
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from harness import MERGES, REFRESH, REPLACE, SOURCES, Load, Warehouse, load_of  # noqa: E402
+REPO = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(REPO / part) for part in ("", "plugins", "include/glue", "tests/sql")]
+
+from harness import CONTRACTS, MERGES, REFRESH, REPLACE, SOURCES, Load, Warehouse, load_of  # noqa: E402
 from serving import running_warehouse  # noqa: E402
+
+from ecommerce_dwh_glue import manifest  # noqa: E402
+from local.aws.server import Endpoint  # noqa: E402
+from local.config import load_config  # noqa: E402
 
 LAST_DAY = date(2026, 1, 28)  # of the history; the measured days follow
 LINES_PER_ORDER = 2.5
 PRODUCTS = 5000
-SERVICE = "md5({hash}) , '{source}/bench.csv', 1, '{run}'"
+COPIES = tuple(f"staging/load_{name}.sql" for name in (*SOURCES, "ledger"))
 
 # One order: o is its number, d its day. One line: o and n, its number within the order.
 ORDER = """
@@ -160,60 +178,155 @@ class Shop:
         return load
 
 
+class Lake:
+    """Turns rows that SQL put into staging into the Parquet files and manifests that processing would have left."""
+
+    def __init__(self, endpoint: Endpoint, warehouse: Warehouse) -> None:
+        self.store = endpoint.store
+        self.admin = warehouse.admin
+
+    def objects(self, bucket: str, prefix: str) -> Iterator[Any]:
+        return iter(self.store.scan(bucket, prefix))
+
+    def write(self, bucket: str, key: str, content: bytes, content_type: str) -> None:
+        self.store.put(bucket, key, self.store.receive([content]), {"Content-Type": content_type})
+
+    def export(self, load: Load) -> None:
+        """Move the run's rows from staging to the bucket."""
+        self.store.create_bucket(load.processed_bucket)
+        for name in (*SOURCES, "ledger"):
+            columns = self.admin.execute(
+                b"select column_name, data_type, numeric_precision, numeric_scale from information_schema.columns "
+                b"where table_schema = 'staging' and table_name = %s order by ordinal_position",
+                (f"stg_{name}",),
+            ).fetchall()
+            names = ", ".join(column[0] for column in columns)
+            found = self.admin.execute(
+                f"delete from staging.stg_{name} where run_id = '{load.run_key}' returning {names}".encode()
+            ).fetchall()
+            table = pa.table(
+                {
+                    column[0]: pa.array([row[index] for row in found], _arrow_type(*column[1:]))
+                    for index, column in enumerate(columns)
+                }
+            )
+            sink = pa.BufferOutputStream()
+            pq.write_table(table, sink)
+            content = sink.getvalue().to_pybytes()
+            key = f"accepted/{name}/run={load.run_key}/part-0.parquet"
+            self.write(load.processed_bucket, key, content, "application/octet-stream")
+            manifest.write_copy_manifest(
+                self, load.processed_bucket, load.run_key, name, [manifest.StoredObject(key, len(content))]
+            )
+
+
+def _arrow_type(kind: str, size: int | None, scale: int | None) -> pa.DataType:
+    if kind == "numeric":
+        return pa.decimal128(size or 18, scale or 0)
+    known = {"date": pa.date32(), "bigint": pa.int64(), "integer": pa.int32(), "boolean": pa.bool_()}
+    return pa.timestamp("us") if kind.startswith("timestamp") else known.get(kind, pa.string())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def stack(folder: Path) -> Iterator[tuple[Warehouse, Endpoint]]:
+    """PostgreSQL, the Redshift endpoint and the S3 endpoint that it copies from."""
+    os.environ["DWH_LOCAL_AWS_PORT"] = str(_free_port())
+    endpoint = Endpoint(replace(load_config(), home=folder))
+    endpoint.start()
+    try:
+        with running_warehouse(folder) as warehouse:
+            yield warehouse, endpoint
+    finally:
+        endpoint.stop()
+
+
 def timed(work: Any, *arguments: Any) -> float:
     started = time.monotonic()
     work(*arguments)
     return time.monotonic() - started
 
 
-def measure(lines: int, daily: int) -> dict[str, float]:
+def rebuild(warehouse: Warehouse, files: tuple[str, ...]) -> float:
+    """Seconds of maintenance files and every step after them."""
+    load = load_of(LAST_DAY, LAST_DAY)
+    total = 0.0
+    for file in files:
+        if file == "audits":
+            seconds = timed(warehouse.audit, load)
+        else:
+            seconds = timed(warehouse.run, file, load)
+        print(f"  {file}: {seconds:.1f} s", flush=True)
+        total += seconds
+    return total
+
+
+WHOLE = ("maintenance/rebuild_warehouse.sql", *MERGES, "audits", "maintenance/rebuild_analytics.sql", REFRESH)
+ANALYTICS = ("maintenance/rebuild_analytics.sql", REFRESH)
+
+
+def measure(lines: int, options: argparse.Namespace) -> dict[str, float]:
     """Seconds of each step on a history of so many lines."""
-    folder = Path(tempfile.mkdtemp(prefix="dwh-bench-"))
+    folder = options.folder / str(lines) if options.folder else Path(tempfile.mkdtemp(prefix="dwh-bench-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    days_done = folder / "days"
     try:
-        with running_warehouse(folder) as warehouse:
-            shop = Shop(warehouse, lines, daily)
-            print(
-                f"history of {lines:,} lines, {shop.days} days: {timed(shop.history):.0f} s to write",
-                flush=True,
-            )
-            load = load_of(LAST_DAY, LAST_DAY)
-            started = time.monotonic()
-            for file in ("maintenance/rebuild_warehouse.sql", *MERGES):
-                print(f"  {file}: {timed(warehouse.run, file, load):.1f} s", flush=True)
-                warehouse.admin.execute("analyze")
-            print(f"  audits: {timed(warehouse.audit, load):.1f} s", flush=True)
-            print(f"  {REFRESH}: {timed(warehouse.run, REFRESH, load):.1f} s", flush=True)
-            rebuild = time.monotonic() - started
-            warehouse.admin.execute("vacuum analyze")
+        with stack(folder) as (warehouse, endpoint):
+            shop = Shop(warehouse, lines, options.daily)
+            lake = Lake(endpoint, warehouse)
+            result: dict[str, float] = {}
+            if not days_done.is_file():
+                seconds = timed(shop.history)
+                print(f"history of {lines:,} lines, {shop.days} days: {seconds:.0f} s to write", flush=True)
+                result["first build"] = rebuild(warehouse, (WHOLE[0], *MERGES, "audits", REFRESH))
+                warehouse.admin.execute("vacuum analyze")
+                days_done.write_text("0", encoding="utf-8")
+            if options.rebuild:
+                return {"full rebuild": rebuild(warehouse, WHOLE), **result}
+            first = int(days_done.read_text(encoding="utf-8")) + 1
             rounds: list[dict[str, float]] = []
-            for number in (1, 2, 3):
+            for number in range(first, first + 3):
                 load = shop.day(number)
-                seconds = {file: timed(warehouse.run, file, load) for file in (REPLACE, *MERGES)}
+                lake.export(load)
+                seconds = {"COPY": sum(timed(warehouse.run, file, load) for file in COPIES)}
+                seconds |= {file: timed(warehouse.run, file, load) for file in (REPLACE, *MERGES)}
                 seconds["audits"] = timed(warehouse.audit, load)
                 seconds[REFRESH] = timed(warehouse.run, REFRESH, load)
                 seconds["day"] = sum(seconds.values())
                 rounds.append(seconds)
+                days_done.write_text(str(number), encoding="utf-8")
                 print(f"  day {number}: {seconds['day']:.1f} s", flush=True)
-            result = {name: statistics.median(r[name] for r in rounds) for name in rounds[0]}
-            result["full rebuild"] = rebuild
+            result = {name: statistics.median(r[name] for r in rounds) for name in rounds[0]} | result
+            if options.baseline:
+                result["baseline: analytics anew"] = rebuild(warehouse, ANALYTICS)
             return result
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not options.folder:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--daily", type=int, default=50_000)
+    parser.add_argument("--folder", type=Path, help="keep the databases here, for another run")
+    parser.add_argument("--rebuild", action="store_true", help="rebuild the whole warehouse instead of running days")
+    parser.add_argument("--baseline", action="store_true", help="also count all analytics anew, for comparison")
     options = parser.parse_args()
-    results = {lines: measure(lines, options.daily) for lines in options.lines}
+    results = {lines: measure(lines, options) for lines in options.lines}
     smallest, largest = min(results), max(results)
     print(
         f"\n{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {options.daily:,} new lines\n"
     )
     print("| seconds | " + " | ".join(f"{lines:,} lines" for lines in results) + " | ratio |")
     print("|---|" + "---:|" * (len(results) + 1))
-    for name in results[smallest]:
+    names = [name for name in results[smallest] if name in results[largest]]
+    for name in names:
         ratio = results[largest][name] / max(results[smallest][name], 0.001)
         print(f"| {name} | " + " | ".join(f"{r[name]:.2f}" for r in results.values()) + f" | {ratio:.1f} |")
     return 0
