@@ -102,8 +102,10 @@ COMPARE = """
 import duckdb, sys
 ours, theirs = sys.argv[1:]
 counts = [duckdb.sql(f'''
-    select count(*), sum(hash(delivery_date, order_item_id, row_hash)), sum(coalesce(line_total, quantity * unit_price))
-    from read_parquet('{folder}/**/*.parquet', hive_partitioning = false)''').fetchall()[0] for folder in (ours, theirs)]
+    select count(*), sum(hash(delivery_date, order_item_id, row_hash)),
+        sum(coalesce(line_total, quantity * unit_price))
+    from read_parquet('{folder}/**/*.parquet', hive_partitioning = false)''').fetchall()[0]
+    for folder in (ours, theirs)]
 print("accepted rows, sum of hashes, amount:", *counts, sep="\\n  ")
 if counts[0] != counts[1]:
     print(duckdb.sql(f'''
@@ -236,7 +238,8 @@ def main() -> int:
         if len(costs) == 2:
             compare = [str(load_config().spark_python), "-c", COMPARE]
             subprocess.run(
-                [*compare, str(root / "processed/accepted/order_items"), str(root / "duckdb/accepted")], check=True
+                [*compare, str(root / "processed/accepted/order_items"), str(root / "duckdb/accepted")],
+                check=True,
             )
     finally:
         if options.folder is None:

@@ -40,7 +40,7 @@ import pyarrow.parquet as pq
 REPO = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPO / part) for part in ("", "plugins", "include/glue", "tests/sql")]
 
-from harness import CONTRACTS, MERGES, REFRESH, REPLACE, SOURCES, Load, Warehouse, load_of  # noqa: E402
+from harness import MERGES, REFRESH, REPLACE, SOURCES, Load, Warehouse, load_of  # noqa: E402
 from serving import running_warehouse  # noqa: E402
 
 from ecommerce_dwh_glue import manifest  # noqa: E402
@@ -257,10 +257,7 @@ def rebuild(warehouse: Warehouse, files: tuple[str, ...]) -> float:
     load = load_of(LAST_DAY, LAST_DAY)
     total = 0.0
     for file in files:
-        if file == "audits":
-            seconds = timed(warehouse.audit, load)
-        else:
-            seconds = timed(warehouse.run, file, load)
+        seconds = timed(warehouse.audit, load) if file == "audits" else timed(warehouse.run, file, load)
         print(f"  {file}: {seconds:.1f} s", flush=True)
         total += seconds
     return total
@@ -315,7 +312,9 @@ def main() -> int:
     parser.add_argument("--lines", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--daily", type=int, default=50_000)
     parser.add_argument("--folder", type=Path, help="keep the databases here, for another run")
-    parser.add_argument("--rebuild", action="store_true", help="rebuild the whole warehouse instead of running days")
+    parser.add_argument(
+        "--rebuild", action="store_true", help="rebuild the whole warehouse instead of running days"
+    )
     parser.add_argument("--baseline", action="store_true", help="also count all analytics anew, for comparison")
     options = parser.parse_args()
     results = {lines: measure(lines, options) for lines in options.lines}

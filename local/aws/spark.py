@@ -136,6 +136,9 @@ appender.stderr.layout.pattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n%ex
 # Says once per job that its native library is absent, which is so on every laptop.
 logger.native.name = org.apache.hadoop.util.NativeCodeLoader
 logger.native.level = error
+# Warns at each job that the event log keeps only the beginning of a plan's text.
+logger.plans.name = org.apache.spark.sql.catalyst.util.StringUtils
+logger.plans.level = error
 # Warns of its own counters, which trail a finished upload by a moment.
 logger.s3a.name = org.apache.hadoop.fs.s3a.S3AInstrumentation
 logger.s3a.level = error

@@ -15,6 +15,8 @@ Expressions are SQL built from contract names only, never from data.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -204,17 +206,16 @@ def _rounded_sql(contract: SourceContract) -> str:
     return " or ".join(tests) or "false"
 
 
-def cast_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
-    """Type the rows that `reading.read_source` gave.
+def key_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
+    """Find the identity of the rows that `reading.read_source` gave; nothing else is typed yet.
 
     Args:
         rows: rows of text.
         contract: the source's contract.
 
     Returns:
-        ``delivery_date``, the contract's columns typed, raw-text derived columns, ``version_at``, ``source_file``,
-        ``source_line``, ``rule`` and ``message`` (null for good rows), ``raw_text`` (null for good rows),
-        ``amount``, ``rounded`` (a value lost digits). Values of quarantined rows are null where unreadable.
+        ``source_file``, ``source_line``, ``raw_text``, ``defect``, trimmed texts as ``x_<column>``,
+        ``delivery_date``, and ``key_hash``, a 64-bit hash of the row's identity (`identity`).
     """
     trimmed = rows.select(
         "source_file",
@@ -222,37 +223,85 @@ def cast_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
         "raw_text",
         "defect",
         *(F.expr(text_sql(column)).alias(f"x_{column.name}") for column in contract.columns),
-    )
-    typed = trimmed.select(
-        "*",
         F.expr(f"cast(substring(source_file, {len(contract.name) + 5}, 10) as date)").alias("delivery_date"),
-        *(F.expr(value_sql(column)).alias(column.name) for column in contract.columns),
     )
-    rules = ", ".join(rule for column in contract.columns if (rule := _rule_sql(column)))
-    bad = " or ".join(test for column in contract.columns if (test := _bad_sql(column)))
-    judged = typed.withColumn(
-        "rule", F.expr(f"case when defect is not null then defect when {bad} then coalesce({rules}) end")
-    )
-    version = "cast(delivery_date as timestamp)"
-    if contract.version_column:
-        version = f"coalesce(`{contract.version_column}`, {version})"
+    parts = ["delivery_date", value_sql(contract.column(contract.key))]
+    if contract.history == "scd2":
+        parts.append(_version_sql(contract, lambda name: value_sql(contract.column(name))))
+    return trimmed.select("*", F.expr(f"xxhash64({', '.join(parts)})").alias("key_hash"))
+
+
+def _version_sql(contract: SourceContract, value: Callable[[str], str]) -> str:
+    day = "cast(delivery_date as timestamp)"
+    return f"coalesce({value(contract.version_column)}, {day})" if contract.version_column else day
+
+
+def type_rows(keyed: DataFrame, contract: SourceContract) -> DataFrame:
+    """Type the rows that `key_rows` gave.
+
+    Returns:
+        The same columns, the contract's columns typed (null where unreadable), derived columns and ``version_at``.
+    """
+    typed = keyed.select("*", *(F.expr(value_sql(column)).alias(column.name) for column in contract.columns))
     derived = []
     for column in contract.derived_columns:
         if column.derivation.startswith("raw:"):
             # Long spellings are quarantined by the column itself, so the delivered text always fits.
             derived.append(F.expr(f"nullif(x_{column.derivation[4:]}, '')").alias(column.name))
-    return judged.select(
+    version = F.expr(_version_sql(contract, lambda name: f"`{name}`"))
+    return typed.select("*", *derived, version.alias("version_at"))
+
+
+def identity(contract: SourceContract) -> list[str]:
+    """Columns of which a day keeps one row per value."""
+    extra = ["version_at"] if contract.history == "scd2" else []
+    return ["delivery_date", contract.key, *extra]
+
+
+def account(typed: DataFrame, contract: SourceContract) -> DataFrame:
+    """What the ledger and the search for rivals need of each row that `type_rows` gave.
+
+    Returns:
+        ``delivery_date``, ``key_hash``, ``suspect`` (true for every row that breaks a rule), ``amount``, ``rounded``
+        (a value lost digits).
+    """
+    bad = " or ".join(["defect is not null", *filter(None, map(_bad_sql, contract.columns))])
+    return typed.select(
         "delivery_date",
-        *(F.col(column.name) for column in contract.columns),
-        *derived,
-        F.expr(version).alias("version_at"),
-        "source_file",
-        "source_line",
+        "key_hash",
+        F.expr(bad).alias("suspect"),
+        F.expr(amount_sql(contract)).alias("amount"),
+        F.expr(_rounded_sql(contract)).alias("rounded"),
+    )
+
+
+def good_columns(contract: SourceContract) -> list[str]:
+    """Columns of an accepted row that follow from it alone; ``row_hash`` and ``run_id`` are added later."""
+    derived = [column.name for column in contract.derived_columns if column.derivation.startswith("raw:")]
+    columns = [column.name for column in contract.columns]
+    return ["delivery_date", *columns, *derived, "version_at", "source_file", "source_line"]
+
+
+def judge_rows(typed: DataFrame, contract: SourceContract) -> DataFrame:
+    """Name the rule that each row breaks.
+
+    Args:
+        typed: rows that `type_rows` gave.
+        contract: the source's contract.
+
+    Returns:
+        `good_columns`, ``rule`` and ``message`` (null for good rows), ``raw_text`` (null for good rows), ``amount``.
+    """
+    rules = ", ".join(rule for column in contract.columns if (rule := _rule_sql(column)))
+    judged = typed.withColumn(
+        "rule", F.expr(f"case when defect is not null then defect else coalesce({rules}) end")
+    )
+    return judged.select(
+        *good_columns(contract),
         "rule",
         F.expr(f"case when rule is not null then {_message_sql(contract)} end").alias("message"),
         F.expr("case when rule is not null then left(raw_text, 65536) end").alias("raw_text"),
         F.expr(amount_sql(contract)).alias("amount"),
-        F.expr(_rounded_sql(contract)).alias("rounded"),
     )
 
 

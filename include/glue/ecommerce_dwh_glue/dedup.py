@@ -4,8 +4,10 @@ Within a source and day, sources with history keep one row per (key, version_at)
 newest ``version_at`` wins, ties go to the greatest ``row_hash``, and among exact copies the first in the files.
 The outcome depends on the set of rows alone, not on their order.
 
-Few rows have a rival. So rows are first counted by a 64-bit hash of their key, which is cheap, and only those that
-share a hash are sorted; a collision of hashes costs time, never correctness.
+Few rows have a rival or break a rule. So one cheap pass marks the 64-bit hashes of identities that need a closer look
+(`marked`): those that occur twice, and those of rows that may break a rule. Rows of all other hashes are accepted as
+they come, without judging, sorting or shuffling them; only the rest is judged and ranked (`ranked`). A collision of
+hashes costs time, never correctness.
 """
 
 from __future__ import annotations
@@ -14,47 +16,58 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh_glue.casting import row_hash_sql
+from ecommerce_dwh_glue.casting import identity, judge_rows, row_hash_sql, type_rows
 
 
-def identity(contract: SourceContract) -> list[str]:
-    """Columns of which a day keeps one row per value."""
-    extra = ["version_at"] if contract.history == "scd2" else []
-    return ["delivery_date", contract.key, *extra]
-
-
-def with_key_hash(rows: DataFrame, contract: SourceContract) -> DataFrame:
-    """Add ``key_hash``, a 64-bit hash of the row's identity; null for quarantined rows."""
-    return rows.withColumn("key_hash", F.when(F.col("rule").isNull(), F.xxhash64(*identity(contract))))
-
-
-def rival_hashes(rows: DataFrame) -> DataFrame:
-    """The values of ``key_hash`` that more than one good row has."""
-    return rows.where("key_hash is not null").groupBy("key_hash").count().where("count > 1").select("key_hash")
-
-
-def ranked(rows: DataFrame, rivals: DataFrame, contract: SourceContract) -> DataFrame:
-    """The good rows that share a hash, with their ``row_hash`` and their ``place``: 1 wins, the others lose.
+def marked(rows: DataFrame) -> DataFrame:
+    """Sum up rows by source and day, apart from those that need a closer look.
 
     Args:
-        rows: good rows with ``key_hash``.
-        rivals: what `rival_hashes` gave.
+        rows: what `casting.account` gave, with an integer ``source``.
+
+    Returns:
+        ``source``, ``delivery_date``, ``mark`` (a key hash that needs a closer look, else null), ``rows``, ``amount``,
+        ``rounded``: one row for each mark, and one for all other rows of a source and day.
+    """
+    keys = rows.groupBy("source", "delivery_date", "key_hash").agg(
+        F.count("*").alias("rows"),
+        F.sum("amount").alias("amount"),
+        F.count_if("rounded").alias("rounded"),
+        F.max("suspect").alias("suspect"),
+    )
+    mark = F.when((F.col("rows") > 1) | F.col("suspect"), F.col("key_hash"))
+    return keys.groupBy("source", "delivery_date", mark.alias("mark")).agg(
+        F.sum("rows").alias("rows"), F.sum("amount").alias("amount"), F.sum("rounded").alias("rounded")
+    )
+
+
+def unmarked(keyed: DataFrame, marks: DataFrame | None, contract: SourceContract) -> DataFrame:
+    """The rows that are good and have no rival, typed, with their ``row_hash``.
+
+    Args:
+        keyed: what `casting.key_rows` gave.
+        marks: ``key_hash`` of the rows to leave out; None when there are none.
         contract: the source's contract.
     """
-    order = Window.partitionBy(*identity(contract)).orderBy(
+    rest = keyed if marks is None else keyed.join(marks, "key_hash", "left_anti")
+    return type_rows(rest, contract).withColumn("row_hash", F.expr(row_hash_sql(contract)))
+
+
+def ranked(keyed: DataFrame, marks: DataFrame, contract: SourceContract) -> DataFrame:
+    """The marked rows, judged, with their ``row_hash`` and ``place``: of the good ones, 1 wins and the others lose.
+
+    Args:
+        keyed: what `casting.key_rows` gave.
+        marks: ``key_hash`` of the rows to look at.
+        contract: the source's contract.
+    """
+    order = Window.partitionBy(F.isnull("rule"), *identity(contract)).orderBy(
         F.col("version_at").desc(),
         F.col("row_hash").desc(),
         F.col("source_file"),
         F.col("source_line"),
     )
-    return (
-        rows.join(rivals, "key_hash", "left_semi")
-        .withColumn("row_hash", F.expr(row_hash_sql(contract)))
-        .withColumn("place", F.row_number().over(order))
+    judged = judge_rows(type_rows(keyed.join(marks, "key_hash", "left_semi"), contract), contract)
+    return judged.withColumn("row_hash", F.expr(row_hash_sql(contract))).withColumn(
+        "place", F.row_number().over(order)
     )
-
-
-def winners(rows: DataFrame, rivals: DataFrame, places: DataFrame, contract: SourceContract) -> DataFrame:
-    """The rows that count, with their ``row_hash``: those without a rival, and each first among rivals."""
-    alone = rows.join(rivals, "key_hash", "left_anti").withColumn("row_hash", F.expr(row_hash_sql(contract)))
-    return alone.unionByName(places.where("place = 1").drop("place"))

@@ -26,7 +26,7 @@ from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh_glue import dedup, ledger, manifest
-from ecommerce_dwh_glue.casting import cast_rows, row_hash_sql, spark_type
+from ecommerce_dwh_glue.casting import account, good_columns, key_rows, spark_type, type_rows
 from ecommerce_dwh_glue.job import LATEST, JobError, Options, days_between
 from ecommerce_dwh_glue.reading import read_source
 from ecommerce_dwh_glue.sessions import derive_sessions
@@ -42,8 +42,8 @@ from ecommerce_dwh_glue.survey import (
     text_chunks,
 )
 
-# Above this many rivals a shuffle is cheaper than sending them to every executor.
-_BROADCAST_ROWS = 1_000_000
+# Above this many marks a shuffle is cheaper than sending them to every executor.
+_BROADCAST_MARKS = 1_000_000
 _ROWS_PER_FILE = 2_000_000
 _LEDGER_SCHEMA = (
     "source string, delivery_date date, run_id string, files int, raw_rows bigint, accepted_rows bigint, "
@@ -73,10 +73,11 @@ class _Source:
 
     contract: SourceContract
     files: list[SourceFile]
-    rows: DataFrame | None = None
-    ranked: DataFrame | None = None
-    rivals: int = 0
-    quarantined: int = 0
+    rows: DataFrame | None = None  # keyed, not yet typed nor kept: each use reads the files again
+    marks: int = 0
+    marked_rows: int = 0
+    ranked: DataFrame | None = None  # the marked rows, kept
+    kept: list[DataFrame] = field(default_factory=list)
     accepted: list[StoredObject] = field(default_factory=list)
 
 
@@ -104,6 +105,7 @@ class Processing:
         # A second attempt of the same run must never meet the first one's files.
         self.attempt = uuid.uuid4().hex[:12]
         self.cores = spark.sparkContext.defaultParallelism
+        self._place = {name: index for index, name in enumerate(contracts)}
         self._started = time.monotonic()
 
     def _note(self, text: str) -> None:
@@ -135,23 +137,22 @@ class Processing:
         self._set_parallelism(files)
         try:
             self._read(sources)
-            quarantined = self._count_raw(sources, outcome)
+            marks = self._count_raw(sources, outcome)
             self._check_rows(files, outcome)
             raw = sum(entry.raw_rows for entry in outcome.ledger.values())
-            self._note(f"{raw:,} rows read and typed, {quarantined:,} quarantined")
-            self._in_threads([self._deduplicate_and_write(source) for source in sources])
+            marked = sum(source.marked_rows for source in sources)
+            self._note(f"{raw:,} rows read and typed, {marked:,} need a closer look")
+            self._in_threads([self._deduplicate_and_write(source, marks) for source in sources])
             self._note(f"{sum(len(source.accepted) for source in sources)} Parquet files written")
-            quarantine_files = self._write_quarantine(sources, quarantined)
             self._count_results(sources, outcome)
-            self._note("written files counted")
+            quarantine_files = self._write_quarantine(sources, outcome)
+            self._note("results counted, quarantine written")
         except (Py4JJavaError, PySparkException) as error:
             raise self._explain(error, files) from error
         finally:
             for source in sources:
-                if source.rows is not None:
-                    source.rows.unpersist()
-                if source.ranked is not None:
-                    source.ranked.unpersist()
+                for frame in source.kept:
+                    frame.unpersist()
         ledger.check(outcome.ledger)
         self._publish(sources, files, outcome, quarantine_files, start, end)
         self._note("manifests written; processing is complete")
@@ -254,6 +255,8 @@ class Processing:
         if volume < (64 << 20):
             partitions = 1 if volume < (8 << 20) else self.cores
         self.spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
+        # Of a small day there is nothing to learn between the stages, and planning anew takes longer than running.
+        self.spark.conf.set("spark.sql.adaptive.enabled", str(volume >= (64 << 20)).lower())
 
     # --- rows ---
 
@@ -262,49 +265,45 @@ class Processing:
             with_rows = [file for file in source.files if file.rows or file.format != "csv" or file.odd_quotes]
             text = read_source(self.spark, self.storage, self.options.raw_bucket, with_rows, source.contract)
             if text is not None:
-                typed = dedup.with_key_hash(cast_rows(text, source.contract), source.contract)
-                # Kept in columns, compressed: the scan and the parsing happen once.
-                source.rows = typed.persist(StorageLevel.MEMORY_AND_DISK)
+                source.kept += text.kept
+                source.rows = key_rows(text.rows, source.contract)
 
-    def _count_raw(self, sources: Sequence[_Source], outcome: Outcome) -> int:
-        """Fill the raw and quarantined sides of the ledger, and count keys that repeat.
+    def _count_raw(self, sources: Sequence[_Source], outcome: Outcome) -> DataFrame | None:
+        """Fill the raw side of the ledger, and mark the key hashes of rows that need a closer look.
 
         Returns:
-            The number of quarantined rows.
+            ``source`` (its place in ``sources``) and ``mark``; None without rows.
         """
         parts = [
-            source.rows.select(
-                F.lit(source.contract.name).alias("source"), "delivery_date", "key_hash", "amount", "rounded"
+            account(type_rows(source.rows, source.contract), source.contract).select(
+                F.lit(index).alias("source"), "*"
             )
-            for source in sources
+            for index, source in enumerate(sources)
             if source.rows is not None
         ]
         if not parts:
-            return 0
-        rows = reduce(DataFrame.unionAll, parts)
-        bad = F.col("key_hash").isNull()
-        figures = rows.groupBy("source", "delivery_date").agg(
-            F.count("*").alias("raw"),
-            F.sum("amount").alias("raw_amount"),
-            F.count_if(bad).alias("quarantined"),
-            F.sum(F.when(bad, F.col("amount"))).alias("quarantined_amount"),
-            F.count_if("rounded").alias("rounded"),
+            return None
+        # A row for each source, day and mark. Kept, because finding it takes a pass over all rows.
+        found = dedup.marked(reduce(DataFrame.unionAll, parts)).persist(StorageLevel.MEMORY_AND_DISK)
+        sources[0].kept.append(found)
+        is_mark = F.col("mark").isNotNull()
+        figures = found.groupBy("source", "delivery_date").agg(
+            F.sum("rows").alias("raw"),
+            F.sum("amount").alias("amount"),
+            F.sum("rounded").alias("rounded"),
+            F.count("mark").alias("marks"),
+            F.sum(F.when(is_mark, F.col("rows")).otherwise(0)).alias("marked_rows"),
         )
-        by_name = {source.contract.name: source for source in sources}
-        total = 0
         for row in figures.collect():
-            entry = outcome.ledger[(row["source"], row["delivery_date"].isoformat())]
-            entry.raw_rows, entry.raw_amount = row["raw"], row["raw_amount"]
-            entry.quarantined_rows = row["quarantined"] or 0
-            entry.quarantined_amount = row["quarantined_amount"] or ledger.ZERO
-            total += entry.quarantined_rows
+            source = sources[row["source"]]
+            entry = outcome.ledger[(source.contract.name, row["delivery_date"].isoformat())]
+            entry.raw_rows, entry.raw_amount = row["raw"], row["amount"]
+            source.marks += row["marks"]
+            source.marked_rows += row["marked_rows"]
             if row["rounded"]:
-                outcome.rounded[row["source"]] = outcome.rounded.get(row["source"], 0) + row["rounded"]
-            by_name[row["source"]].quarantined += entry.quarantined_rows
-        repeated = rows.where(~bad).groupBy("source", "key_hash").count().where("count > 1")
-        for row in repeated.groupBy("source").agg(F.count("*").alias("keys")).collect():
-            by_name[row["source"]].rivals = row["keys"]
-        return total
+                name = source.contract.name
+                outcome.rounded[name] = outcome.rounded.get(name, 0) + row["rounded"]
+        return found.where(is_mark).select("source", "mark")
 
     def _check_rows(self, files: Sequence[SourceFile], outcome: Outcome) -> None:
         """Hold Spark's count against the survey's, where every file was cut at line ends."""
@@ -320,21 +319,27 @@ class Processing:
                     "were files changed while the job ran? Run it again"
                 )
 
-    def _deduplicate_and_write(self, source: _Source) -> Callable[[], None]:
+    def _deduplicate_and_write(self, source: _Source, marks: DataFrame | None) -> Callable[[], None]:
         def work() -> None:
             contract = source.contract
-            if source.rows is None:
+            if source.rows is None or marks is None:
                 self._write_empty(source)
                 return
-            rows = source.rows.where("rule is null")
-            if not source.rivals:
-                self._write_accepted(source, rows.withColumn("row_hash", F.expr(row_hash_sql(contract))))
-                return
-            rivals = dedup.rival_hashes(source.rows)
-            if source.rivals <= _BROADCAST_ROWS:
-                rivals = F.broadcast(rivals.coalesce(1).localCheckpoint())
-            source.ranked = dedup.ranked(rows, rivals, contract).persist(StorageLevel.MEMORY_AND_DISK)
-            self._write_accepted(source, dedup.winners(rows, rivals, source.ranked, contract))
+            own: DataFrame | None = None
+            columns = [*good_columns(contract), "row_hash"]
+            if source.marks:
+                index = self._place[contract.name]
+                own = marks.where(F.col("source") == index).select(F.col("mark").alias("key_hash")).distinct()
+                if source.marks <= _BROADCAST_MARKS:
+                    own = F.broadcast(own.coalesce(1))
+                source.ranked = dedup.ranked(source.rows, own, contract).persist(StorageLevel.MEMORY_AND_DISK)
+                source.kept.append(source.ranked)
+            good = dedup.unmarked(source.rows, own, contract).select(columns)
+            if source.ranked is not None:
+                winners = source.ranked.where("rule is null and place = 1").select(columns)
+                # A few rows more; they need no files of their own from each task.
+                good = good.unionAll(winners.coalesce(max(1, source.marked_rows // _ROWS_PER_FILE)))
+            self._write_accepted(source, good)
 
         return work
 
@@ -357,7 +362,7 @@ class Processing:
             writer, target = frame.write, f"{folder}dt={touched[0]}/"
         else:
             frame = frame.withColumn("dt", F.col("delivery_date").cast("string"))
-            if not small and (contract.sessions is not None or source.rivals):
+            if not small and contract.sessions is not None:
                 # What was shuffled is spread over tasks again; without this every task would write every day.
                 frame = frame.repartition(max(self.cores, expected // _ROWS_PER_FILE), "dt")
             writer, target = frame.write.partitionBy("dt"), folder
@@ -381,19 +386,20 @@ class Processing:
             item for item in self.storage.objects(bucket, folder) if item.key.endswith(".parquet")
         ]
 
-    def _write_quarantine(self, sources: Sequence[_Source], rows: int) -> list[StoredObject]:
-        if not rows:
-            return []
+    def _write_quarantine(self, sources: Sequence[_Source], outcome: Outcome) -> list[StoredObject]:
+        rows = {source.contract.name: 0 for source in sources}
+        for (name, _), entry in outcome.ledger.items():
+            rows[name] += entry.quarantined_rows
         bucket, run_key = self.options.processed_bucket, self.options.run_id
         before = {}
         parts = []
         for source in sources:
-            if source.rows is None or not source.quarantined:
+            if source.ranked is None or not rows[source.contract.name]:
                 continue
             prefix = f"quarantine/source={source.contract.name}/run={run_key}/"
             before[prefix] = {item.key for item in self.storage.objects(bucket, prefix)}
             parts.append(
-                source.rows.where("rule is not null").select(
+                source.ranked.where("rule is not null").select(
                     "delivery_date",
                     F.lit(run_key).alias("run_id"),
                     "source_file",
@@ -406,10 +412,12 @@ class Processing:
                     F.col("delivery_date").cast("string").alias("dt"),
                 )
             )
+        if not parts:
+            return []
         # One file per source and day, unless there is too much of it for one task.
         (
             reduce(DataFrame.unionAll, parts)
-            .repartition(1 if rows < 200_000 else self.cores, "source", "dt")
+            .repartition(1 if sum(rows.values()) < 200_000 else self.cores, "source", "dt")
             .write.partitionBy("source", "run", "dt")
             .mode("append")
             .parquet(self.storage.url(bucket, "quarantine/"))
@@ -422,7 +430,7 @@ class Processing:
         ]
 
     def _count_results(self, sources: Sequence[_Source], outcome: Outcome) -> None:
-        """Fill the accepted and superseded sides from what was written, so that the ledger proves the files."""
+        """Fill the other sides: accepted rows as counted in the written files, so that the ledger proves them."""
         bucket = self.options.processed_bucket
         parts = []
         for source in sources:
@@ -443,11 +451,9 @@ class Processing:
                     frame.select(name, "delivery_date", F.lit("accepted").alias("side"), amount.alias("amount"))
                 )
             if source.ranked is not None:
-                parts.append(
-                    source.ranked.where("place > 1").select(
-                        name, "delivery_date", F.lit("superseded").alias("side"), "amount"
-                    )
-                )
+                side = F.when(F.col("rule").isNotNull(), "quarantined").otherwise("superseded").alias("side")
+                losers = source.ranked.where("rule is not null or place > 1")
+                parts.append(losers.select(name, "delivery_date", side, "amount"))
         if not parts:
             return
         figures = (

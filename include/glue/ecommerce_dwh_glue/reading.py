@@ -1,27 +1,34 @@
-"""Reads surveyed files into rows of text: one DataFrame per source, one scan of each file.
+"""Reads surveyed files into rows of text: one DataFrame per source.
 
 Four readers give the same columns: ``source_file``, ``source_line``, ``raw_text``, ``defect`` (what is wrong with
-the row as a whole, else null) and ``t_<column>`` (the field's text) for each contract column.
+the row as a whole, else null) and ``t_<column>`` (the field's text, null in broken rows) for each contract column.
 
 * ``whole``: small CSV files, one row per file cut into lines inside the JVM; many files share a task.
-* ``lines``: large CSV files, cut into lines by Hadoop; a task per file or slice of `survey.SLICE` bytes, so that
-  a line's number follows from its position within the task. No sort, no second scan.
+* ``lines``: large or damaged CSV files, cut into lines by Hadoop; a task per file or slice of `survey.SLICE` bytes,
+  so that a line's number follows from its position within the task. No sort, no second scan.
 * ``python``: files that need `records`.
 * ``parquet``: native columns, as text.
+
+Lines without any quote are split at commas; lines of files with quotes go through Spark's CSV parser, which gives
+the same fields for several times the cost. What is cheap to read is read again by each pass over the rows; what is
+not is kept (`Text.kept`).
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import reduce
 
+from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh_glue.job import tune
+from ecommerce_dwh_glue.job import VOLUME_SETTINGS, tune
 from ecommerce_dwh_glue.records import csv_records, json_records
 from ecommerce_dwh_glue.storage import Storage
 from ecommerce_dwh_glue.survey import MAX_ROW_BYTES, SLICE, SourceFile, text_chunks
@@ -36,6 +43,24 @@ _CSV_OPTIONS = {
 }
 
 
+# Files that `records` reads are read by the driver up to this many bytes: starting Python workers takes a second.
+_ON_DRIVER = 4 << 20
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9._=/-]+")
+
+
+@dataclass
+class Text:
+    """A source's rows of text.
+
+    Attributes:
+        rows: as described in the module.
+        kept: parts of them that are kept in memory or on disk once read; release them when done.
+    """
+
+    rows: DataFrame
+    kept: list[DataFrame] = field(default_factory=list)
+
+
 def text_columns(contract: SourceContract) -> list[str]:
     """Names of the text columns that reading gives and casting takes."""
     return [f"t_{column.name}" for column in contract.columns]
@@ -43,7 +68,7 @@ def text_columns(contract: SourceContract) -> list[str]:
 
 def read_source(
     spark: SparkSession, storage: Storage, bucket: str, files: Sequence[SourceFile], contract: SourceContract
-) -> DataFrame | None:
+) -> Text | None:
     """All rows of a source's files as text.
 
     Args:
@@ -57,30 +82,40 @@ def read_source(
         Rows of text as described in the module; None without files.
     """
     groups: dict[tuple[object, ...], list[SourceFile]] = defaultdict(list)
+    damaged = [file for file in files if file.reader == "lines" and file.small]
+    # Each would be a task of its own; beyond a few, Python workers read them in less time.
+    many = len(damaged) > 8 * spark.sparkContext.defaultParallelism
     for file in files:
-        groups[(file.reader, file.header if file.reader in ("whole", "lines") else (), file.odd_bytes)].append(
-            file
-        )
+        reader = "python" if many and file.reader == "lines" and file.small else file.reader
+        layout = (file.header, file.odd_bytes, file.quotes) if reader in ("whole", "lines") else ()
+        groups[(reader, *layout)].append(file)
     frames: list[DataFrame] = []
-    for (reader, header, odd_bytes), members in sorted(groups.items(), key=str):
+    kept: list[DataFrame] = []
+    for (reader, *layout), members in sorted(groups.items(), key=str):
         if reader == "parquet":
             frames += [_parquet(spark, storage, bucket, file, contract) for file in members]
-        elif reader == "python":
-            frames.append(_python(spark, storage, bucket, members, contract))
-        elif reader == "whole":
-            lines = _whole_lines(spark, storage, bucket, members)
-            frames.append(_parse_csv(lines, header, contract, checks=bool(odd_bytes)))  # type: ignore[arg-type]
+            continue
+        if reader == "python":
+            frame, costly = _python(spark, storage, bucket, members, contract)
         else:
-            lines = _cut_lines(spark, storage, bucket, members)
-            frames.append(_parse_csv(lines, header, contract, checks=bool(odd_bytes)))  # type: ignore[arg-type]
-    return reduce(DataFrame.unionByName, frames) if frames else None
+            cut = _whole_lines if reader == "whole" else _cut_lines
+            header, checks, costly = layout
+            lines = cut(spark, storage, bucket, members)
+            frame = _parse_csv(lines, header, contract, bool(checks), bool(costly))  # type: ignore[arg-type]
+        if costly:
+            kept.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
+        frames.append(frame)
+    return Text(reduce(DataFrame.unionByName, frames), kept) if frames else None
 
 
-def _key(storage: Storage, bucket: str) -> Column:
+def _key(storage: Storage, bucket: str, files: Sequence[SourceFile]) -> Column:
     """Key of the file within the bucket: what follows the bucket in its path."""
+    path = "_metadata.file_path"
+    depths = {file.key.count("/") for file in files}
+    if len(depths) == 1 and all(_PLAIN_KEY.fullmatch(file.key) for file in files):
+        return F.expr(f"substring_index({path}, '/', -{depths.pop() + 1})")
     marker = storage.url(bucket, "").split("://", 1)[-1].rstrip("/") + "/"
     literal = marker.replace("\\", "\\\\").replace("'", "\\'")
-    path = "_metadata.file_path"
     key = f"substring({path}, instr({path}, '{literal}') + {len(marker)})"
     # Spark gives the path as a URI; keys with blanks or percent signs come back escaped.
     return F.expr(f"case when instr({key}, '%') > 0 then url_decode(replace({key}, '+', '%2B')) else {key} end")
@@ -88,7 +123,9 @@ def _key(storage: Storage, bucket: str) -> Column:
 
 def _whole_lines(spark: SparkSession, storage: Storage, bucket: str, files: Sequence[SourceFile]) -> DataFrame:
     paths = [storage.url(bucket, file.key) for file in files]
-    content = spark.read.text(paths, wholetext=True).select(_key(storage, bucket).alias("source_file"), "value")
+    content = spark.read.text(paths, wholetext=True).select(
+        _key(storage, bucket, files).alias("source_file"), "value"
+    )
     return content.select(
         "source_file", F.posexplode(F.split("value", "\n")).alias("position", "value")
     ).select(
@@ -99,7 +136,9 @@ def _whole_lines(spark: SparkSession, storage: Storage, bucket: str, files: Sequ
 
 
 def _without_cr(text: Column) -> Column:
-    return F.when(F.substring(text, -1, 1) == "\r", F.expr("left(value, length(value) - 1)")).otherwise(text)
+    # By bytes: in damaged text, the last bytes of the line may count as one character with its line end.
+    cut = F.expr("cast(substring(cast(value as binary), 1, octet_length(value) - 1) as string)")
+    return F.when(text.endswith("\r"), cut).otherwise(text)
 
 
 def _cut_lines(spark: SparkSession, storage: Storage, bucket: str, files: Sequence[SourceFile]) -> DataFrame:
@@ -108,7 +147,7 @@ def _cut_lines(spark: SparkSession, storage: Storage, bucket: str, files: Sequen
     # What follows from this scan runs in that session too, so all other settings must be the same.
     session = tune(spark.newSession())
     for name, value in (
-        ("spark.sql.shuffle.partitions", str(spark.conf.get("spark.sql.shuffle.partitions"))),
+        *((name, str(spark.conf.get(name))) for name in VOLUME_SETTINGS),
         ("spark.sql.files.maxPartitionBytes", str(SLICE)),
         ("spark.sql.files.openCostInBytes", str(SLICE)),
         ("spark.sql.files.minPartitionNum", "1"),
@@ -116,7 +155,7 @@ def _cut_lines(spark: SparkSession, storage: Storage, bucket: str, files: Sequen
         session.conf.set(name, value)
     paths = [storage.url(bucket, file.key) for file in files]
     scan = session.read.text(paths, lineSep="\n").select(
-        _key(storage, bucket).alias("source_file"),
+        _key(storage, bucket, files).alias("source_file"),
         F.col("_metadata.file_block_start").alias("block"),
         # The lower 33 bits count the rows of the task from 0.
         F.monotonically_increasing_id().bitwiseAND((1 << 33) - 1).alias("position"),
@@ -140,7 +179,7 @@ def _is_utf8(text: Column) -> Column:
     """Whether a text read from a file is valid UTF-8; Spark keeps the file's bytes as they are."""
     if hasattr(F, "is_valid_utf8"):  # Spark 4, whose decode() fails on such bytes instead of replacing them
         return F.is_valid_utf8(text)
-    return F.encode(F.decode(text.cast("binary"), "UTF-8"), "UTF-8") == text.cast("binary")
+    return F.decode(text.cast("binary"), "UTF-8") == text
 
 
 def _as_utf8(text: Column) -> Column:
@@ -149,7 +188,9 @@ def _as_utf8(text: Column) -> Column:
     return F.decode(text.cast("binary"), "UTF-8")
 
 
-def _parse_csv(lines: DataFrame, header: Sequence[str], contract: SourceContract, checks: bool) -> DataFrame:
+def _parse_csv(
+    lines: DataFrame, header: Sequence[str], contract: SourceContract, checks: bool, quotes: bool
+) -> DataFrame:
     """Parse lines that each are a record.
 
     Args:
@@ -157,8 +198,8 @@ def _parse_csv(lines: DataFrame, header: Sequence[str], contract: SourceContract
         header: the files' column names.
         contract: the source's contract.
         checks: whether the survey saw damaged bytes or over-long lines.
+        quotes: whether the survey saw a quote.
     """
-    schema = ", ".join([*(f"c{index} string" for index in range(len(header))), "_bad string"])
     value = F.col("value")
     defect = F.lit(None).cast("string")
     parsable = value
@@ -168,33 +209,45 @@ def _parse_csv(lines: DataFrame, header: Sequence[str], contract: SourceContract
             .when(F.instr(value, "\0") > 0, F.lit("nul_byte"))
             .when(~_is_utf8(value), F.lit("invalid_utf8"))
         )
-        parsable = F.when(defect.isNull(), value)
-    parsed = (
+        parsable = F.when(F.col("early_defect").isNull(), value)
+    if quotes:
+        schema = ", ".join([*(f"c{index} string" for index in range(len(header))), "_bad string"])
+        fields, wrong, whole = (
+            F.from_csv(parsable, schema, _CSV_OPTIONS),
+            F.col("f._bad").isNotNull(),
+            F.col("f"),
+        )
+    else:
+        fields, wrong, whole = F.split(parsable, ",", -1), F.size("f") != len(header), F.col("f")
+    position = {name: index for index, name in enumerate(header)}
+
+    def text(name: str) -> Column:
+        if name not in position:
+            return F.lit(None).cast("string")
+        return F.col(f"g.c{position[name]}") if quotes else F.get("g", F.lit(position[name]))
+
+    raw = _as_utf8(value) if checks else value
+    return (
         lines.where((F.col("source_line") > 1) & F.expr(r"value >= '!' or trim(BOTH ' \t\r' FROM value) != ''"))
         .withColumn("early_defect", defect)
-        .withColumn("f", F.from_csv(parsable, schema, _CSV_OPTIONS))
-    )
-    bad = F.col("f._bad").isNotNull()
-    position = {name: index for index, name in enumerate(header)}
-    fields = [
-        (F.col(f"f.c{position[column.name]}") if column.name in position else F.lit(None).cast("string")).alias(
-            f"t_{column.name}"
+        .withColumn("f", fields)
+        .withColumn("wrong", wrong)
+        # No field of a broken row counts for anything, least of all as money.
+        .withColumn("g", F.when(~F.col("wrong"), whole))
+        .select(
+            "source_file",
+            "source_line",
+            (F.substring(raw, 1, 1 << 16) if checks else raw).alias("raw_text"),
+            F.coalesce("early_defect", F.when(F.col("wrong"), F.lit("wrong_field_count"))).alias("defect"),
+            *(text(column.name).alias(f"t_{column.name}") for column in contract.columns),
         )
-        for column in contract.columns
-    ]
-    raw = _as_utf8(value) if checks else value
-    return parsed.select(
-        "source_file",
-        "source_line",
-        (F.substring(raw, 1, 1 << 16) if checks else raw).alias("raw_text"),
-        F.coalesce("early_defect", F.when(bad, F.lit("wrong_field_count"))).alias("defect"),
-        *fields,
     )
 
 
 def _python(
     spark: SparkSession, storage: Storage, bucket: str, files: Sequence[SourceFile], contract: SourceContract
-) -> DataFrame:
+) -> tuple[DataFrame, bool]:
+    """Rows of the files by `records`, and whether reading them again is costly."""
     names = [column.name for column in contract.columns]
 
     def rows(file: SourceFile) -> Iterator[tuple[object, ...]]:
@@ -223,9 +276,12 @@ def _python(
             *(T.StructField(name, T.StringType()) for name in text_columns(contract)),
         ]
     )
+    if sum(file.text_bytes for file in files) <= _ON_DRIVER:
+        read = [row for file in files for row in rows(file)]
+        return spark.createDataFrame(read, schema, verifySchema=False), False
     cores = spark.sparkContext.defaultParallelism
     spread = spark.sparkContext.parallelize(list(files), min(len(files), 4 * cores)).flatMap(rows)
-    return spark.createDataFrame(spread, schema, verifySchema=False)
+    return spark.createDataFrame(spread, schema, verifySchema=False), True
 
 
 def _parquet(

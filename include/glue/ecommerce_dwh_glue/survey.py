@@ -50,6 +50,7 @@ class SourceFile:
         header_lines: lines that the header takes.
         rows: lines with content after the header (CSV and JSON read by lines).
         text_bytes: size without compression.
+        quotes: some field is quoted, or a quote stands elsewhere.
         odd_quotes: some line cannot be cut by itself (quoted line break, stray quote).
         odd_bytes: NUL bytes, invalid UTF-8 or an over-long line are present.
         long_line: a line over `MAX_ROW_BYTES` is present.
@@ -67,6 +68,7 @@ class SourceFile:
     header_lines: int = 0
     rows: int = 0
     text_bytes: int = 0
+    quotes: bool = False
     odd_quotes: bool = False
     odd_bytes: bool = False
     long_line: bool = False
@@ -83,12 +85,13 @@ class SourceFile:
         """Which reader of `reading` takes the file: ``whole``, ``lines``, ``python`` or ``parquet``."""
         if self.format == "parquet":
             return "parquet"
-        if self.format == "json" or self.odd_quotes or (self.odd_bytes and self.small):
+        if self.format == "json" or self.odd_quotes:
             return "python"
         # A line that may not fit in memory can only be skipped by the streaming reader.
         if self.long_line and self.text_bytes > 4 * SLICE:
             return "python"
-        return "whole" if self.small else "lines"
+        # Texts that are read as a whole pass through Java strings, which would mend damaged bytes.
+        return "whole" if self.small and not self.odd_bytes else "lines"
 
 
 class FileError(ValueError):
@@ -238,7 +241,7 @@ class _TextSurvey:
     def __init__(self, slices: bool) -> None:
         self.slices = slices
         self.bytes = self.newlines = self.blanks = 0
-        self.odd_quotes = self.odd_bytes = self.long_line = False
+        self.quotes = self.odd_quotes = self.odd_bytes = self.long_line = False
         self.bases = [0]
         self._line = 0  # bytes since the last line end
         self._tail = b"\n"  # unfinished last line, with the line end before it
@@ -281,8 +284,10 @@ class _TextSurvey:
 
     def _look(self, block: bytes) -> None:
         self.blanks += len(_BLANK.findall(block))
-        if not self.odd_quotes and b'"' in block and b'"' in _GOOD_QUOTES.sub(b"", block):
-            self.odd_quotes = True
+        if not self.odd_quotes and b'"' in block:
+            self.quotes = True
+            if b'"' in _GOOD_QUOTES.sub(b"", block):
+                self.odd_quotes = True
 
     def finish(self) -> int:
         """Number of lines; a last line without a line end counts."""
@@ -325,6 +330,7 @@ def survey_text(chunks: Iterable[bytes], file: SourceFile, contract: SourceContr
         file,
         rows=max(0, lines - file.header_lines - looker.blanks),
         text_bytes=looker.bytes,
+        quotes=looker.quotes,
         odd_quotes=looker.odd_quotes or file.header_lines > 1,
         odd_bytes=looker.odd_bytes,
         long_line=looker.long_line,

@@ -17,6 +17,7 @@ select
         versions.product_key,
         strtol(left(md5(touched_product.product_id || '|1900-01-01 00:00:00.000000'), 15), 16)
     ) as product_key,
+    coalesce(versions.effective_to, cast('9999-12-31' as timestamp)) as effective_to,
     versions.cost
 from touched_product
 left join dimensions.dim_product as versions
@@ -165,53 +166,81 @@ select
     '' as attribute_hash
 from named;
 
+-- From when on the facts of an old version may belong elsewhere: from its end, where that came earlier, or from ever,
+-- where the version is gone or costs differ. Most versions stand as they did, and none of their facts is looked at.
+create temp table moved_version distkey (product_id) as
+select
+    old_version.product_id,
+    old_version.product_key,
+    old_version.cost,
+    case
+        when versions.product_key is not null and coalesce(versions.cost, -1) = coalesce(old_version.cost, -1)
+            then versions.effective_to
+        else cast('0001-01-02' as timestamp)
+    end as moved_from
+from old_version
+left join dimensions.dim_product as versions on old_version.product_key = versions.product_key
+where
+    versions.product_key is null
+    or versions.effective_to < old_version.effective_to
+    or coalesce(versions.cost, -1) <> coalesce(old_version.cost, -1);
+
 -- Facts that now belong to another version, or whose cost changed.
 insert into history.pending_key (entity, key_value)
 select distinct
     'sales_order' as entity,
     sales.order_id as key_value
-from old_version
-inner join facts.fact_sales as sales on old_version.product_key = sales.product_key
+from moved_version
+inner join facts.fact_sales as sales
+    on
+        moved_version.product_key = sales.product_key
+        and sales.order_date >= cast(moved_version.moved_from as date)
 left join dimensions.dim_product as versions
     on
-        old_version.product_id = versions.product_id
+        moved_version.product_id = versions.product_id
         and versions.product_key <> -1
         and sales.order_timestamp >= versions.effective_from
         and sales.order_timestamp < versions.effective_to
 where
     versions.product_key is null
-    or versions.product_key <> old_version.product_key
-    or coalesce(versions.cost, -1) <> coalesce(old_version.cost, -1);
+    or versions.product_key <> moved_version.product_key
+    or coalesce(versions.cost, -1) <> coalesce(moved_version.cost, -1);
 
 insert into history.pending_key (entity, key_value)
 select distinct
     'web_event' as entity,
     events.event_id as key_value
-from old_version
-inner join facts.fact_web_events as events on old_version.product_key = events.product_key
+from moved_version
+inner join facts.fact_web_events as events
+    on
+        moved_version.product_key = events.product_key
+        and events.event_date >= cast(moved_version.moved_from as date)
 left join dimensions.dim_product as versions
     on
-        old_version.product_id = versions.product_id
+        moved_version.product_id = versions.product_id
         and versions.product_key <> -1
         and events.event_timestamp >= versions.effective_from
         and events.event_timestamp < versions.effective_to
-where versions.product_key is null or versions.product_key <> old_version.product_key;
+where versions.product_key is null or versions.product_key <> moved_version.product_key;
 
--- Stock snapshots point at versions too.
+-- Stock snapshots point at versions too: each at the one that its day ends with.
 insert into history.pending_inventory (product_id, first_date, last_date)
 select
     inventory.product_id,
     inventory.snapshot_date as first_date,
     inventory.snapshot_date as last_date
-from old_version
-inner join facts.fact_inventory as inventory on old_version.product_key = inventory.product_key
+from moved_version
+inner join facts.fact_inventory as inventory
+    on
+        moved_version.product_key = inventory.product_key
+        and inventory.snapshot_date >= cast(dateadd(day, -1, moved_version.moved_from) as date)
 left join dimensions.dim_product as versions
     on
-        old_version.product_id = versions.product_id
+        moved_version.product_id = versions.product_id
         and versions.product_key <> -1
         and dateadd(day, 1, inventory.snapshot_date) > versions.effective_from
         and dateadd(day, 1, inventory.snapshot_date) <= versions.effective_to
-where versions.product_key is null or versions.product_key <> old_version.product_key;
+where versions.product_key is null or versions.product_key <> moved_version.product_key;
 
 insert into history.pending_key (entity, key_value)
 select
