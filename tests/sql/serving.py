@@ -31,7 +31,7 @@ def _free_port() -> int:
 
 @contextmanager
 def running_warehouse(folder: Path) -> Iterator[Warehouse]:
-    """A bootstrapped warehouse; stopped when the block ends."""
+    """A warehouse, bootstrapped unless its folder holds one; stopped when the block ends."""
     config = LocalConfig(home=folder, redshift_port=_free_port(), aws_port=_free_port())
     server = postgres.Server(config)
     server.start()
@@ -48,7 +48,8 @@ def running_warehouse(folder: Path) -> Iterator[Warehouse]:
         connect = partial(redshift_connect, *login)
         client = _patiently(connect, endpoint)
         admin = psycopg.connect(postgres.url(config, database), autocommit=True)
-        bootstrap(client, admin)
+        if admin.execute("select to_regclass('quality.warehouse_state')").fetchone() == (None,):
+            bootstrap(client, admin)
         client.close()
         warehouse = Warehouse(connect, partial(psycopg_connect, *login), admin, config)
         yield warehouse
