@@ -192,6 +192,34 @@ def amount_sql(contract: SourceContract) -> str:
     return f"coalesce({', '.join(parts)}, cast(0 as decimal(38,4)))"
 
 
+AMOUNT_UNIT = 10**9
+
+
+def amount_parts_sql(contract: SourceContract) -> tuple[str, str]:
+    """`amount_sql` in ten-thousandths as two whole numbers, high × `AMOUNT_UNIT` + low, which sum without decimals.
+
+    Sums of large decimals are many times slower than sums of integers. Below 10¹¹, the double nearest to an amount of
+    four decimals is off by less than a quarter of a ten-thousandth, so rounding gives the amount exactly; whatever is
+    larger, or is no decimal(…,4), takes the slow way.
+    """
+    if not contract.amount:
+        return "0L", "0L"
+    exact = f"({amount_sql(contract)} * 10000)"
+    high, low = (
+        f"cast({exact} {operator} cast({AMOUNT_UNIT} as decimal(10,0)) as bigint)" for operator in ("div", "%")
+    )
+    total = contract.column(contract.amount[0])
+    if not (total.base_type == "decimal" and total.type.endswith(",4)")):
+        return high, low
+    value = f"`{total.name}`"
+    units = f"cast(rint(cast({value} as double) * 10000) as bigint)"
+    small = f"{value} > -100000000000 and {value} < 100000000000"
+    return (
+        f"case when {small} then {units} div {AMOUNT_UNIT} else {high} end",
+        f"case when {small} then {units} % {AMOUNT_UNIT} else {low} end",
+    )
+
+
 def _rounded_sql(contract: SourceContract) -> str:
     tests = []
     for column in contract.columns:
@@ -262,15 +290,17 @@ def account(typed: DataFrame, contract: SourceContract) -> DataFrame:
     """What the ledger and the search for rivals need of each row that `type_rows` gave.
 
     Returns:
-        ``delivery_date``, ``key_hash``, ``suspect`` (true for every row that breaks a rule), ``amount``, ``rounded``
-        (a value lost digits).
+        ``delivery_date``, ``key_hash``, ``suspect`` (true for every row that breaks a rule), ``amount_high`` and
+        ``amount_low`` (`amount_parts_sql`), ``rounded`` (a value lost digits).
     """
     bad = " or ".join(["defect is not null", *filter(None, map(_bad_sql, contract.columns))])
+    high, low = amount_parts_sql(contract)
     return typed.select(
         "delivery_date",
         "key_hash",
         F.expr(bad).alias("suspect"),
-        F.expr(amount_sql(contract)).alias("amount"),
+        F.expr(high).alias("amount_high"),
+        F.expr(low).alias("amount_low"),
         F.expr(_rounded_sql(contract)).alias("rounded"),
     )
 

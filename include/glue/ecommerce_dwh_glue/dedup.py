@@ -26,18 +26,19 @@ def marked(rows: DataFrame) -> DataFrame:
         rows: what `casting.account` gave, with an integer ``source``.
 
     Returns:
-        ``source``, ``delivery_date``, ``mark`` (a key hash that needs a closer look, else null), ``rows``, ``amount``,
-        ``rounded``: one row for each mark, and one for all other rows of a source and day.
+        ``source``, ``delivery_date``, ``mark`` (a key hash that needs a closer look, else null), and the sums ``rows``,
+        ``amount_high``, ``amount_low``, ``rounded``: one row for each mark, one for all other rows of a source and day.
     """
     keys = rows.groupBy("source", "delivery_date", "key_hash").agg(
         F.count("*").alias("rows"),
-        F.sum("amount").alias("amount"),
+        F.sum("amount_high").alias("amount_high"),
+        F.sum("amount_low").alias("amount_low"),
         F.count_if("rounded").alias("rounded"),
         F.max("suspect").alias("suspect"),
     )
     mark = F.when((F.col("rows") > 1) | F.col("suspect"), F.col("key_hash"))
     return keys.groupBy("source", "delivery_date", mark.alias("mark")).agg(
-        F.sum("rows").alias("rows"), F.sum("amount").alias("amount"), F.sum("rounded").alias("rounded")
+        *(F.sum(name).alias(name) for name in ("rows", "amount_high", "amount_low", "rounded"))
     )
 
 

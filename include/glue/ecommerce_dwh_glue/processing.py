@@ -26,7 +26,7 @@ from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh_glue import dedup, ledger, manifest
-from ecommerce_dwh_glue.casting import account, good_columns, key_rows, spark_type, type_rows
+from ecommerce_dwh_glue.casting import AMOUNT_UNIT, account, good_columns, key_rows, spark_type, type_rows
 from ecommerce_dwh_glue.job import LATEST, JobError, Options, days_between
 from ecommerce_dwh_glue.reading import read_source
 from ecommerce_dwh_glue.sessions import derive_sessions
@@ -289,7 +289,8 @@ class Processing:
         is_mark = F.col("mark").isNotNull()
         figures = found.groupBy("source", "delivery_date").agg(
             F.sum("rows").alias("raw"),
-            F.sum("amount").alias("amount"),
+            F.sum("amount_high").alias("high"),
+            F.sum("amount_low").alias("low"),
             F.sum("rounded").alias("rounded"),
             F.count("mark").alias("marks"),
             F.sum(F.when(is_mark, F.col("rows")).otherwise(0)).alias("marked_rows"),
@@ -297,7 +298,8 @@ class Processing:
         for row in figures.collect():
             source = sources[row["source"]]
             entry = outcome.ledger[(source.contract.name, row["delivery_date"].isoformat())]
-            entry.raw_rows, entry.raw_amount = row["raw"], row["amount"]
+            entry.raw_rows = row["raw"]
+            entry.raw_amount = Decimal(f"{row['high'] * AMOUNT_UNIT + row['low']}e-4")
             source.marks += row["marks"]
             source.marked_rows += row["marked_rows"]
             if row["rounded"]:
@@ -366,6 +368,9 @@ class Processing:
                 # What was shuffled is spread over tasks again; without this every task would write every day.
                 frame = frame.repartition(max(self.cores, expected // _ROWS_PER_FILE), "dt")
             writer, target = frame.write.partitionBy("dt"), folder
+        for distinct in (contract.key, "row_hash", "source_line"):
+            # No dictionary will do for these; trying would only cost time.
+            writer = writer.option(f"parquet.enable.dictionary#{distinct}", "false")
         writer.option("maxRecordsPerFile", _ROWS_PER_FILE).mode("append").parquet(
             self.storage.url(bucket, target)
         )
