@@ -8,6 +8,7 @@ One example is a window of many days, a random file each: starting a Spark job i
 from __future__ import annotations
 
 import datetime as dt
+import random
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -15,6 +16,9 @@ from conftest import ITEM_HEADER, Lake
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from model import judge
+from pyspark.sql import functions as F
+
+from ecommerce_dwh_glue.casting import AMOUNT_UNIT, amount_parts_sql, amount_sql
 
 DAYS = 60
 FIRST = dt.date(2026, 1, 1)
@@ -87,3 +91,26 @@ def test_processing_equals_the_model(new_lake: Callable[[], Lake], contents: lis
         assert entry.raw_amount == expected.raw_amount, (day, content)
         assert entry.quarantined_amount == expected.quarantined_amount, (day, content)
         assert entry.adds_up()
+
+
+def test_amounts_as_two_integers_are_exact(new_lake: Callable[[], Lake]) -> None:
+    lake = new_lake()
+    contract = lake.contracts["order_items"]
+    chance = random.Random(5)
+    edge = 10**15  # ten-thousandths of the amount up to which doubles are used
+    units = [chance.randint(-(10**size), 10**size) for size in range(1, 19) for _ in range(200)]
+    units += [
+        sign * (base + step) for sign in (1, -1) for base in (0, edge, 10**18 - 9) for step in range(-8, 9)
+    ]
+    rows = [(Decimal(f"{unit}e-4"), None, None) for unit in units if abs(unit) < 10**18]
+    rows += [(None, chance.randint(-(2**31), 2**31 - 1), Decimal(f"{abs(unit)}e-4")) for unit in units[:3600]]
+    rows += [(None, None, None)]
+    high, low = (F.expr(sql) for sql in amount_parts_sql(contract))
+    frame = lake.spark.createDataFrame(rows, "line_total decimal(18,4), quantity int, unit_price decimal(18,4)")
+    found = frame.select(
+        F.expr(amount_sql(contract)).alias("amount"), high.alias("high"), low.alias("low")
+    ).collect()
+    for row, (total, quantity, price) in zip(found, rows, strict=True):
+        expected = total if total is not None else (quantity or 0) * (price or Decimal(0))
+        assert row["amount"] == expected
+        assert Decimal(f"{row['high'] * AMOUNT_UNIT + row['low']}e-4") == expected, (total, quantity, price)
