@@ -331,7 +331,7 @@ class Processing:
             columns = [*good_columns(contract), "row_hash"]
             if source.marks:
                 index = self._place[contract.name]
-                own = marks.where(F.col("source") == index).select(F.col("mark").alias("key_hash")).distinct()
+                own = marks.where(F.col("source") == index).select(F.col("mark").alias("key_hash"))
                 if source.marks <= _BROADCAST_MARKS:
                     own = F.broadcast(own.coalesce(1))
                 source.ranked = dedup.ranked(source.rows, own, contract).persist(StorageLevel.MEMORY_AND_DISK)
