@@ -73,7 +73,7 @@ class _Source:
 
     contract: SourceContract
     files: list[SourceFile]
-    rows: DataFrame | None = None  # keyed, not yet typed nor kept: each use reads the files again
+    rows: DataFrame | None = None  # keyed, not yet typed
     marks: int = 0
     marked_rows: int = 0
     ranked: DataFrame | None = None  # the marked rows, kept

@@ -10,8 +10,8 @@ the row as a whole, else null) and ``t_<column>`` (the field's text, null in bro
 * ``parquet``: native columns, as text.
 
 Lines without any quote are split at commas; lines of files with quotes go through Spark's CSV parser, which gives
-the same fields for several times the cost. What is cheap to read is read again by each pass over the rows; what is
-not is kept (`Text.kept`).
+the same fields for several times the cost. Each file is read once: its lines (or what parsing at a cost made of them)
+are kept in memory or on disk (`Text.kept`), and every pass over the rows begins there.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Text:
 
     Attributes:
         rows: as described in the module.
-        kept: parts of them that are kept in memory or on disk once read; release them when done.
+        kept: what is kept in memory or on disk once read; release it when done.
     """
 
     rows: DataFrame
@@ -101,6 +101,8 @@ def read_source(
             cut = _whole_lines if reader == "whole" else _cut_lines
             header, checks, costly = layout
             lines = cut(spark, storage, bucket, members)
+            if not costly:
+                kept.append(lines.persist(StorageLevel.MEMORY_AND_DISK))
             frame = _parse_csv(lines, header, contract, bool(checks), bool(costly))  # type: ignore[arg-type]
         if costly:
             kept.append(frame.persist(StorageLevel.MEMORY_AND_DISK))

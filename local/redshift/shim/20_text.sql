@@ -46,8 +46,9 @@ end
 $$;
 
 -- Surrogate keys are made of it, so the common case is an expression that PostgreSQL inlines.
+-- Not strict, so that PostgreSQL writes it into the query in place of a call; null gives null all the same.
 create or replace function redshift_shim.strtol(text, integer) returns bigint
-language sql immutable strict as $$
+language sql immutable as $$
     select case
         when $2 = 16 and $1 ~ '^[0-9a-fA-F]{1,15}$' then ('x' || lpad($1, 16, '0'))::bit(64)::bigint
         else redshift_shim.strtol_any($1, $2)
