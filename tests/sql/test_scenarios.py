@@ -192,6 +192,34 @@ def test_customer_version_inserted_in_the_middle(shop: Shop) -> None:
     ]
 
 
+def test_product_versions_that_come_and_go_move_only_their_sales(shop: Shop) -> None:
+    days = ("05", "10", "15", "25")
+    first = [product("P1", "10", "4", "2026-01-01"), product("P1", "12", "5", "2026-01-20")]
+    shop.load(
+        D1,
+        products=first,
+        orders=[order(f"O{n}", "C1", f"2026-01-{n} 00:00") for n in days],
+        order_items=[item(f"I{n}", f"O{n}", "P1", 1, "10") for n in days],
+    )
+    original = [("I05", "10", "4"), ("I10", "10", "4"), ("I15", "10", "4"), ("I25", "12", "5")]
+    assert shop.sales("order_item_id, p.price, unit_cost") == original
+    # A version in the middle: the end of the one before it comes earlier.
+    shop.load(D2, products=[product("P1", "11", "4", "2026-01-10")])
+    moved = [("I05", "10", "4"), ("I10", "11", "4"), ("I15", "11", "4"), ("I25", "12", "5")]
+    assert shop.sales("order_item_id, p.price, unit_cost") == moved
+    # Another cost of the first version, whose interval stays as it is; then the one in the middle vanishes.
+    lines = {
+        "orders": [order(f"O{n}", "C1", f"2026-01-{n} 00:00") for n in days],
+        "order_items": [item(f"I{n}", f"O{n}", "P1", 1, "10") for n in days],
+    }
+    shop.load(D1, products=[product("P1", "10", "3", "2026-01-01"), first[1]], **lines)
+    assert shop.sales("order_item_id, p.price, unit_cost") == [("I05", "10", "3"), *moved[1:]]
+    shop.load(D2, products=[])
+    assert shop.sales("order_item_id, p.price, unit_cost") == [
+        *((f"I{n}", "10", "3") for n in ("05", "10", "15")), original[3],
+    ]  # fmt: skip
+
+
 def test_two_versions_of_a_customer_in_one_load(shop: Shop) -> None:
     shop.load(D1, customers=[customer("C1", "2026-01-01", first_name="Asha")])
     shop.load(
