@@ -208,7 +208,7 @@ def _parse_csv(
     if checks:
         defect = (
             F.when(F.octet_length(value) > MAX_ROW_BYTES, F.lit("row_too_long"))
-            .when(F.instr(value, "\0") > 0, F.lit("nul_byte"))
+            .when(value.contains("\0"), F.lit("nul_byte"))  # by bytes, as damaged text has no sound characters
             .when(~_is_utf8(value), F.lit("invalid_utf8"))
         )
         parsable = F.when(F.col("early_defect").isNull(), value)
