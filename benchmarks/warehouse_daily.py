@@ -22,14 +22,12 @@ import argparse
 import os
 import platform
 import shutil
-import socket
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,7 +43,6 @@ from serving import running_warehouse  # noqa: E402
 
 from ecommerce_dwh_glue import manifest  # noqa: E402
 from local.aws.server import Endpoint  # noqa: E402
-from local.config import load_config  # noqa: E402
 
 LAST_DAY = date(2026, 1, 28)  # of the history; the measured days follow
 LINES_PER_ORDER = 2.5
@@ -227,23 +224,16 @@ def _arrow_type(kind: str, size: int | None, scale: int | None) -> pa.DataType:
     return pa.timestamp("us") if kind.startswith("timestamp") else known.get(kind, pa.string())
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def stack(folder: Path) -> Iterator[tuple[Warehouse, Endpoint]]:
     """PostgreSQL, the Redshift endpoint and the S3 endpoint that it copies from."""
-    os.environ["DWH_LOCAL_AWS_PORT"] = str(_free_port())
-    endpoint = Endpoint(replace(load_config(), home=folder))
-    endpoint.start()
-    try:
-        with running_warehouse(folder) as warehouse:
+    with running_warehouse(folder) as warehouse:
+        endpoint = Endpoint(warehouse.config)
+        endpoint.start()
+        try:
             yield warehouse, endpoint
-    finally:
-        endpoint.stop()
+        finally:
+            endpoint.stop()
 
 
 def timed(work: Any, *arguments: Any) -> float:
