@@ -271,7 +271,7 @@ def test_a_corrected_file_and_a_replay_complete_the_day(local: LocalStack, tmp_p
     assert done["survey"] == [{"start_date": str(POISONED_DAY), "end_date": str(POISONED_DAY)}]
     assert done["result"]["moved"] > SPOILED
     assert str(local.value("select published_day from quality.warehouse_state")) == str(POISONED_DAY)
-    local.wait_for_mail(lambda mail: f"recovered for {POISONED_DAY}" in mail["subject"])
+    local.wait_for_mail(lambda mail: "recovered" in mail["subject"] and str(POISONED_DAY) in mail["subject"])
     raw, accepted, superseded, quarantined = _ledger(local)
     assert quarantined >= SPOILED
     assert raw == accepted + superseded + quarantined
