@@ -220,6 +220,38 @@ def test_product_versions_that_come_and_go_move_only_their_sales(shop: Shop) -> 
     ]  # fmt: skip
 
 
+def test_version_holds_from_its_very_instant_for_sales_events_and_stock(shop: Shop) -> None:
+    """Half-open intervals: on the edge there is one version, the new one; stock belongs to the end of its day."""
+    edge = "2026-01-20 00:00"
+    shop.load(
+        "2026-01-19",
+        products=[
+            product("P1", "10", "4", "2026-01-01", stock_quantity=5),
+            product("P1", "12", "5", edge, stock_quantity=6),
+        ],
+        customers=[customer("C1", "2026-01-01", city="Pune"), customer("C1", edge, city="Agra")],
+        orders=[order("O1", "C1", "2026-01-19 23:59"), order("O2", "C1", edge)],
+        order_items=[item("I1", "O1", "P1", 1, "10"), item("I2", "O2", "P1", 1, "12")],
+        web_events=[
+            event("E1", "view", "2026-01-19 23:59", "S1", "C1", "P1"),
+            event("E2", "view", edge, "S1", "C1", "P1"),
+        ],
+    )
+    assert shop.sales("order_item_id, c.city, p.price, unit_cost") == [
+        ("I1", "Pune", "10", "4"),
+        ("I2", "Agra", "12", "5"),
+    ]
+    assert shop.read(
+        "select e.event_id, c.city, p.price from facts.fact_web_events as e "
+        "inner join dimensions.dim_customer as c on e.customer_key = c.customer_key "
+        "inner join dimensions.dim_product as p on e.product_key = p.product_key order by 1"
+    ) == [("E1", "Pune", "10"), ("E2", "Agra", "12")]
+    assert shop.read(
+        "select i.snapshot_date, p.price from facts.fact_inventory as i "
+        "inner join dimensions.dim_product as p on i.product_key = p.product_key"
+    ) == [("2026-01-19", "10")]
+
+
 def test_two_versions_of_a_customer_in_one_load(shop: Shop) -> None:
     shop.load(D1, customers=[customer("C1", "2026-01-01", first_name="Asha")])
     shop.load(
