@@ -226,7 +226,8 @@ def test_version_holds_from_its_very_instant_for_sales_events_and_stock(shop: Sh
     shop.load(
         "2026-01-19",
         products=[
-            product("P1", "10", "4", "2026-01-01", stock_quantity=5),
+            product("P1", "9", "4", "2026-01-01", stock_quantity=4),
+            product("P1", "10", "4", "2026-01-10", stock_quantity=5),
             product("P1", "12", "5", edge, stock_quantity=6),
         ],
         customers=[customer("C1", "2026-01-01", city="Pune"), customer("C1", edge, city="Agra")],
