@@ -18,12 +18,16 @@ LEDGER = (
     "raw_amount decimal(38, 4), accepted_amount decimal(38, 4), superseded_amount decimal(38, 4), "
     "quarantined_amount decimal(38, 4))"
 )
+RULE = {
+    "rule": "order_id_unique", "dimension": "uniqueness", "severity": "error", "description": "", "rows_checked": 10,
+    "rows_failed": 0, "failed_ratio": 0.0, "threshold": 0.0, "passed": True, "message": "", "samples": [],
+}  # fmt: skip
 
 
 def report(day, run, rows, start=""):
     return {
         "schema_version": 1, "run_id": run, "start_date": start or day, "end_date": day, "status": "passed",
-        "tables": [],
+        "tables": [{"source": "orders", "rows": 10, "rules": [RULE]}],
         "ledger": [{"source": "orders", "delivery_date": day, "quarantined_rows": rows}],
         "quarantine": [{"source": "orders", "rule": "unparseable:order_date", "rows": rows}],
     }  # fmt: skip
