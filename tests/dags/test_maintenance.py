@@ -195,9 +195,10 @@ def test_rows_of_abandoned_runs_leave_staging(staging, aws, later):
 def queue(redshift):
     """The tables that say what is not published yet, empty."""
     redshift.run(
-        "create schema if not exists history",
+        "drop schema if exists history cascade",
+        "create schema history",
         "create schema if not exists quality",
-        "drop table if exists quality.warehouse_state",
+        "drop table if exists quality.warehouse_state cascade",
         "create table history.pending_key (entity varchar(32), key_value varchar(64))",
         "create table history.pending_inventory (product_id varchar(64))",
         "create table history.pending_event_day (event_date date)",
