@@ -181,7 +181,7 @@ class Server:
         self.config = config
         self.data = config.postgres_dir.resolve()
         self.log_file = config.logs_dir / "postgres-server.log"
-        self._bin = bin_dir()
+        self._bin = bin_dir().resolve()  # a link may lie in a folder that the server's user cannot enter
         self._process: subprocess.Popen[bytes] | None = None
         self._adopted = 0
 
