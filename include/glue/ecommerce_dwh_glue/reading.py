@@ -21,6 +21,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from typing import Any
 
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -81,7 +82,7 @@ def read_source(
     Returns:
         Rows of text as described in the module; None without files.
     """
-    groups: dict[tuple[object, ...], list[SourceFile]] = defaultdict(list)
+    groups: dict[tuple[Any, ...], list[SourceFile]] = defaultdict(list)
     damaged = [file for file in files if file.reader == "lines" and file.small]
     # Each would be a task of its own; beyond a few, Python workers read them in less time.
     many = len(damaged) > 8 * spark.sparkContext.defaultParallelism
@@ -91,19 +92,19 @@ def read_source(
         groups[(reader, *layout)].append(file)
     frames: list[DataFrame] = []
     kept: list[DataFrame] = []
-    for (reader, *layout), members in sorted(groups.items(), key=str):
-        if reader == "parquet":
+    for (way, *shape), members in sorted(groups.items(), key=str):
+        if way == "parquet":
             frames += [_parquet(spark, storage, bucket, file, contract) for file in members]
             continue
-        if reader == "python":
+        if way == "python":
             frame, costly = _python(spark, storage, bucket, members, contract)
         else:
-            cut = _whole_lines if reader == "whole" else _cut_lines
-            header, checks, costly = layout
+            cut = _whole_lines if way == "whole" else _cut_lines
+            header, checks, costly = shape
             lines = cut(spark, storage, bucket, members)
             if not costly:
                 kept.append(lines.persist(StorageLevel.MEMORY_AND_DISK))
-            frame = _parse_csv(lines, header, contract, bool(checks), bool(costly))  # type: ignore[arg-type]
+            frame = _parse_csv(lines, header, contract, bool(checks), bool(costly))
         if costly:
             kept.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
         frames.append(frame)
