@@ -196,7 +196,7 @@ class Natively:
         )  # fmt: skip
         assert done.returncode == 0, f"{service}:\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
 
-    def healthy(self, service: str, seconds: float = 150) -> None:
+    def healthy(self, service: str, seconds: float = 300) -> None:
         """Wait until the service's own health check passes."""
         check = [self._moved(str(part)) for part in self.services[service]["healthcheck"]["test"]]
         assert check[:2] == ["CMD", "python"]
