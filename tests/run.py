@@ -13,9 +13,12 @@ With one lane, pytest's own output is shown as it comes.
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
@@ -183,6 +186,7 @@ def _test(suite: Suite, *, quiet: bool) -> Outcome:
         *suite.options,
         "--quiet",
         f"--junitxml={report}",
+        f"--basetemp={_scratch(suite)}",
         "--durations=5",
     ]
     environ = {**os.environ, **suite.environ}
@@ -202,6 +206,18 @@ def _test(suite: Suite, *, quiet: bool) -> Outcome:
     if quiet:
         _tell(outcome, "" if outcome.ok else log.read_text(errors="replace").strip())
     return outcome
+
+
+def _scratch(suite: Suite) -> Path:
+    """Where a suite's temporary files lie: a folder of its own.
+
+    pytest's usual place is closed to other users whenever another session starts; under root the PostgreSQL servers
+    of a suite beside it run as such a user, and would lose their data under their feet.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="dwh-"))
+    folder.chmod(0o711)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder / suite.name
 
 
 def _tell(outcome: Outcome, output: str) -> None:
