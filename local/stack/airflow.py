@@ -112,6 +112,11 @@ def airflow_environ(config: LocalConfig, metadata_url: str, database: str) -> di
         "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
         # A step between two tasks waits at most this long; idle it costs a few percent of a core.
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        # A killed scheduler takes its tasks along. The next one starts them again when the dead one's heartbeat, sent
+        # every 5 s, is older than the threshold, and looks for them at its start and at the interval (by default 30
+        # and 300 s: minutes of waiting after a restart). A task's own heartbeat timeout (300 s) plays no part in it.
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
         # No data arrives by itself on a laptop: runs start by hand, by backfill or by `run`, not at 02:00 UTC.
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": str(config.schedule),
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
