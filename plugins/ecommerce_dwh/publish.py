@@ -75,9 +75,18 @@ def metric_data(
     run_seconds: float | None,
     published_day: date | None,
     ledger: Mapping[str, Mapping[str, int]],
+    task_seconds: Mapping[str, float],
 ) -> list[dict[str, Any]]:
-    """CloudWatch data points of a published run."""
+    """CloudWatch data points of a published run.
 
+    Args:
+        env: value of the dimension ``Environment``.
+        now: the points' time.
+        run_seconds: since the run's start.
+        published_day: newest day that readers see; None before the first.
+        ledger: per source its counts of rows, named as in ``quality.ledger``.
+        task_seconds: how long each task of the run took.
+    """
     point = partial(_point, env, now)
     points = [
         point(metric, float(counts.get(column, 0)), "Count", Source=source)
@@ -90,6 +99,9 @@ def metric_data(
         )
     ]
     points.append(point("RowsLoaded", float(sum(c.get("accepted_rows", 0) for c in ledger.values())), "Count"))
+    points += [
+        point("TaskDurationSeconds", seconds, "Seconds", Task=task) for task, seconds in task_seconds.items()
+    ]
     if run_seconds is not None:
         points.append(point("RunDurationSeconds", run_seconds, "Seconds"))
     lag = lag_hours(published_day, now)

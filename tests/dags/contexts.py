@@ -24,6 +24,7 @@ class TaskInstance(SimpleNamespace):
             log_url=f"http://airflow/dags/{dag_id}/runs/{run_id}/tasks/{task_id}?try_number=1",
             xcoms={},
             states={},
+            breadcrumbs=[],
             **more,
         )
 
@@ -37,6 +38,9 @@ class TaskInstance(SimpleNamespace):
 
     def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, Any]:
         return {run_ids[0]: self.states}
+
+    def get_task_breadcrumbs(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        return self.breadcrumbs
 
 
 class Events(dict):

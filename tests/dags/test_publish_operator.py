@@ -34,6 +34,10 @@ def publish(**arguments):
     context = context_of(task, params={"start_date": "2026-02-28", "end_date": "2026-03-01"})
     context["dag_run"].start_date = datetime.now(UTC) - timedelta(seconds=30)
     context["ti"].xcoms["merge_facts.fact_sales", "return_value"] = {"rows": 42}
+    context["ti"].breadcrumbs = [
+        {"task_id": "audit", "map_index": -1, "state": "success", "operator": "x", "duration": 1.25},
+        {"task_id": "backfill_only", "map_index": -1, "state": "skipped", "operator": "x", "duration": None},
+    ]
     return execute(task, context), context
 
 
@@ -53,10 +57,18 @@ def test_a_published_run_is_told_to_assets_metrics_and_log(warehouse, aws):
     assert len(events) == len(published_assets())
 
     names = {
-        (metric["MetricName"], *(d["Value"] for d in metric["Dimensions"] if d["Name"] == "Source"))
+        (metric["MetricName"], *(d["Value"] for d in metric["Dimensions"] if d["Name"] in ("Source", "Task")))
         for metric in aws.client("cloudwatch").list_metrics(Namespace="EcommerceDWH")["Metrics"]
     }
     assert {("RowsLoaded",), ("RowsLoaded", "orders"), ("RunDurationSeconds",), ("PublishedLagHours",)} <= names
+    assert {name for name in names if name[0] == "TaskDurationSeconds"} == {("TaskDurationSeconds", "audit")}
+    now = datetime.now(UTC)
+    (point,) = aws.client("cloudwatch").get_metric_statistics(
+        Namespace="EcommerceDWH", MetricName="TaskDurationSeconds", Statistics=["Maximum"], Period=3600,
+        Dimensions=[{"Name": "Environment", "Value": "dev"}, {"Name": "Task", "Value": "audit"}],
+        StartTime=now - timedelta(hours=1), EndTime=now + timedelta(hours=1),
+    )["Datapoints"]  # fmt: skip
+    assert point["Maximum"] == 1.25
 
 
 def test_metrics_that_cannot_be_sent_do_not_fail_the_run(warehouse, monkeypatch):

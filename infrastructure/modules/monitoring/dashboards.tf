@@ -25,6 +25,10 @@ locals {
     pipeline = [
       { title = "Hours since the end of the published day", metrics = [["EcommerceDWH", "PublishedLagHours", "Environment", var.env]] },
       { title = "Duration of a run, seconds", metrics = [["EcommerceDWH", "RunDurationSeconds", "Environment", var.env]] },
+      {
+        title   = "Duration of each task, seconds"
+        metrics = [[{ expression = "SEARCH('{EcommerceDWH,Environment,Task} MetricName=\"TaskDurationSeconds\" Environment=\"${var.env}\"', 'Average', 300)", id = "tasks" }]]
+      },
       { title = "Rows loaded", metrics = [for source in var.sources : ["EcommerceDWH", "RowsLoaded", "Environment", var.env, "Source", source]] },
       { title = "Rows quarantined", metrics = [for source in var.sources : ["EcommerceDWH", "RowsQuarantined", "Environment", var.env, "Source", source]] },
       { title = "Quality rules failed", metrics = [for source in var.sources : ["EcommerceDWH", "RulesFailed", "Environment", var.env, "Source", source]] },
