@@ -48,6 +48,16 @@ run "events_reach_the_topic" {
   }
 }
 
+run "the_pipeline_shows_how_long_each_task_takes" {
+  assert {
+    condition = one([
+      for widget in jsondecode(aws_cloudwatch_dashboard.this["pipeline"].dashboard_body).widgets : widget.properties.metrics[0][0].expression
+      if can(widget.properties.metrics[0][0].expression)
+    ]) == "SEARCH('{EcommerceDWH,Environment,Task} MetricName=\"TaskDurationSeconds\" Environment=\"dev\"', 'Average', 300)"
+    error_message = "Tasks are found by their metric, so a new task needs no change here."
+  }
+}
+
 run "a_workgroup_has_its_own_metrics" {
   variables {
     provisioned = false
