@@ -90,6 +90,15 @@ class LocalStack:
             aws_secret_access_key=self.config.aws_secret_key,
         )
 
+    def metrics(self) -> set[tuple[str, ...]]:
+        """Name and dimensions' values of each metric that was sent to CloudWatch."""
+        pages = self.aws("cloudwatch").get_paginator("list_metrics").paginate(Namespace="EcommerceDWH")
+        return {
+            (metric["MetricName"], *(part["Value"] for part in metric["Dimensions"]))
+            for page in pages
+            for metric in page["Metrics"]
+        }
+
     def query(self, text: str) -> list[tuple[Any, ...]]:
         """Rows of a query, through Redshift's own driver."""
         with closing(summary.connect(self.config)) as connection:

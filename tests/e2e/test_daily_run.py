@@ -236,11 +236,11 @@ def test_reports_are_as_published_and_metrics_were_sent(local: LocalStack) -> No
             "Body"
         ].read()
         jsonschema.validate(json.loads(body), schema)
-    metrics = local.aws("cloudwatch").list_metrics(Namespace="EcommerceDWH")["Metrics"]
-    seen = {(item["MetricName"], part["Value"]) for item in metrics for part in item["Dimensions"]}
-    assert {(name, source) for name in METRICS for source in SOURCES} <= seen
-    steps = set(runs.task_order(local.client, runs.DAILY)) - {"publish"}  # which sends them
-    assert {task for name, task in seen if name == "TaskDurationSeconds"} >= steps
+    env, steps = local.settings.env, set(runs.task_order(local.client, runs.DAILY))
+    assert local.metrics() >= {
+        *((name, env, source) for name in METRICS for source in SOURCES),
+        *(("TaskDurationSeconds", env, task) for task in steps - {"publish"}),  # which sends them
+    }
     results = local.query("select distinct delivery_date, source from quality.check_results")
     assert {(str(day), source) for day, source in results} == {
         (day, source) for day in DAYS for source in SOURCES
