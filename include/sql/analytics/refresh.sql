@@ -90,8 +90,8 @@ group by change, order_id, product_id;
 
 -- Orders -----------------------------------------------------------------------------------------------------------
 delete from analytics.agg_order
-using touched_order
-where agg_order.order_id = touched_order.order_id;
+using order_change
+where agg_order.order_id = order_change.order_id and order_change.change = -1;
 
 insert into analytics.agg_order (order_id, customer_id, order_date, geography_key, units, revenue)
 select
@@ -164,7 +164,8 @@ delete from analytics.agg_customer_month
 using customer_month_change
 where
     agg_customer_month.customer_id = customer_month_change.customer_id
-    and agg_customer_month.month_start = customer_month_change.month_start;
+    and agg_customer_month.month_start = customer_month_change.month_start
+    and customer_month_change.old_orders <> 0;
 
 insert into analytics.agg_customer_month (customer_id, month_start, total_orders, revenue)
 select
@@ -250,7 +251,8 @@ delete from analytics.agg_product_customer
 using product_customer_change
 where
     agg_product_customer.product_id = product_customer_change.product_id
-    and agg_product_customer.customer_id = product_customer_change.customer_id;
+    and agg_product_customer.customer_id = product_customer_change.customer_id
+    and product_customer_change.old_orders <> 0;
 
 insert into analytics.agg_product_customer (product_id, customer_id, orders)
 select
@@ -283,7 +285,8 @@ delete from analytics.agg_geography_customer
 using geography_customer_change
 where
     agg_geography_customer.geography_key = geography_customer_change.geography_key
-    and agg_geography_customer.customer_id = geography_customer_change.customer_id;
+    and agg_geography_customer.customer_id = geography_customer_change.customer_id
+    and geography_customer_change.old_orders <> 0;
 
 insert into analytics.agg_geography_customer (geography_key, customer_id, orders)
 select
@@ -326,26 +329,52 @@ from (
 ) as changes
 group by changes.customer_id;
 
+-- First and last order: who only gained orders has them between the published ones and the new; who lost one is looked
+-- up among all its orders.
 create temp table new_customer distkey (customer_id) as
-with ordered as (
+with gained as (
+    select
+        customer_id,
+        min(order_date) as first_order_date,
+        max(order_date) as last_order_date
+    from order_change
+    where change = 1
+    group by customer_id
+),
+
+lost as (
+    select distinct customer_id
+    from order_change
+    where change = -1
+),
+
+ordered as (
     select
         orders.customer_id,
         min(orders.order_date) as first_order_date,
         max(orders.order_date) as last_order_date
     from analytics.agg_order as orders
-    inner join customer_change on orders.customer_id = customer_change.customer_id
+    inner join lost on orders.customer_id = lost.customer_id
     group by orders.customer_id
 )
 
 select
     customer_change.customer_id,
-    ordered.first_order_date,
-    ordered.last_order_date,
+    case
+        when lost.customer_id is not null then ordered.first_order_date
+        else least(published.first_order_date, gained.first_order_date)
+    end as first_order_date,
+    case
+        when lost.customer_id is not null then ordered.last_order_date
+        else greatest(published.last_order_date, gained.last_order_date)
+    end as last_order_date,
     customer_change.total_orders + coalesce(published.total_orders, 0) as total_orders,
     customer_change.lifetime_value + coalesce(published.lifetime_value, 0) as lifetime_value,
     customer_change.unique_products + coalesce(published.unique_products, 0) as unique_products
 from customer_change
 left join analytics.agg_customer as published on customer_change.customer_id = published.customer_id
+left join gained on customer_change.customer_id = gained.customer_id
+left join lost on customer_change.customer_id = lost.customer_id
 left join ordered on customer_change.customer_id = ordered.customer_id;
 
 delete from analytics.agg_customer

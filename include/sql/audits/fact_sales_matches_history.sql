@@ -23,19 +23,20 @@ ranked as (
     inner join members on items.order_item_id = members.order_item_id
 ),
 
+arrived as (
+    select distinct orders.order_id
+    from history.orders as orders
+    inner join touched on orders.order_id = touched.order_id
+),
+
 expected as (
     select
         ranked.order_id,
         count(*) as order_lines,
         sum(ranked.line_total) as amount
     from ranked
-    inner join touched on ranked.order_id = touched.order_id
-    where
-        ranked.version_rank = 1
-        and ranked.order_id in (
-            select orders.order_id
-            from history.orders as orders
-        )
+    inner join arrived on ranked.order_id = arrived.order_id
+    where ranked.version_rank = 1
     group by ranked.order_id
 ),
 

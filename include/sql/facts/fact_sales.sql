@@ -10,34 +10,82 @@ select distinct key_value as order_id
 from history.pending_key
 where entity = 'sales_order';
 
+-- The standing header of each order, with the customer's version and the place that are the same for all its lines.
 create temp table header distkey (order_id) as
-select
-    numbered.order_id,
-    numbered.customer_id,
-    numbered.order_date,
-    -- Dates outside 1900 … 9999 are resolved as the nearest one inside: versions begin and end there.
-    least(
-        greatest(numbered.order_date, cast('1900-01-01' as timestamp)), cast('9999-12-30' as timestamp)
-    ) as valid_at,
-    numbered.order_status,
-    numbered.payment_method,
-    numbered.currency,
-    numbered.shipping_city,
-    numbered.shipping_state,
-    numbered.shipping_country,
-    coalesce(numbered.tax, 0) as tax,
-    coalesce(numbered.shipping_cost, 0) as shipping_cost,
-    coalesce(numbered.discount, 0) as discount
-from (
+with standing as (
     select
-        orders.*,
-        row_number() over (
-            partition by orders.order_id order by orders.version_at desc, orders.row_hash desc
-        ) as version_rank
-    from history.orders as orders
-    inner join touched_order on orders.order_id = touched_order.order_id
-) as numbered
-where numbered.version_rank = 1;
+        numbered.*,
+        -- Dates outside 1900 … 9999 are resolved as the nearest one inside: versions begin and end there.
+        least(
+            greatest(numbered.order_date, cast('1900-01-01' as timestamp)), cast('9999-12-30' as timestamp)
+        ) as valid_at
+    from (
+        select
+            orders.*,
+            row_number() over (
+                partition by orders.order_id order by orders.version_at desc, orders.row_hash desc
+            ) as version_rank
+        from history.orders as orders
+        inner join touched_order on orders.order_id = touched_order.order_id
+    ) as numbered
+    where numbered.version_rank = 1
+),
+
+placed as (
+    select
+        standing.order_id,
+        standing.customer_id,
+        standing.order_date,
+        standing.valid_at,
+        standing.order_status,
+        standing.payment_method,
+        standing.currency,
+        standing.tax,
+        standing.shipping_cost,
+        standing.discount,
+        customer.customer_key,
+        coalesce(standing.shipping_country, customer.country, 'unknown') as country,
+        case
+            when
+                standing.shipping_state is null and standing.shipping_city is null
+                then coalesce(customer.state, 'unknown')
+            else coalesce(standing.shipping_state, 'unknown')
+        end as state,
+        case
+            when
+                standing.shipping_state is null and standing.shipping_city is null
+                then coalesce(customer.city, 'unknown')
+            else coalesce(standing.shipping_city, 'unknown')
+        end as city
+    from standing
+    left join dimensions.dim_customer as customer
+        on
+            standing.customer_id = customer.customer_id
+            and customer.customer_key <> -1
+            and standing.valid_at >= customer.effective_from
+            and standing.valid_at < customer.effective_to
+)
+
+select
+    order_id,
+    customer_id,
+    order_date,
+    valid_at,
+    order_status,
+    payment_method,
+    currency,
+    coalesce(tax, 0) as tax,
+    coalesce(shipping_cost, 0) as shipping_cost,
+    coalesce(discount, 0) as discount,
+    case
+        when customer_id is null then -1
+        else coalesce(customer_key, strtol(left(md5(customer_id || '|1900-01-01 00:00:00.000000'), 15), 16))
+    end as customer_key,
+    country,
+    state,
+    city,
+    strtol(left(md5(md5(country) || md5(state) || md5(city)), 15), 16) as geography_key
+from placed;
 
 create temp table touched_item distkey (order_item_id) as
 select distinct items.order_item_id
@@ -70,31 +118,9 @@ where numbered.version_rank = 1;
 -- Allocation of the order's amounts to its lines by largest remainder (Hamilton's method) at 4 decimals: shares in
 -- proportion to line_total; equal where line totals cancel out, that is, sum to less than a hundredth of the largest
 -- one, since proportions would grow without bound. All arithmetic is on whole ten-thousandths.
-create temp table allocation distkey (order_id) as
-with amounts as (
-    select
-        order_id,
-        'tax' as amount_kind,
-        cast(tax * 10000 as decimal(19, 0)) as amount
-    from header
-    where tax <> 0
-    union all
-    select
-        order_id,
-        'shipping' as amount_kind,
-        cast(shipping_cost * 10000 as decimal(19, 0)) as amount
-    from header
-    where shipping_cost <> 0
-    union all
-    select
-        order_id,
-        'discount' as amount_kind,
-        cast(discount * 10000 as decimal(19, 0)) as amount
-    from header
-    where discount <> 0
-),
-
-totals as (
+-- First each line's part of each amount, times the total weight, which is positive.
+create temp table weighted distkey (order_id) as
+with totals as (
     select
         order_id,
         order_item_id,
@@ -109,80 +135,83 @@ weights as (
     select
         order_id,
         order_item_id,
-        case when is_proportional then line_units else 1 end as weight,
-        case when is_proportional then order_units else order_lines end as total_weight
+        cast(
+            case
+                when not is_proportional then 1
+                when order_units < 0 then -line_units
+                else line_units
+            end as decimal(19, 0)
+        ) as weight,
+        cast(case when is_proportional then abs(order_units) else order_lines end as decimal(38, 0))
+            as total_weight
     from (
         select
             totals.*,
             order_units <> 0 and abs(order_units) * 100 >= largest_units as is_proportional
         from totals
     ) as judged
-),
+)
 
-products as (
-    select
-        weights.order_id,
-        weights.order_item_id,
-        amounts.amount_kind,
-        amounts.amount,
-        cast(weights.total_weight as decimal(38, 0)) as total_weight,
-        cast(amounts.amount * cast(weights.weight as decimal(19, 0)) as decimal(38, 0)) as weighted
-    from weights
-    inner join amounts on weights.order_id = amounts.order_id
-),
+select
+    weights.order_id,
+    weights.order_item_id,
+    weights.total_weight,
+    cast(cast(header.tax * 10000 as decimal(19, 0)) * weights.weight as decimal(38, 0)) as tax_part,
+    cast(cast(header.shipping_cost * 10000 as decimal(19, 0)) * weights.weight as decimal(38, 0))
+        as shipping_part,
+    cast(cast(header.discount * 10000 as decimal(19, 0)) * weights.weight as decimal(38, 0)) as discount_part
+from weights
+inner join header on weights.order_id = header.order_id
+where header.tax <> 0 or header.shipping_cost <> 0 or header.discount <> 0;
 
--- Whole part rounded towards minus infinity, so that what is left to give is never negative.
-floors as (
+-- Each line gets its part divided by the total weight, rounded towards minus infinity. What that leaves of the amount
+-- is the sum of the remainders divided by the total weight, a whole number: one unit for each of the largest remainders.
+create temp table allocation distkey (order_id) as
+with remainders as (
     select
         order_id,
         order_item_id,
-        amount_kind,
-        amount,
         total_weight,
-        weighted,
-        cast(
-            (weighted - mod(weighted, total_weight)) / total_weight
-            - case
-                when mod(weighted, total_weight) < 0 and total_weight > 0 then 1
-                when mod(weighted, total_weight) > 0 and total_weight < 0 then 1
-                else 0
-            end as decimal(38, 0)
-        ) as whole
-    from products
+    {% for amount in ("tax", "shipping", "discount") %}
+        {{ amount }}_part,
+        mod({{ amount }}_part, total_weight)
+        + case
+            when {{ amount }}_part < 0 and mod({{ amount }}_part, total_weight) <> 0 then total_weight else 0
+        end
+            as {{ amount }}_remainder{{ "," if not loop.last }}
+    {% endfor %}
+    from weighted
 ),
 
 ranked as (
     select
         order_id,
         order_item_id,
-        amount_kind,
-        whole,
-        amount - sum(whole) over (partition by order_id, amount_kind) as left_over,
+        total_weight,
+    {% for amount in ("tax", "shipping", "discount") %}
+        {{ amount }}_part - {{ amount }}_remainder as {{ amount }}_whole,
+        sum({{ amount }}_remainder) over (partition by order_id) as {{ amount }}_left,
         row_number() over (
-            partition by order_id, amount_kind
-            order by (weighted - whole * total_weight) * sign(total_weight) desc, order_item_id asc
-        ) as remainder_rank
-    from floors
-),
-
-shares as (
-    select
-        order_id,
-        order_item_id,
-        amount_kind,
-        cast(whole + case when remainder_rank <= left_over then 1 else 0 end as decimal(18, 0))
-        * cast(0.0001 as decimal(5, 4)) as share
-    from ranked
+            partition by order_id order by {{ amount }}_remainder desc, order_item_id asc
+            ) as {{ amount }}_rank{{ "," if not loop.last }}
+    {% endfor %}
+    from remainders
 )
 
 select
     order_id,
     order_item_id,
-    cast(sum(case when amount_kind = 'tax' then share else 0 end) as decimal(18, 4)) as tax_amount,
-    cast(sum(case when amount_kind = 'shipping' then share else 0 end) as decimal(18, 4)) as shipping_amount,
-    cast(sum(case when amount_kind = 'discount' then share else 0 end) as decimal(18, 4)) as discount_amount
-from shares
-group by order_id, order_item_id;
+{% for amount in ("tax", "shipping", "discount") %}
+    cast(
+        cast(
+            {{ amount }}_whole / total_weight
+            + case when {{ amount }}_rank * total_weight <= {{ amount }}_left then 1 else 0 end
+            as decimal(18, 0)
+        )
+        * cast(0.0001 as decimal(5, 4)) as decimal(18, 4)
+    ) as {{ amount }}_amount{{ "," if not loop.last }}
+{% endfor %}
+from ranked;
 
 create temp table new_sale distkey (order_id) as
 with resolved as (
@@ -190,32 +219,16 @@ with resolved as (
         line.order_item_id,
         line.order_id,
         header.order_date,
-        case
-            when header.customer_id is null then -1
-            else
-                coalesce(
-                    customer.customer_key,
-                    strtol(left(md5(header.customer_id || '|1900-01-01 00:00:00.000000'), 15), 16)
-                )
-        end as customer_key,
+        header.customer_key,
         header.customer_id,
         coalesce(
             product.product_key, strtol(left(md5(line.product_id || '|1900-01-01 00:00:00.000000'), 15), 16)
         ) as product_key,
         line.product_id,
-        coalesce(header.shipping_country, customer.country, 'unknown') as country,
-        case
-            when
-                header.shipping_state is null and header.shipping_city is null
-                then coalesce(customer.state, 'unknown')
-            else coalesce(header.shipping_state, 'unknown')
-        end as state,
-        case
-            when
-                header.shipping_state is null and header.shipping_city is null
-                then coalesce(customer.city, 'unknown')
-            else coalesce(header.shipping_city, 'unknown')
-        end as city,
+        header.country,
+        header.state,
+        header.city,
+        header.geography_key,
         header.order_status,
         header.payment_method,
         header.currency,
@@ -231,12 +244,6 @@ with resolved as (
     inner join header on line.order_id = header.order_id
     left join allocation
         on line.order_id = allocation.order_id and line.order_item_id = allocation.order_item_id
-    left join dimensions.dim_customer as customer
-        on
-            header.customer_id = customer.customer_id
-            and customer.customer_key <> -1
-            and header.valid_at >= customer.effective_from
-            and header.valid_at < customer.effective_to
     left join dimensions.dim_product as product
         on
             line.product_id = product.product_id
@@ -257,7 +264,7 @@ select
     country,
     state,
     city,
-    strtol(left(md5(md5(country) || md5(state) || md5(city)), 15), 16) as geography_key,
+    geography_key,
     order_status,
     payment_method,
     currency,
@@ -289,8 +296,8 @@ from facts.fact_sales as sales
 inner join touched_order on sales.order_id = touched_order.order_id;
 
 delete from facts.fact_sales
-using touched_order
-where fact_sales.order_id = touched_order.order_id;
+using old_sale
+where fact_sales.order_id = old_sale.order_id;
 
 insert into facts.fact_sales (
     order_item_id,

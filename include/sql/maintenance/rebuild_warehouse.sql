@@ -37,22 +37,24 @@ from facts.fact_sales as sales
 left join kept_order as kept on sales.order_id = kept.order_id
 where sales.is_revenue and kept.order_id is null;
 
+-- The queue may hold a key twice, so the large sources need not be told apart from each other.
 insert into history.pending_key (entity, key_value)
-select
+select distinct
     'agg_order' as entity,
     order_id as key_value
 from facts.fact_sales
-union
+union all
 select
     'sales_order' as entity,
     order_id as key_value
 from history.orders
-union
+union all
 select
     'web_event' as entity,
     event_id as key_value
-from history.web_events
-union
+from history.web_events;
+
+insert into history.pending_key (entity, key_value)
 select
     'customer' as entity,
     customer_id as key_value
@@ -74,8 +76,9 @@ select
     'customer' as entity,
     customer_id as key_value
 from dimensions.dim_customer
-where customer_key <> -1
-union
+where customer_key <> -1;
+
+insert into history.pending_key (entity, key_value)
 select
     'product' as entity,
     product_id as key_value
