@@ -54,13 +54,14 @@ def unmarked(keyed: DataFrame, marks: DataFrame | None, contract: SourceContract
     return type_rows(rest, contract).withColumn("row_hash", F.expr(row_hash_sql(contract)))
 
 
-def ranked(keyed: DataFrame, marks: DataFrame, contract: SourceContract) -> DataFrame:
+def ranked(keyed: DataFrame, marks: DataFrame, contract: SourceContract, tasks: int = 1) -> DataFrame:
     """The marked rows, judged, with their ``row_hash`` and ``place``: of the good ones, 1 wins and the others lose.
 
     Args:
         keyed: what `casting.key_rows` gave.
         marks: ``key_hash`` of the rows to look at.
         contract: the source's contract.
+        tasks: how many tasks share the judging.
     """
     order = Window.partitionBy(F.isnull("rule"), *identity(contract)).orderBy(
         F.col("version_at").desc(),
@@ -68,7 +69,9 @@ def ranked(keyed: DataFrame, marks: DataFrame, contract: SourceContract) -> Data
         F.col("source_file"),
         F.col("source_line"),
     )
-    judged = judge_rows(type_rows(keyed.join(marks, "key_hash", "left_semi"), contract), contract)
+    # Few rows pass the join. Behind an exchange, what is said about them stays out of the code that runs for all rows.
+    few = keyed.join(marks, "key_hash", "left_semi").repartition(tasks, "key_hash")
+    judged = judge_rows(type_rows(few, contract), contract)
     return judged.withColumn("row_hash", F.expr(row_hash_sql(contract))).withColumn(
         "place", F.row_number().over(order)
     )

@@ -45,6 +45,7 @@ from ecommerce_dwh_glue.survey import (
 # Above this many marks a shuffle is cheaper than sending them to every executor.
 _BROADCAST_MARKS = 1_000_000
 _ROWS_PER_FILE = 2_000_000
+_RANKED_PER_TASK = 200_000
 _LEDGER_SCHEMA = (
     "source string, delivery_date date, run_id string, files int, raw_rows bigint, accepted_rows bigint, "
     "superseded_rows bigint, quarantined_rows bigint, raw_amount decimal(38,4), accepted_amount decimal(38,4), "
@@ -284,7 +285,7 @@ class Processing:
         if not parts:
             return None
         # A row for each source, day and mark. Kept, because finding it takes a pass over all rows.
-        found = dedup.marked(reduce(DataFrame.unionAll, parts)).persist(StorageLevel.MEMORY_AND_DISK)
+        found = dedup.marked(reduce(DataFrame.unionAll, parts)).persist(StorageLevel.MEMORY_AND_DISK_DESER)
         sources[0].kept.append(found)
         is_mark = F.col("mark").isNotNull()
         figures = found.groupBy("source", "delivery_date").agg(
@@ -334,7 +335,10 @@ class Processing:
                 own = marks.where(F.col("source") == index).select(F.col("mark").alias("key_hash"))
                 if source.marks <= _BROADCAST_MARKS:
                     own = F.broadcast(own.coalesce(1))
-                source.ranked = dedup.ranked(source.rows, own, contract).persist(StorageLevel.MEMORY_AND_DISK)
+                tasks = max(1, source.marked_rows // _RANKED_PER_TASK)
+                source.ranked = dedup.ranked(source.rows, own, contract, tasks).persist(
+                    StorageLevel.MEMORY_AND_DISK_DESER
+                )
                 source.kept.append(source.ranked)
             good = dedup.unmarked(source.rows, own, contract).select(columns)
             if source.ranked is not None:

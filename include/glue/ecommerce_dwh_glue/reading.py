@@ -103,10 +103,10 @@ def read_source(
             header, checks, costly = shape
             lines = cut(spark, storage, bucket, members)
             if not costly:
-                kept.append(lines.persist(StorageLevel.MEMORY_AND_DISK))
+                kept.append(lines.persist(StorageLevel.MEMORY_AND_DISK_DESER))
             frame = _parse_csv(lines, header, contract, bool(checks), bool(costly))
         if costly:
-            kept.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
+            kept.append(frame.persist(StorageLevel.MEMORY_AND_DISK_DESER))
         frames.append(frame)
     return Text(reduce(DataFrame.unionByName, frames), kept) if frames else None
 
