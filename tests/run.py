@@ -83,7 +83,7 @@ EXTRA_SUITES = (
     Suite("oracle", "oracle", ("tests/oracle",)),
     Suite("faults", "local", ("tests/faults",)),
     Suite("flow", "local", ("tests/flow",)),
-    Suite("backfill", "local", ("tests/backfill",)),  # DWH_BACKFILL_DAYS=60: half an hour
+    Suite("backfill", "local", ("tests/backfill",)),  # DWH_BACKFILL_DAYS=60: 40 minutes
     Suite("extension", "local", ("tests/extension",)),
     # 500 examples of the guarantees; `make test` draws 30, `make soak` 10,000.
     Suite("properties", "local", ("tests/sql",), ("-m", "hypothesis"), {"HYPOTHESIS_PROFILE": "ci"}),
