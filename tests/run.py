@@ -85,7 +85,9 @@ EXTRA_SUITES = (
     Suite("flow", "local", ("tests/flow",)),
     Suite("backfill", "local", ("tests/backfill",)),  # DWH_BACKFILL_DAYS=60: 40 minutes
     Suite("extension", "local", ("tests/extension",)),
-    # 500 examples of the guarantees; `make test` draws 30, `make soak` 10,000.
+    # 500 random histories shared by all guarantees; then 500 of the first and in proportion of the others.
+    # `make test` draws 30, `make soak` 10,000.
+    Suite("histories", "local", ("tests/sql",), ("-m", "hypothesis"), {"HYPOTHESIS_PROFILE": "brief"}),
     Suite("properties", "local", ("tests/sql",), ("-m", "hypothesis"), {"HYPOTHESIS_PROFILE": "ci"}),
     Suite("infra", "infra", ("tests/infra",)),
     Suite("ui", "ui", ("tests/ui",)),

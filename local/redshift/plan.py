@@ -63,5 +63,12 @@ class Plan:
     def special(self) -> bool:
         """Whether it takes more than handing one text to PostgreSQL."""
         return bool(
-            self.before or self.after or self.copy or self.truncate or self.setting or self.tag or self.refused
+            self.before
+            or self.after
+            or self.copy
+            or self.truncate
+            or self.setting
+            or self.tag
+            or self.refused
+            or self.kind == "CTAS"
         )

@@ -25,7 +25,7 @@ from local.redshift.copy_load import Column, CopyError, Load, client
 from local.redshift.dialect import redacted, to_postgres
 from local.redshift.history import LoadErrorRecord, LoadRecord, QueryRecord
 from local.redshift.plan import Plan, Refused
-from local.redshift.tokens import quote_text
+from local.redshift.tokens import quote_name, quote_text
 
 if TYPE_CHECKING:
     from local.redshift.server import Front
@@ -37,6 +37,9 @@ _SYNC = wire.message(b"S")
 _LOG_WIDTH = 200
 _WRITES = {"INSERT", "UPDATE", "DELETE", "MERGE", "COPY"}
 _STATISTICS_ROWS = 1000  # fewer changed rows never make a plan that a person would notice
+# Redshift analyzes what CREATE TABLE AS made. PostgreSQL judges a table by its size until then, and takes a small one
+# for ten pages: wrong where it holds more than a few rows and less than that.
+_CTAS_STATISTICS_ROWS = range(20, 2000)
 # JSONB and JSON go out as SUPER, whose values clients take as text.
 _TYPE_IDS = {3802: 4000, 114: 4000}
 _BYTE_CHECK = re.compile(r"redshift_bytes_\d+_(\d+)$")
@@ -525,6 +528,13 @@ class Session:
                 break
         if not outcome.fields:
             _, outcome = await self._internal(plan.sql)
+        if (
+            plan.kind == "CTAS"
+            and plan.table
+            and not outcome.fields
+            and _rows(outcome) in _CTAS_STATISTICS_ROWS
+        ):
+            await self._internal(f"analyze {'.'.join(map(quote_name, plan.table.split('.')))}")
         tag = plan.tag or outcome.tag
         if not outcome.fields:
             for text in plan.after:

@@ -1,8 +1,9 @@
 """Days of a real shop in any order and any cut give the same warehouse, byte for byte (G1).
 
-Below the jobs, where many orders are affordable: the files' rows go to staging as processing would leave them, and the
-product's own SQL does the rest. ``DWH_PERMUTED_DAYS`` (0: the whole year) and ``DWH_PERMUTATIONS`` make it larger;
-whole DAG runs in both orders are in test_online_retail.py.
+Most orders are tried below the jobs, where they are affordable: the files' rows go to staging as processing would
+leave them, and the product's own SQL does the rest. ``DWH_PERMUTED_DAYS`` (0: the whole year) and ``DWH_PERMUTATIONS``
+make it larger. One order goes through the processing job and COPY as well; whole DAG runs in both orders are in
+test_online_retail.py.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import gzip
 import io
 import os
 import random
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,8 +27,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "sql"))
 
 from comparing import TABLES
-from harness import CONTRACTS, MERGES, REPLACE, VIEWS, Row, Warehouse, add_days, load_of
+from harness import CONTRACTS, MERGES, REPLACE, REPO, SOURCES, VIEWS, Row, Warehouse, add_days, load_of
 from serving import running_warehouse
+
+from local.aws.server import Endpoint
 
 # Both sides of the turn of the year: ten days without files lie between.
 FIRST = date(2010, 12, 13)
@@ -137,3 +142,99 @@ def test_days_in_any_order_and_cut_give_the_same_bytes(
 def _span(files: Files) -> tuple[date, date]:
     days = sorted(files["orders"])
     return days[0], days[-1]
+
+
+# The same through the processing job and COPY -----------------------------------------------------------------------
+
+
+class Job:
+    """The processing job on a folder of raw files, and COPY of what it leaves.
+
+    Args:
+        warehouse: loads what the job leaves.
+        endpoint: the object store that COPY reads.
+        folder: holds the buckets, as folders.
+    """
+
+    def __init__(self, warehouse: Warehouse, endpoint: Endpoint, folder: Path) -> None:
+        self.warehouse = warehouse
+        self.store = endpoint.store
+        self.folder = folder
+        venvs = Path(os.environ.get("DWH_LOCAL_VENVS") or REPO / ".venv")
+        self.process = subprocess.Popen(
+            [venvs / "spark" / "bin" / "python", REPO / "tests" / "real" / "processing_server.py", folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, first: date, last: date, run_key: str) -> None:
+        """One whole run of the daily DAG's work, from raw files to publish."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{first} {last} {run_key}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n", "the processing job failed; see its error above"
+        load = load_of(first, last, run_key)
+        self.store.create_bucket(load.processed_bucket)
+        processed = self.folder / load.processed_bucket
+        for path in processed.rglob("*"):
+            if path.is_file() and not path.name.endswith(".crc"):
+                key = path.relative_to(processed).as_posix()
+                self.store.put(load.processed_bucket, key, self.store.receive([path.read_bytes()]), {})
+        shutil.rmtree(processed)
+        for file in (*(f"staging/load_{name}.sql" for name in (*SOURCES, "ledger")), REPLACE, *MERGES):
+            self.warehouse.run(file, load)
+        self.warehouse.publish(load)
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(60)
+
+
+@pytest.fixture
+def job(
+    warehouse: Warehouse, real_data: Path, files: Files, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Job]:
+    folder = tmp_path_factory.mktemp("lake")
+    first, last = _span(files)
+    for number in range((last - first).days + 1):
+        day = first + timedelta(days=number)
+        for source in CONTRACTS:
+            landed = folder / "raw" / source / f"dt={day}"
+            landed.mkdir(parents=True)
+            found = list((real_data / "online_retail" / "daily" / f"dt={day}").rglob(f"{source}*.csv.gz"))
+            for path in found:
+                shutil.copy(path, landed)
+            if not found:
+                (landed / "_EMPTY").touch()
+    endpoint = Endpoint(warehouse.config)
+    endpoint.start()
+    running = Job(warehouse, endpoint, folder)
+    try:
+        yield running
+    finally:
+        running.close()
+        endpoint.stop()
+
+
+@pytest.mark.timeout(900)
+def test_the_processing_job_gives_the_same_bytes_for_any_order_and_cut(
+    warehouse: Warehouse, files: Files, job: Job
+) -> None:
+    warehouse.reset()
+    first, last = _span(files)
+    job.run(first, last, "whole")
+    whole = dump(warehouse)
+    assert whole["facts.fact_sales"].count(b"\n") > 5_000
+
+    warehouse.reset()
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    order = cuts(days, random.Random(7))
+    assert order != sorted(order)
+    for number, cut in enumerate(order):
+        job.run(cut[0], cut[-1], f"cut-{number}")
+    found = dump(warehouse)
+    assert [name for name in whole if found[name] != whole[name]] == [], order
+    assert not warehouse.audit(load_of(first, last), folder="audits/full")

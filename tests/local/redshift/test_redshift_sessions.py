@@ -110,6 +110,14 @@ def test_ddl_with_keys_rolls_back_whole(connect: Any, schema: str) -> None:
     connection.commit()
 
 
+def test_tables_made_by_queries_are_analyzed(connect: Any) -> None:
+    """As Redshift does after CREATE TABLE AS; PostgreSQL would take fifty rows for ten pages full of them."""
+    connection = connect()
+    rows = " union all ".join(f"select {number} as n" for number in range(50))
+    run(connection, f"create temp table fifty as {rows}")
+    assert run(connection, "select reltuples from pg_catalog.pg_class where relname = 'fifty'") == [[50.0]]
+
+
 def test_truncate_commits_its_transaction(connect: Any, schema: str) -> None:
     connection = connect()
     run(connection, f"create table {schema}.t (a int)")
