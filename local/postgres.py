@@ -93,7 +93,7 @@ class Owner:
 
 
 def _work_mem_mb() -> int:
-    """Memory of one sort or hash: a hundredth of the machine's, so that a rebuild of millions of rows stays off disk."""
+    """Memory of one sort or hash: a hundredth of the machine's, so that rebuilding millions of rows needs no disk."""
     return min(256, max(64, psutil.virtual_memory().total // 100 >> 20))
 
 
