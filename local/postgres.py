@@ -25,7 +25,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import psycopg
 
 from local.config import LocalConfig, load_config
@@ -63,8 +62,10 @@ _SETTINGS = {
     "temp_buffers": "32MB",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    "wal_compression": "on",
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    "work_mem": "64MB",
 }
 
 _HBA = f"""# Written at each start by local/postgres.py.
@@ -90,11 +91,6 @@ class Owner:
 
     def popen_options(self) -> dict[str, object]:
         return {} if self.is_self else {"user": self.uid, "group": self.gid, "extra_groups": []}
-
-
-def _work_mem_mb() -> int:
-    """Memory of one sort or hash: a hundredth of the machine's, so that rebuilding millions of rows needs no disk."""
-    return min(256, max(64, psutil.virtual_memory().total // 100 >> 20))
 
 
 def bin_dir() -> Path:
@@ -307,7 +303,6 @@ class Server:
             folder.chmod(0o700)
         settings = {
             **_SETTINGS,
-            "work_mem": f"{_work_mem_mb()}MB",
             "listen_addresses": "",
             "port": str(SOCKET_PORT),
             "unix_socket_directories": str(folder),
