@@ -7,10 +7,12 @@ For each size: a history of order lines is written by SQL into ``history.*``, di
 rebuilt from it (timed: the first build), then one day of new lines arrives, with 2 % changed customers, 1 % changed
 products, 1 % late orders (of the last week) and 1 % corrected lines (of any day), and a full snapshot of all products.
 Everything from COPY (Parquet in the local S3 endpoint, by manifest) to the refresh of all analytics runs through the
-Redshift endpoint, each file one transaction as the DAG runs it. Three days are run; medians are shown.
+Redshift endpoint, each file one transaction as the DAG runs it. Both sizes are open at once and take turns day by day,
+so that neither has the quieter machine; the first day of each, which finds nothing in memory, is printed and not
+counted. Medians of the other days (``--days``) are shown, step by step.
 
-Beside the day stands a baseline in the same database: all analytics counted anew from the whole fact
-(``maintenance/rebuild_analytics.sql`` and the refresh), which is what a nightly full rebuild of analytics costs.
+``--baseline`` adds what a nightly full rebuild of analytics would cost in the same database: all of them counted anew
+from the whole fact (``maintenance/rebuild_analytics.sql`` and the refresh).
 
 ``--folder`` keeps the databases; a later run goes on with the next days. ``--rebuild`` empties and rebuilds the whole
 warehouse from history (``maintenance/rebuild_warehouse.sql`` and every step after it) instead of running days.
@@ -27,7 +29,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -85,6 +88,7 @@ class Shop:
 
     def __init__(self, warehouse: Warehouse, lines: int, daily: int) -> None:
         self.admin = warehouse.admin
+        self.lines = lines
         self.daily_orders = int(daily / LINES_PER_ORDER)
         self.orders = int(lines / LINES_PER_ORDER)
         self.days = max(1, self.orders // self.daily_orders)
@@ -249,69 +253,126 @@ def timed(work: Any, *arguments: Any) -> float:
 def rebuild(warehouse: Warehouse, files: tuple[str, ...]) -> float:
     """Seconds of maintenance files and every step after them."""
     load = load_of(LAST_DAY, LAST_DAY)
+    steps = {"audits": warehouse.audit, VACUUM: lambda _: vacuum(warehouse)}
     total = 0.0
     for file in files:
-        seconds = timed(warehouse.audit, load) if file == "audits" else timed(warehouse.run, file, load)
+        seconds = timed(steps[file], load) if file in steps else timed(warehouse.run, file, load)
         print(f"  {file}: {seconds:.1f} s", flush=True)
         total += seconds
     return total
 
 
-WHOLE = ("maintenance/rebuild_warehouse.sql", *MERGES, "audits", "maintenance/rebuild_analytics.sql", REFRESH)
+def vacuum(warehouse: Warehouse) -> None:
+    """What ``docs/maintenance.md`` has an admin do between emptying the model and rebuilding it."""
+    session = warehouse.connect()
+    session.autocommit = True
+    for table in ("fact_sales", "fact_web_events", "fact_inventory", "agg_product_day"):
+        session.cursor().execute(f"vacuum delete only facts.{table}")
+    session.close()
+
+
+VACUUM = "vacuum of the facts"
+STEPS = (*MERGES, "audits", REFRESH)
+WHOLE = ("maintenance/rebuild_warehouse.sql", VACUUM, *STEPS)
 ANALYTICS = ("maintenance/rebuild_analytics.sql", REFRESH)
 
 
-def measure(lines: int, options: argparse.Namespace) -> dict[str, float]:
-    """Seconds of each step on a history of so many lines."""
-    folder = options.folder / str(lines) if options.folder else Path(tempfile.mkdtemp(prefix="dwh-bench-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    days_done = folder / "days"
+@dataclass
+class Bench:
+    """A running warehouse of one size.
+
+    Attributes:
+        days: file that holds the number of days loaded after the history.
+        rounds: seconds of each step, of each measured day.
+        once: seconds of what is done once.
+    """
+
+    warehouse: Warehouse
+    lake: Lake
+    shop: Shop
+    days: Path
+    rounds: list[dict[str, float]] = field(default_factory=list)
+    once: dict[str, float] = field(default_factory=dict)
+
+    def prepare(self) -> None:
+        """Write and build the history, unless the folder holds it."""
+        if self.days.is_file():
+            return
+        seconds = timed(self.shop.history)
+        print(f"{self.shop.days} days of history: {seconds:.0f} s to write", flush=True)
+        self.once["first build"] = rebuild(self.warehouse, (WHOLE[0], *STEPS))
+        self.warehouse.admin.execute("vacuum analyze")
+        self.days.write_text("0", encoding="utf-8")
+
+    def day(self) -> dict[str, float]:
+        """Load the next day; seconds of each step."""
+        number = int(self.days.read_text(encoding="utf-8")) + 1
+        load = self.shop.day(number)
+        self.lake.export(load)
+        run = self.warehouse.run
+        steps = {"COPY": sum((timed(run, file, load) for file in COPIES), 0.0)}
+        steps |= {file: timed(run, file, load) for file in (REPLACE, *MERGES)}
+        steps["audits"] = timed(self.warehouse.audit, load)
+        steps[REFRESH] = timed(run, REFRESH, load)
+        steps["day"] = sum(steps.values())
+        self.days.write_text(str(number), encoding="utf-8")
+        print(f"  {self.shop.lines:,} lines, day {number}: {steps['day']:.2f} s", flush=True)
+        return steps
+
+    def results(self) -> dict[str, float]:
+        """Medians of the measured days, and what was done once."""
+        names = self.rounds[0] if self.rounds else ()
+        return {name: statistics.median(r[name] for r in self.rounds) for name in names} | self.once
+
+
+def measure(options: argparse.Namespace) -> dict[int, dict[str, float]]:
+    """Seconds of each step, by lines of history."""
+    kept = options.folder or Path(tempfile.mkdtemp(prefix="dwh-bench-"))
     try:
-        with stack(folder) as (warehouse, endpoint):
-            shop = Shop(warehouse, lines, options.daily)
-            lake = Lake(endpoint, warehouse)
-            result: dict[str, float] = {}
-            if not days_done.is_file():
-                seconds = timed(shop.history)
-                print(f"history of {lines:,} lines, {shop.days} days: {seconds:.0f} s to write", flush=True)
-                result["first build"] = rebuild(warehouse, (WHOLE[0], *MERGES, "audits", REFRESH))
-                warehouse.admin.execute("vacuum analyze")
-                days_done.write_text("0", encoding="utf-8")
+        with ExitStack() as opened:
+            benches: dict[int, Bench] = {}
+            for lines in options.lines:
+                folder = kept / str(lines)
+                folder.mkdir(parents=True, exist_ok=True)
+                warehouse, endpoint = opened.enter_context(stack(folder))
+                bench = Bench(
+                    warehouse, Lake(endpoint, warehouse), Shop(warehouse, lines, options.daily), folder / "days"
+                )
+                bench.prepare()
+                benches[lines] = bench
+            turns = list(benches.values())
             if options.rebuild:
-                return {"full rebuild": rebuild(warehouse, WHOLE), **result}
-            first = int(days_done.read_text(encoding="utf-8")) + 1
-            rounds: list[dict[str, float]] = []
-            for number in range(first, first + 3):
-                load = shop.day(number)
-                lake.export(load)
-                steps = {"COPY": sum((timed(warehouse.run, file, load) for file in COPIES), 0.0)}
-                steps |= {file: timed(warehouse.run, file, load) for file in (REPLACE, *MERGES)}
-                steps["audits"] = timed(warehouse.audit, load)
-                steps[REFRESH] = timed(warehouse.run, REFRESH, load)
-                steps["day"] = sum(steps.values())
-                rounds.append(steps)
-                days_done.write_text(str(number), encoding="utf-8")
-                print(f"  day {number}: {steps['day']:.1f} s", flush=True)
-            result = {name: statistics.median(r[name] for r in rounds) for name in rounds[0]} | result
+                for bench in turns:
+                    bench.once["full rebuild"] = rebuild(bench.warehouse, WHOLE)
+                return {lines: bench.results() for lines, bench in benches.items()}
+            print("not counted, with nothing in memory yet:")
+            for bench in turns:
+                bench.day()
+            print("counted:")
+            for number in range(options.days):
+                for bench in turns if number % 2 else reversed(turns):
+                    bench.rounds.append(bench.day())
             if options.baseline:
-                result["baseline: analytics anew"] = rebuild(warehouse, ANALYTICS)
-            return result
+                for bench in turns:
+                    bench.once["baseline: analytics anew"] = rebuild(bench.warehouse, ANALYTICS)
+            return {lines: bench.results() for lines, bench in benches.items()}
     finally:
         if not options.folder:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(kept, ignore_errors=True)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--daily", type=int, default=50_000)
+    parser.add_argument("--days", type=int, default=5, help="days that are measured on each size")
     parser.add_argument("--folder", type=Path, help="keep the databases here, for another run")
     parser.add_argument(
         "--rebuild", action="store_true", help="rebuild the whole warehouse instead of running days"
     )
     parser.add_argument("--baseline", action="store_true", help="also count all analytics anew, for comparison")
     options = parser.parse_args()
-    results = {lines: measure(lines, options) for lines in options.lines}
+    results = measure(options)
     smallest, largest = min(results), max(results)
     print(
         f"\n{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {options.daily:,} new lines\n"

@@ -1,7 +1,7 @@
 -- Publishes: brings the aggregates of every touched key and the published day up to date, in one transaction. Readers
 -- of analytics.* see the last published day until this commits, and the new one from then on.
 -- Counts and sums change by what the touched orders gained or lost since the last publish (history.published_line
--- against fact_sales), so the cost is that of the change; maintenance/rebuild_analytics.sql counts all anew.
+-- against fact_sales), so the cost is that of the change; maintenance/rebuild_analytics.sql has all counted anew.
 lock table history.pending_key;
 
 -- guard: something was merged after the last passed audit; let that run finish, or clear this run from audit
@@ -16,7 +16,7 @@ select
     'pending keys' as what,
     count(*) as pending
 from history.pending_key
-where entity not in ('agg_customer', 'agg_product', 'agg_order')
+where entity not in ('agg_customer', 'agg_product', 'agg_order', 'agg_all')
 having count(*) > 0
 union all
 select
@@ -24,6 +24,21 @@ select
     count(*) as pending
 from history.pending_inventory
 having count(*) > 0;
+
+-- A rebuild that was asked for (maintenance/rebuild_*.sql) counts from nothing --------------------------------------
+-- Where many rows are looked up below, that is said again: what this transaction deleted would have to be read.
+{% for aggregate in (
+    "order", "day", "month", "customer", "customer_month", "product", "product_customer", "geography",
+    "geography_customer", "funnel_day",
+) %}
+    delete from analytics.agg_{{ aggregate }}
+    where
+        exists (
+            select 1
+            from history.pending_key
+            where pending_key.entity = 'agg_all'
+        );
+{% endfor %}
 
 -- What changed: revenue lines of the touched orders as published (-1) and as they are (+1) -------------------------
 create temp table touched_order distkey (order_id) as
@@ -102,7 +117,8 @@ select
     units,
     revenue
 from order_change
-where change = 1;
+where change = 1
+order by customer_id, order_date;
 
 -- Days -------------------------------------------------------------------------------------------------------------
 create temp table new_day as
@@ -140,6 +156,21 @@ where total_orders <> 0;
 
 -- Customers and months ---------------------------------------------------------------------------------------------
 create temp table customer_month_change distkey (customer_id) as
+with published as (
+    select
+        customer_id,
+        month_start,
+        total_orders,
+        revenue
+    from analytics.agg_customer_month
+    where
+        not exists (
+            select 1
+            from history.pending_key
+            where pending_key.entity = 'agg_all'
+        )
+)
+
 select
     changes.customer_id,
     changes.month_start,
@@ -157,7 +188,7 @@ from (
     where customer_id is not null
     group by customer_id, month_start
 ) as changes
-left join analytics.agg_customer_month as published
+left join published
     on changes.customer_id = published.customer_id and changes.month_start = published.month_start;
 
 delete from analytics.agg_customer_month
@@ -174,7 +205,8 @@ select
     old_orders + orders_change as total_orders,
     old_revenue + revenue_change as revenue
 from customer_month_change
-where old_orders + orders_change <> 0;
+where old_orders + orders_change <> 0
+order by month_start, customer_id;
 
 create temp table new_month as
 select
@@ -228,7 +260,21 @@ from new_month
 where total_orders <> 0;
 
 -- Pairs of product and customer, place and customer: who bought what, who bought where -----------------------------
-create temp table product_customer_change distkey (product_id) as
+create temp table product_customer_change distkey (customer_id) as
+with published as (
+    select
+        product_id,
+        customer_id,
+        orders
+    from analytics.agg_product_customer
+    where
+        not exists (
+            select 1
+            from history.pending_key
+            where pending_key.entity = 'agg_all'
+        )
+)
+
 select
     changes.product_id,
     changes.customer_id,
@@ -243,7 +289,7 @@ from (
     where customer_id is not null
     group by product_id, customer_id
 ) as changes
-left join analytics.agg_product_customer as published
+left join published
     on changes.product_id = published.product_id and changes.customer_id = published.customer_id
 where changes.orders_change <> 0;
 
@@ -260,9 +306,24 @@ select
     customer_id,
     old_orders + orders_change as orders
 from product_customer_change
-where old_orders + orders_change <> 0;
+where old_orders + orders_change <> 0
+order by customer_id, product_id;
 
 create temp table geography_customer_change distkey (geography_key) as
+with published as (
+    select
+        geography_key,
+        customer_id,
+        orders
+    from analytics.agg_geography_customer
+    where
+        not exists (
+            select 1
+            from history.pending_key
+            where pending_key.entity = 'agg_all'
+        )
+)
+
 select
     changes.geography_key,
     changes.customer_id,
@@ -277,7 +338,7 @@ from (
     where customer_id is not null
     group by geography_key, customer_id
 ) as changes
-left join analytics.agg_geography_customer as published
+left join published
     on changes.geography_key = published.geography_key and changes.customer_id = published.customer_id
 where changes.orders_change <> 0;
 
@@ -294,7 +355,8 @@ select
     customer_id,
     old_orders + orders_change as orders
 from geography_customer_change
-where old_orders + orders_change <> 0;
+where old_orders + orders_change <> 0
+order by geography_key, customer_id;
 
 -- Customers --------------------------------------------------------------------------------------------------------
 create temp table customer_change distkey (customer_id) as
@@ -655,7 +717,7 @@ where
 
 -- The flip ---------------------------------------------------------------------------------------------------------
 delete from history.pending_key
-where entity in ('agg_order', 'agg_customer', 'agg_product');
+where entity in ('agg_order', 'agg_customer', 'agg_product', 'agg_all');
 delete from history.published_line;
 delete from history.pending_event_day;
 

@@ -4,7 +4,7 @@ select
     entity,
     count(*) as pending_keys
 from history.pending_key
-where entity not in ('agg_customer', 'agg_product', 'agg_order')
+where entity not in ('agg_customer', 'agg_product', 'agg_order', 'agg_all')
 group by entity
 union all
 select

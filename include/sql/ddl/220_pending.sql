@@ -4,13 +4,13 @@
 
 -- Grain: an entity and one of its keys; may hold the same key twice.
 -- Entities: customer, product (dimensions to rebuild); sales_order, web_event (facts to rebuild);
--- agg_customer, agg_product, agg_order (aggregates to bring up to date).
+-- agg_customer, agg_product, agg_order (aggregates to bring up to date), agg_all (key '*': all aggregates to be counted
+-- anew from the facts; every order, customer and product is queued as well). Steps read it whole: no key finds a row.
 create table if not exists history.pending_key (
     entity varchar(32) not null,
     key_value varchar(64) not null
 )
-distkey (key_value)
-sortkey (entity);
+diststyle even;
 
 -- Grain: a product and a range of days whose stock snapshots or trailing sales changed.
 create table if not exists history.pending_inventory (

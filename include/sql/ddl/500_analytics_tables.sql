@@ -12,7 +12,7 @@ create table if not exists analytics.agg_order (
     primary key (order_id)
 )
 distkey (customer_id)
-sortkey (order_date);
+sortkey (customer_id, order_date);
 
 -- Grain: day with a revenue line.
 create table if not exists analytics.agg_day (
@@ -60,7 +60,7 @@ create table if not exists analytics.agg_customer_month (
     month_start date not null,
     total_orders bigint not null,
     revenue decimal(38, 4) not null,
-    primary key (customer_id, month_start)
+    primary key (month_start, customer_id)
 )
 distkey (customer_id)
 sortkey (month_start);
@@ -86,15 +86,16 @@ create table if not exists analytics.agg_product (
 )
 distkey (product_id);
 
--- Grain: product and known customer with a revenue line: in how many orders.
+-- Grain: product and known customer with a revenue line: in how many orders. By customer, of whom a day sees few: it
+-- sees all products.
 create table if not exists analytics.agg_product_customer (
     product_id varchar(64) not null,
     customer_id varchar(64) not null,
     orders bigint not null,
-    primary key (product_id, customer_id)
+    primary key (customer_id, product_id)
 )
-distkey (product_id)
-sortkey (product_id);
+distkey (customer_id)
+sortkey (customer_id);
 
 -- Grain: one place with a revenue line.
 create table if not exists analytics.agg_geography (

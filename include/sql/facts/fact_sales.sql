@@ -10,28 +10,50 @@ select distinct key_value as order_id
 from history.pending_key
 where entity = 'sales_order';
 
--- The standing header of each order, with the customer's version and the place that are the same for all its lines.
-create temp table header distkey (order_id) as
-with standing as (
+-- The standing header of each order.
+create temp table standing distkey (order_id) as
+select
+    numbered.order_id,
+    numbered.customer_id,
+    numbered.order_date,
+    numbered.order_status,
+    numbered.payment_method,
+    numbered.currency,
+    numbered.shipping_country,
+    numbered.shipping_state,
+    numbered.shipping_city,
+    numbered.tax,
+    numbered.shipping_cost,
+    numbered.discount,
+    -- Dates outside 1900 … 9999 are resolved as the nearest one inside: versions begin and end there.
+    least(
+        greatest(numbered.order_date, cast('1900-01-01' as timestamp)), cast('9999-12-30' as timestamp)
+    ) as valid_at
+from (
     select
-        numbered.*,
-        -- Dates outside 1900 … 9999 are resolved as the nearest one inside: versions begin and end there.
-        least(
-            greatest(numbered.order_date, cast('1900-01-01' as timestamp)), cast('9999-12-30' as timestamp)
-        ) as valid_at
-    from (
-        select
-            orders.*,
-            row_number() over (
-                partition by orders.order_id order by orders.version_at desc, orders.row_hash desc
-            ) as version_rank
-        from history.orders as orders
-        inner join touched_order on orders.order_id = touched_order.order_id
-    ) as numbered
-    where numbered.version_rank = 1
-),
+        orders.order_id,
+        orders.customer_id,
+        orders.order_date,
+        orders.order_status,
+        orders.payment_method,
+        orders.currency,
+        orders.shipping_country,
+        orders.shipping_state,
+        orders.shipping_city,
+        coalesce(orders.tax, 0) as tax,
+        coalesce(orders.shipping_cost, 0) as shipping_cost,
+        coalesce(orders.discount, 0) as discount,
+        row_number() over (
+            partition by orders.order_id order by orders.version_at desc, orders.row_hash desc
+        ) as version_rank
+    from history.orders as orders
+    inner join touched_order on orders.order_id = touched_order.order_id
+) as numbered
+where numbered.version_rank = 1;
 
-placed as (
+-- With the customer's version and the place, which are the same for all its lines.
+create temp table header distkey (order_id) as
+with placed as (
     select
         standing.order_id,
         standing.customer_id,
@@ -74,9 +96,9 @@ select
     order_status,
     payment_method,
     currency,
-    coalesce(tax, 0) as tax,
-    coalesce(shipping_cost, 0) as shipping_cost,
-    coalesce(discount, 0) as discount,
+    tax,
+    shipping_cost,
+    discount,
     case
         when customer_id is null then -1
         else coalesce(customer_key, strtol(left(md5(customer_id || '|1900-01-01 00:00:00.000000'), 15), 16))

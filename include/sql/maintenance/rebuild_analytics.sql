@@ -1,25 +1,17 @@
--- Empties the aggregates and queues everything for them; analytics/refresh.sql then counts all anew. Readers see the
--- emptied aggregates between the two files only if they are run apart: run them in one transaction (in this order) to
--- flip at once.
+-- Queues every key of the aggregates: the next analytics/refresh.sql empties them and counts all anew, in one transaction.
+-- Readers see what is published until then.
 lock table history.pending_key;
 
-delete from analytics.agg_order;
-delete from analytics.agg_day;
-delete from analytics.agg_month;
-delete from analytics.agg_customer;
-delete from analytics.agg_customer_month;
-delete from analytics.agg_product;
-delete from analytics.agg_product_customer;
-delete from analytics.agg_geography;
-delete from analytics.agg_geography_customer;
-delete from analytics.agg_funnel_day;
+delete from history.pending_key
+where entity in ('agg_all', 'agg_order', 'agg_customer', 'agg_product');
 delete from history.published_line;
 delete from history.pending_event_day;
 
-delete from history.pending_key
-where entity in ('agg_order', 'agg_customer', 'agg_product');
-
 insert into history.pending_key (entity, key_value)
+select
+    'agg_all' as entity,
+    '*' as key_value
+union all
 select distinct
     'agg_order' as entity,
     order_id as key_value

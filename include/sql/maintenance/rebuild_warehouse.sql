@@ -1,49 +1,21 @@
 -- Empties dimensions and facts and queues every key of history: the steps of the daily run, from dim_customer on, then
--- rebuild the warehouse. Analytics keep showing the last published day until they are done.
+-- rebuild the warehouse. Analytics keep showing the last published day until the refresh flips them.
+-- VACUUM the facts before those steps: they look for moved facts among the deleted rows until then.
 lock table history.pending_key;
 
-delete from history.pending_key
-where entity not in ('agg_customer', 'agg_product', 'agg_order');
+delete from history.pending_key;
 delete from history.pending_inventory;
+delete from history.pending_event_day;
+delete from history.published_line;
 
-create temp table kept_order distkey (order_id) as
-select distinct key_value as order_id
-from history.pending_key
-where entity = 'agg_order';
-
--- What the aggregates counted of each order must be known when the facts come back.
-insert into history.published_line (
-    order_id,
-    order_item_id,
-    order_date,
-    customer_id,
-    product_id,
-    geography_key,
-    quantity,
-    line_total,
-    gross_profit
-)
+-- Nothing that the aggregates counted stands: the refresh counts all anew, and each step queues its keys for it.
+insert into history.pending_key (entity, key_value)
 select
-    sales.order_id,
-    sales.order_item_id,
-    sales.order_date,
-    sales.customer_id,
-    sales.product_id,
-    sales.geography_key,
-    sales.quantity,
-    sales.line_total,
-    sales.gross_profit
-from facts.fact_sales as sales
-left join kept_order as kept on sales.order_id = kept.order_id
-where sales.is_revenue and kept.order_id is null;
+    'agg_all' as entity,
+    '*' as key_value;
 
 -- The queue may hold a key twice, so the large sources need not be told apart from each other.
 insert into history.pending_key (entity, key_value)
-select distinct
-    'agg_order' as entity,
-    order_id as key_value
-from facts.fact_sales
-union all
 select
     'sales_order' as entity,
     order_id as key_value
@@ -108,10 +80,6 @@ where product_key <> -1;
         {{ source.key }} as key_value
     from history.{{ source.name }};
 {% endfor %}
-
-insert into history.pending_event_day (event_date)
-select distinct event_date
-from facts.fact_web_events;
 
 insert into history.pending_inventory (product_id, first_date, last_date)
 select
