@@ -17,6 +17,7 @@ from spark_for_tests import REPO, spark_session
 from storage import FolderStorage
 
 from ecommerce_dwh.contracts import SourceContract, load_contracts
+from ecommerce_dwh_glue import processing
 from ecommerce_dwh_glue.job import Options
 from ecommerce_dwh_glue.processing import Outcome, Processing
 from ecommerce_dwh_glue.quality import Quality
@@ -119,6 +120,15 @@ def new_lake(
 @pytest.fixture
 def lake(new_lake: Callable[[], Lake]) -> Lake:
     return new_lake()
+
+
+@pytest.fixture(scope="module", params=["small", "large"])
+def volume(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Both ways of processing, whatever the size of a test's files: ranking all rows, and ranking the marked ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "large":
+            patch.setattr(processing, "SMALL_VOLUME", 0)
+        yield request.param
 
 
 @pytest.fixture(scope="session")

@@ -95,7 +95,7 @@ def money(text: str | None) -> Decimal | None:
     value = Decimal(text)
     if value.adjusted() > 20:
         return None
-    value = value.quantize(CENT4, ROUND_HALF_UP)
+    value = value.quantize(CENT4, ROUND_HALF_UP) + 0  # as in Java, zero has no sign
     return value if abs(value) < LIMIT else None
 
 

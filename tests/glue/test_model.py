@@ -61,13 +61,13 @@ files = st.builds(
 
 @given(st.lists(files, min_size=DAYS, max_size=DAYS))
 @settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     database=None,
     phases=(Phase.generate,),  # shrinking would start hundreds of jobs; the day that differs is printed instead
     suppress_health_check=list(HealthCheck),
 )
-def test_processing_equals_the_model(new_lake: Callable[[], Lake], contents: list[bytes]) -> None:
+def test_processing_equals_the_model(volume: str, new_lake: Callable[[], Lake], contents: list[bytes]) -> None:
     lake = new_lake()
     days = [(FIRST + dt.timedelta(days=index)).isoformat() for index in range(DAYS)]
     for day, content in zip(days, contents, strict=True):

@@ -35,7 +35,7 @@ def content(rows: list[object]) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture(scope="module")
-def done(new_lake: Callable[[], Lake]) -> Lake:
+def done(volume: str, new_lake: Callable[[], Lake]) -> Lake:
     lake = new_lake()
     lake.put("order_items", DAY, ITEM_HEADER + b"".join(item(index) for index in range(50)) + b"x,,,,,\n")
     lake.put("orders", DAY, b"order_id,order_date\no1,2026-03-01\n", "one.csv.gz")

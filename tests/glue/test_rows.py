@@ -163,7 +163,7 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(new_lake: Callable[[], Lake]) -> Ran:
+def ran(volume: str, new_lake: Callable[[], Lake]) -> Ran:
     lake = new_lake()
     days = {name: (FIRST + dt.timedelta(days=index)).isoformat() for index, name in enumerate(CASES)}
     for name, case in CASES.items():

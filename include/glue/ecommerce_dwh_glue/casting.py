@@ -15,8 +15,6 @@ Expressions are SQL built from contract names only, never from data.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -234,17 +232,19 @@ def _rounded_sql(contract: SourceContract) -> str:
     return " or ".join(tests) or "false"
 
 
-def key_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
-    """Find the identity of the rows that `reading.read_source` gave; nothing else is typed yet.
+def type_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
+    """Type the rows of text that `reading.read_source` gave.
 
     Args:
         rows: rows of text.
         contract: the source's contract.
 
     Returns:
-        ``source_file``, ``source_line``, ``raw_text``, ``defect``, trimmed texts as ``x_<column>``,
-        ``delivery_date``, and ``key_hash``, a 64-bit hash of the row's identity (`identity`).
+        `good_columns`, typed, null where unreadable; ``key_hash``, a 64-bit hash of the row's identity (`identity`);
+        ``rounded`` (a value lost digits); ``suspect``, for every row that breaks a rule what `judge_rows` must know
+        of it (``raw_text``, ``defect``, trimmed texts as ``x_<column>``), null for others.
     """
+    names = [column.name for column in contract.columns]
     trimmed = rows.select(
         "source_file",
         "source_line",
@@ -253,56 +253,30 @@ def key_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
         *(F.expr(text_sql(column)).alias(f"x_{column.name}") for column in contract.columns),
         F.expr(f"cast(substring(source_file, {len(contract.name) + 5}, 10) as date)").alias("delivery_date"),
     )
-    parts = ["delivery_date", value_sql(contract.column(contract.key))]
-    if contract.history == "scd2":
-        parts.append(_version_sql(contract, lambda name: value_sql(contract.column(name))))
-    return trimmed.select("*", F.expr(f"xxhash64({', '.join(parts)})").alias("key_hash"))
-
-
-def _version_sql(contract: SourceContract, value: Callable[[str], str]) -> str:
+    typed = trimmed.select("*", *(F.expr(value_sql(column)).alias(column.name) for column in contract.columns))
+    derived = [
+        # Long spellings are quarantined by the column itself, so the delivered text always fits.
+        F.expr(f"nullif(x_{column.derivation[4:]}, '')").alias(column.name)
+        for column in contract.derived_columns
+        if column.derivation.startswith("raw:")
+    ]
     day = "cast(delivery_date as timestamp)"
-    return f"coalesce({value(contract.version_column)}, {day})" if contract.version_column else day
-
-
-def type_rows(keyed: DataFrame, contract: SourceContract) -> DataFrame:
-    """Type the rows that `key_rows` gave.
-
-    Returns:
-        The same columns, the contract's columns typed (null where unreadable), derived columns and ``version_at``.
-    """
-    typed = keyed.select("*", *(F.expr(value_sql(column)).alias(column.name) for column in contract.columns))
-    derived = []
-    for column in contract.derived_columns:
-        if column.derivation.startswith("raw:"):
-            # Long spellings are quarantined by the column itself, so the delivered text always fits.
-            derived.append(F.expr(f"nullif(x_{column.derivation[4:]}, '')").alias(column.name))
-    version = F.expr(_version_sql(contract, lambda name: f"`{name}`"))
-    return typed.select("*", *derived, version.alias("version_at"))
+    version = f"coalesce(`{contract.version_column}`, {day})" if contract.version_column else day
+    bad = " or ".join(["defect is not null", *filter(None, map(_bad_sql, contract.columns))])
+    # One column, so that keeping it costs nothing where it is null.
+    texts = F.struct("raw_text", "defect", *(f"x_{name}" for name in names))
+    return typed.select("*", *derived, F.expr(version).alias("version_at")).select(
+        *good_columns(contract),
+        F.xxhash64(*identity(contract)).alias("key_hash"),
+        F.expr(_rounded_sql(contract)).alias("rounded"),
+        F.when(F.expr(bad), texts).alias("suspect"),
+    )
 
 
 def identity(contract: SourceContract) -> list[str]:
     """Columns of which a day keeps one row per value."""
     extra = ["version_at"] if contract.history == "scd2" else []
     return ["delivery_date", contract.key, *extra]
-
-
-def account(typed: DataFrame, contract: SourceContract) -> DataFrame:
-    """What the ledger and the search for rivals need of each row that `type_rows` gave.
-
-    Returns:
-        ``delivery_date``, ``key_hash``, ``suspect`` (true for every row that breaks a rule), ``amount_high`` and
-        ``amount_low`` (`amount_parts_sql`), ``rounded`` (a value lost digits).
-    """
-    bad = " or ".join(["defect is not null", *filter(None, map(_bad_sql, contract.columns))])
-    high, low = amount_parts_sql(contract)
-    return typed.select(
-        "delivery_date",
-        "key_hash",
-        F.expr(bad).alias("suspect"),
-        F.expr(high).alias("amount_high"),
-        F.expr(low).alias("amount_low"),
-        F.expr(_rounded_sql(contract)).alias("rounded"),
-    )
 
 
 def good_columns(contract: SourceContract) -> list[str]:
@@ -320,18 +294,18 @@ def judge_rows(typed: DataFrame, contract: SourceContract) -> DataFrame:
         contract: the source's contract.
 
     Returns:
-        `good_columns`, ``rule`` and ``message`` (null for good rows), ``raw_text`` (null for good rows), ``amount``.
+        `good_columns`, ``rule``, ``message`` and ``raw_text`` (null for good rows), ``rounded``.
     """
     rules = ", ".join(rule for column in contract.columns if (rule := _rule_sql(column)))
-    judged = typed.withColumn(
-        "rule", F.expr(f"case when defect is not null then defect else coalesce({rules}) end")
+    judged = typed.select("*", "suspect.*").withColumn(
+        "rule", F.expr(f"case when suspect is not null then coalesce(defect, {rules}) end")
     )
     return judged.select(
         *good_columns(contract),
         "rule",
         F.expr(f"case when rule is not null then {_message_sql(contract)} end").alias("message"),
         F.expr("case when rule is not null then left(raw_text, 65536) end").alias("raw_text"),
-        F.expr(amount_sql(contract)).alias("amount"),
+        "rounded",
     )
 
 

@@ -135,8 +135,10 @@ SQL_SETTINGS: Mapping[str, str] = {
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": str(32 << 20),
     # A task that reads files of one day, or few, writes them without sorting its rows by day first.
     "spark.sql.maxConcurrentOutputFileWriters": "8",
-    # Lines hardly repeat; to try every way of packing them takes longer than all that is done with them.
+    # Kept rows hardly repeat; to try every way of packing them takes longer than all that is done with them. Batches of
+    # this size stay out of the collector's way.
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
+    "spark.sql.inMemoryColumnarStorage.batchSize": "3000",
     # Small files are packed: opening one costs little, a task for each would cost much.
     "spark.sql.files.maxPartitionBytes": str(64 << 20),
     "spark.sql.files.openCostInBytes": str(256 << 10),

@@ -26,7 +26,7 @@ from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh_glue import dedup, ledger, manifest
-from ecommerce_dwh_glue.casting import AMOUNT_UNIT, account, good_columns, key_rows, spark_type, type_rows
+from ecommerce_dwh_glue.casting import AMOUNT_UNIT, amount_parts_sql, good_columns, spark_type, type_rows
 from ecommerce_dwh_glue.job import LATEST, JobError, Options, days_between
 from ecommerce_dwh_glue.reading import read_source
 from ecommerce_dwh_glue.sessions import derive_sessions
@@ -42,6 +42,10 @@ from ecommerce_dwh_glue.survey import (
     text_chunks,
 )
 
+# Bytes of text up to which all rows are ranked: there, planning takes longer than sorting.
+SMALL_VOLUME = 64 << 20
+# The ledger's side of ranked rows that are not accepted.
+_LOST = "case when rule is not null then 'quarantined' when place > 1 then 'superseded' end"
 # Above this many marks a shuffle is cheaper than sending them to every executor.
 _BROADCAST_MARKS = 1_000_000
 _ROWS_PER_FILE = 2_000_000
@@ -74,12 +78,25 @@ class _Source:
 
     contract: SourceContract
     files: list[SourceFile]
-    rows: DataFrame | None = None  # keyed, not yet typed
-    marks: int = 0
+    rows: DataFrame | None = None  # typed; None when all are ranked
+    marks: DataFrame | None = None  # key hashes of the rows that need a closer look
     marked_rows: int = 0
-    ranked: DataFrame | None = None  # the marked rows, kept
+    ranked: DataFrame | None = None  # those rows, or all of a small window
     kept: list[DataFrame] = field(default_factory=list)
     accepted: list[StoredObject] = field(default_factory=list)
+
+
+def _figures(rows: DataFrame, contract: SourceContract, side: str, rounded: str) -> DataFrame:
+    """What the ledger needs of each row: source, day, side (SQL), amount in parts, whether digits were lost (SQL)."""
+    high, low = amount_parts_sql(contract)
+    return rows.select(
+        F.lit(contract.name).alias("source"),
+        "delivery_date",
+        F.expr(side).alias("side"),
+        F.expr(high).alias("amount_high"),
+        F.expr(low).alias("amount_low"),
+        F.expr(rounded).alias("rounded"),
+    )
 
 
 class Processing:
@@ -106,7 +123,7 @@ class Processing:
         # A second attempt of the same run must never meet the first one's files.
         self.attempt = uuid.uuid4().hex[:12]
         self.cores = spark.sparkContext.defaultParallelism
-        self._place = {name: index for index, name in enumerate(contracts)}
+        self.small = True
         self._started = time.monotonic()
 
     def _note(self, text: str) -> None:
@@ -138,16 +155,21 @@ class Processing:
         self._set_parallelism(files)
         try:
             self._read(sources)
-            marks = self._count_raw(sources, outcome)
+            self._count_read(sources, outcome)
             self._check_rows(files, outcome)
-            raw = sum(entry.raw_rows for entry in outcome.ledger.values())
-            marked = sum(source.marked_rows for source in sources)
-            self._note(f"{raw:,} rows read and typed, {marked:,} need a closer look")
-            self._in_threads([self._deduplicate_and_write(source, marks) for source in sources])
+            self._note(f"{sum(entry.raw_rows for entry in outcome.ledger.values()):,} rows read and typed")
+            if not self.small:
+                self._note(f"{self._rank_marked(sources, outcome):,} rows looked at closely")
+            quarantine: list[StoredObject] = []
+            self._in_threads(
+                [
+                    *(self._write(source) for source in sources),
+                    lambda: quarantine.extend(self._write_quarantine(sources, outcome)),
+                ]
+            )
             self._note(f"{sum(len(source.accepted) for source in sources)} Parquet files written")
-            self._count_results(sources, outcome)
-            quarantine_files = self._write_quarantine(sources, outcome)
-            self._note("results counted, quarantine written")
+            self._count_written(sources, outcome)
+            self._note("accepted rows counted")
         except (Py4JJavaError, PySparkException) as error:
             raise self._explain(error, files) from error
         finally:
@@ -155,7 +177,7 @@ class Processing:
                 for frame in source.kept:
                     frame.unpersist()
         ledger.check(outcome.ledger)
-        self._publish(sources, files, outcome, quarantine_files, start, end)
+        self._publish(sources, files, outcome, quarantine, start, end)
         self._note("manifests written; processing is complete")
         return outcome
 
@@ -252,61 +274,115 @@ class Processing:
 
     def _set_parallelism(self, files: Sequence[SourceFile]) -> None:
         volume = sum(max(file.text_bytes, file.size) for file in files)
+        self.small = volume < SMALL_VOLUME
         partitions = max(self.cores, min(200, volume // (32 << 20)))
-        if volume < (64 << 20):
+        if self.small:
             partitions = 1 if volume < (8 << 20) else self.cores
         self.spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
         # Of a small day there is nothing to learn between the stages, and planning anew takes longer than running.
-        self.spark.conf.set("spark.sql.adaptive.enabled", str(volume >= (64 << 20)).lower())
+        self.spark.conf.set("spark.sql.adaptive.enabled", str(not self.small).lower())
 
     # --- rows ---
 
+    def _keep(self, source: _Source, rows: DataFrame) -> DataFrame:
+        """Compute rows once; what does not fit into memory goes to disk."""
+        source.kept.append(rows.persist(StorageLevel.MEMORY_AND_DISK_DESER))
+        return rows
+
     def _read(self, sources: Sequence[_Source]) -> None:
+        """Read and type every source; each file is read once."""
         for source in sources:
             with_rows = [file for file in source.files if file.rows or file.format != "csv" or file.odd_quotes]
             text = read_source(self.spark, self.storage, self.options.raw_bucket, with_rows, source.contract)
-            if text is not None:
-                source.kept += text.kept
-                source.rows = key_rows(text.rows, source.contract)
+            if text is None:
+                continue
+            rows = type_rows(text, source.contract)
+            if self.small:
+                source.ranked = self._keep(source, dedup.ranked(rows, source.contract))
+            else:
+                source.rows = self._keep(source, rows)
 
-    def _count_raw(self, sources: Sequence[_Source], outcome: Outcome) -> DataFrame | None:
-        """Fill the raw side of the ledger, and mark the key hashes of rows that need a closer look.
+    def _count(self, outcome: Outcome, parts: Sequence[DataFrame], *, raw: bool = False) -> None:
+        """Add rows to the ledger.
 
-        Returns:
-            ``source`` (its place in ``sources``) and ``mark``; None without rows.
+        Args:
+            outcome: what to fill.
+            parts: what `_figures` gave.
+            raw: whether the rows count as raw, too.
         """
-        parts = [
-            account(type_rows(source.rows, source.contract), source.contract).select(
-                F.lit(index).alias("source"), "*"
-            )
-            for index, source in enumerate(sources)
-            if source.rows is not None
-        ]
         if not parts:
-            return None
-        # A row for each source, day and mark. Kept, because finding it takes a pass over all rows.
-        found = dedup.marked(reduce(DataFrame.unionAll, parts)).persist(StorageLevel.MEMORY_AND_DISK_DESER)
-        sources[0].kept.append(found)
-        is_mark = F.col("mark").isNotNull()
-        figures = found.groupBy("source", "delivery_date").agg(
-            F.sum("rows").alias("raw"),
-            F.sum("amount_high").alias("high"),
-            F.sum("amount_low").alias("low"),
-            F.sum("rounded").alias("rounded"),
-            F.count("mark").alias("marks"),
-            F.sum(F.when(is_mark, F.col("rows")).otherwise(0)).alias("marked_rows"),
+            return
+        figures = (
+            reduce(DataFrame.unionAll, parts)
+            .groupBy("source", "delivery_date", "side")
+            .agg(
+                F.count("*").alias("rows"),
+                F.sum("amount_high").alias("high"),
+                F.sum("amount_low").alias("low"),
+                F.count_if("rounded").alias("rounded"),
+            )
         )
         for row in figures.collect():
-            source = sources[row["source"]]
-            entry = outcome.ledger[(source.contract.name, row["delivery_date"].isoformat())]
-            entry.raw_rows = row["raw"]
-            entry.raw_amount = Decimal(f"{row['high'] * AMOUNT_UNIT + row['low']}e-4")
-            source.marks += row["marks"]
-            source.marked_rows += row["marked_rows"]
-            if row["rounded"]:
-                name = source.contract.name
+            name = row["source"]
+            entry = outcome.ledger[(name, row["delivery_date"].isoformat())]
+            amount = Decimal(f"{row['high'] * AMOUNT_UNIT + row['low']}e-4")
+            for side in filter(None, (row["side"], "raw" if raw else None)):
+                setattr(entry, f"{side}_rows", getattr(entry, f"{side}_rows") + row["rows"])
+                setattr(entry, f"{side}_amount", getattr(entry, f"{side}_amount") + amount)
+            if raw and row["rounded"]:
                 outcome.rounded[name] = outcome.rounded.get(name, 0) + row["rounded"]
-        return found.where(is_mark).select("source", "mark")
+
+    def _count_read(self, sources: Sequence[_Source], outcome: Outcome) -> None:
+        """Fill the raw side, and where all rows are ranked, what became of those not accepted."""
+        parts = [
+            _figures(rows, source.contract, _LOST if self.small else "string(null)", "rounded")
+            for source in sources
+            if (rows := source.ranked if self.small else source.rows) is not None
+        ]
+        self._count(outcome, parts, raw=True)
+
+    def _count_written(self, sources: Sequence[_Source], outcome: Outcome) -> None:
+        """Fill the accepted side from the written files, so that the ledger proves them."""
+        parts = []
+        for source in sources:
+            written = [
+                self.storage.url(self.options.processed_bucket, item.key)
+                for item in source.accepted
+                if "/empty/" not in item.key
+            ]
+            if written:
+                columns = source.contract.accepted_columns
+                schema = ", ".join(f"`{column.name}` {spark_type(column)}" for column in columns)
+                frame = self.spark.read.schema(schema).parquet(*written)
+                parts.append(_figures(frame, source.contract, "'accepted'", "false"))
+        self._count(outcome, parts)
+
+    def _rank_marked(self, sources: Sequence[_Source], outcome: Outcome) -> int:
+        """Find the rows that need a closer look, rank and count them; returns how many they are."""
+        filled = [source for source in sources if source.rows is not None]
+        if not filled:
+            return 0
+        # Kept, because finding them takes a pass over all rows.
+        found = self._keep(
+            filled[0], dedup.marks([rows for source in filled if (rows := source.rows) is not None])
+        )
+        sums = found.groupBy("source").agg(F.count("*").alias("marks"), F.sum("rows").alias("rows"))
+        for row in sums.collect():
+            source = filled[row["source"]]
+            source.marks = found.where(F.col("source") == row["source"]).select("key_hash")
+            source.marked_rows = row["rows"]
+            if row["marks"] <= _BROADCAST_MARKS:
+                source.marks = F.broadcast(source.marks.coalesce(1))
+            tasks = max(1, source.marked_rows // _RANKED_PER_TASK)
+            few = dedup.marked(source.rows, source.marks, tasks)
+            source.ranked = self._keep(source, dedup.ranked(few, source.contract))
+        parts = [
+            _figures(rows, source.contract, _LOST, "false")
+            for source in filled
+            if (rows := source.ranked) is not None
+        ]
+        self._count(outcome, [part.where("side is not null") for part in parts])
+        return sum(source.marked_rows for source in filled)
 
     def _check_rows(self, files: Sequence[SourceFile], outcome: Outcome) -> None:
         """Hold Spark's count against the survey's, where every file was cut at line ends."""
@@ -322,30 +398,24 @@ class Processing:
                     "were files changed while the job ran? Run it again"
                 )
 
-    def _deduplicate_and_write(self, source: _Source, marks: DataFrame | None) -> Callable[[], None]:
+    def _write(self, source: _Source) -> Callable[[], None]:
         def work() -> None:
-            contract = source.contract
-            if source.rows is None or marks is None:
-                self._write_empty(source)
-                return
-            own: DataFrame | None = None
-            columns = [*good_columns(contract), "row_hash"]
-            if source.marks:
-                index = self._place[contract.name]
-                own = marks.where(F.col("source") == index).select(F.col("mark").alias("key_hash"))
-                if source.marks <= _BROADCAST_MARKS:
-                    own = F.broadcast(own.coalesce(1))
-                tasks = max(1, source.marked_rows // _RANKED_PER_TASK)
-                source.ranked = dedup.ranked(source.rows, own, contract, tasks).persist(
-                    StorageLevel.MEMORY_AND_DISK_DESER
-                )
-                source.kept.append(source.ranked)
-            good = dedup.unmarked(source.rows, own, contract).select(columns)
+            columns = [*good_columns(source.contract), "row_hash"]
+            good: list[DataFrame] = []
+            if source.rows is not None:
+                rest = source.rows
+                if source.marks is not None:
+                    rest = rest.join(source.marks, "key_hash", "left_anti")
+                good.append(dedup.hashed(rest, source.contract).select(columns))
             if source.ranked is not None:
                 winners = source.ranked.where("rule is null and place = 1").select(columns)
-                # A few rows more; they need no files of their own from each task.
-                good = good.unionAll(winners.coalesce(max(1, source.marked_rows // _ROWS_PER_FILE)))
-            self._write_accepted(source, good)
+                # Beside all others they are few, and need no files of their own from each task.
+                few = max(1, source.marked_rows // _ROWS_PER_FILE)
+                good.append(winners if self.small else winners.coalesce(few))
+            if good:
+                self._write_accepted(source, reduce(DataFrame.unionAll, good))
+            else:
+                self._write_empty(source)
 
         return work
 
@@ -367,7 +437,7 @@ class Processing:
         if len(touched) == 1:
             writer, target = frame.write, f"{folder}dt={touched[0]}/"
         else:
-            frame = frame.withColumn("dt", F.col("delivery_date").cast("string"))
+            frame = frame.withColumn("dt", F.col("delivery_date"))
             if not small and contract.sessions is not None:
                 # What was shuffled is spread over tasks again; without this every task would write every day.
                 frame = frame.repartition(max(self.cores, expected // _ROWS_PER_FILE), "dt")
@@ -437,43 +507,6 @@ class Processing:
             for item in self.storage.objects(bucket, prefix)
             if item.key not in known and item.key.endswith(".parquet")
         ]
-
-    def _count_results(self, sources: Sequence[_Source], outcome: Outcome) -> None:
-        """Fill the other sides: accepted rows as counted in the written files, so that the ledger proves them."""
-        bucket = self.options.processed_bucket
-        parts = []
-        for source in sources:
-            contract = source.contract
-            name = F.lit(contract.name).alias("source")
-            written = [
-                self.storage.url(bucket, item.key) for item in source.accepted if "/empty/" not in item.key
-            ]
-            if written:
-                amount = F.lit(Decimal(0)).cast("decimal(38,4)")
-                if contract.amount:
-                    total, *factors = (F.col(column) for column in contract.amount)
-                    product = factors[0] * factors[1] if factors else F.lit(None)
-                    amount = F.coalesce(total.cast("decimal(38,4)"), product.cast("decimal(38,4)"))
-                schema = ", ".join(f"`{c.name}` {spark_type(c)}" for c in contract.accepted_columns)
-                frame = self.spark.read.schema(schema).parquet(*written)
-                parts.append(
-                    frame.select(name, "delivery_date", F.lit("accepted").alias("side"), amount.alias("amount"))
-                )
-            if source.ranked is not None:
-                side = F.when(F.col("rule").isNotNull(), "quarantined").otherwise("superseded").alias("side")
-                losers = source.ranked.where("rule is not null or place > 1")
-                parts.append(losers.select(name, "delivery_date", side, "amount"))
-        if not parts:
-            return
-        figures = (
-            reduce(DataFrame.unionAll, parts)
-            .groupBy("source", "delivery_date", "side")
-            .agg(F.count("*").alias("n"), F.sum("amount").alias("amount"))
-        )
-        for row in figures.collect():
-            entry = outcome.ledger[(row["source"], row["delivery_date"].isoformat())]
-            setattr(entry, f"{row['side']}_rows", row["n"])
-            setattr(entry, f"{row['side']}_amount", row["amount"])
 
     def _in_threads(self, tasks: Sequence[Callable[[], None]]) -> None:
         """Run Spark work of several sources side by side: on small days, planning takes longer than running."""

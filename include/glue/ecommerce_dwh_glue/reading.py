@@ -10,8 +10,7 @@ the row as a whole, else null) and ``t_<column>`` (the field's text, null in bro
 * ``parquet``: native columns, as text.
 
 Lines without any quote are split at commas; lines of files with quotes go through Spark's CSV parser, which gives
-the same fields for several times the cost. Each file is read once: its lines (or what parsing at a cost made of them)
-are kept in memory or on disk (`Text.kept`), and every pass over the rows begins there.
+the same fields for several times the cost.
 """
 
 from __future__ import annotations
@@ -19,11 +18,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -49,19 +46,6 @@ _ON_DRIVER = 4 << 20
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9._=/-]+")
 
 
-@dataclass
-class Text:
-    """A source's rows of text.
-
-    Attributes:
-        rows: as described in the module.
-        kept: what is kept in memory or on disk once read; release it when done.
-    """
-
-    rows: DataFrame
-    kept: list[DataFrame] = field(default_factory=list)
-
-
 def text_columns(contract: SourceContract) -> list[str]:
     """Names of the text columns that reading gives and casting takes."""
     return [f"t_{column.name}" for column in contract.columns]
@@ -69,7 +53,7 @@ def text_columns(contract: SourceContract) -> list[str]:
 
 def read_source(
     spark: SparkSession, storage: Storage, bucket: str, files: Sequence[SourceFile], contract: SourceContract
-) -> Text | None:
+) -> DataFrame | None:
     """All rows of a source's files as text.
 
     Args:
@@ -91,24 +75,17 @@ def read_source(
         layout = (file.header, file.odd_bytes, file.quotes) if reader in ("whole", "lines") else ()
         groups[(reader, *layout)].append(file)
     frames: list[DataFrame] = []
-    kept: list[DataFrame] = []
     for (way, *shape), members in sorted(groups.items(), key=str):
         if way == "parquet":
             frames += [_parquet(spark, storage, bucket, file, contract) for file in members]
-            continue
-        if way == "python":
-            frame, costly = _python(spark, storage, bucket, members, contract)
+        elif way == "python":
+            frames.append(_python(spark, storage, bucket, members, contract))
         else:
             cut = _whole_lines if way == "whole" else _cut_lines
-            header, checks, costly = shape
+            header, checks, quotes = shape
             lines = cut(spark, storage, bucket, members)
-            if not costly:
-                kept.append(lines.persist(StorageLevel.MEMORY_AND_DISK_DESER))
-            frame = _parse_csv(lines, header, contract, bool(checks), bool(costly))
-        if costly:
-            kept.append(frame.persist(StorageLevel.MEMORY_AND_DISK_DESER))
-        frames.append(frame)
-    return Text(reduce(DataFrame.unionByName, frames), kept) if frames else None
+            frames.append(_parse_csv(lines, header, contract, bool(checks), bool(quotes)))
+    return reduce(DataFrame.unionByName, frames) if frames else None
 
 
 def _key(storage: Storage, bucket: str, files: Sequence[SourceFile]) -> Column:
@@ -249,8 +226,8 @@ def _parse_csv(
 
 def _python(
     spark: SparkSession, storage: Storage, bucket: str, files: Sequence[SourceFile], contract: SourceContract
-) -> tuple[DataFrame, bool]:
-    """Rows of the files by `records`, and whether reading them again is costly."""
+) -> DataFrame:
+    """Rows of the files by `records`."""
     names = [column.name for column in contract.columns]
 
     def rows(file: SourceFile) -> Iterator[tuple[object, ...]]:
@@ -281,10 +258,10 @@ def _python(
     )
     if sum(file.text_bytes for file in files) <= _ON_DRIVER:
         read = [row for file in files for row in rows(file)]
-        return spark.createDataFrame(read, schema, verifySchema=False), False
+        return spark.createDataFrame(read, schema, verifySchema=False)
     cores = spark.sparkContext.defaultParallelism
     spread = spark.sparkContext.parallelize(list(files), min(len(files), 4 * cores)).flatMap(rows)
-    return spark.createDataFrame(spread, schema, verifySchema=False), True
+    return spark.createDataFrame(spread, schema, verifySchema=False)
 
 
 def _parquet(
