@@ -12,7 +12,7 @@ collision of hashes costs time, never correctness. Few rows are all ranked: plan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import reduce
 
 from pyspark.sql import DataFrame, Window
@@ -22,18 +22,18 @@ from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh_glue.casting import identity, judge_rows, row_hash_sql
 
 
-def marks(sources: Sequence[DataFrame]) -> DataFrame:
+def marks(sources: Mapping[int, DataFrame]) -> DataFrame:
     """Key hashes of the rows that need a closer look.
 
     Args:
-        sources: what `casting.type_rows` gave, by source.
+        sources: what `casting.type_rows` gave, by number.
 
     Returns:
-        ``source`` (place in ``sources``), ``key_hash``, ``rows`` (how many have it).
+        ``source`` (its number), ``key_hash``, ``rows`` (how many have it).
     """
     hashes = [
         rows.select(F.lit(place).alias("source"), "key_hash", F.isnotnull("suspect").alias("suspect"))
-        for place, rows in enumerate(sources)
+        for place, rows in sources.items()
     ]
     return (
         reduce(DataFrame.unionAll, hashes)

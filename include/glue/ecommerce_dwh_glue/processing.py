@@ -43,9 +43,8 @@ from ecommerce_dwh_glue.survey import (
 )
 
 # Bytes of text up to which all rows are ranked: there, planning takes longer than sorting.
-SMALL_VOLUME = 64 << 20
-# The ledger's side of ranked rows that are not accepted.
-_LOST = "case when rule is not null then 'quarantined' when place > 1 then 'superseded' end"
+SMALL_VOLUME = 8 << 20
+_ADAPTIVE_VOLUME = 64 << 20
 # Above this many marks a shuffle is cheaper than sending them to every executor.
 _BROADCAST_MARKS = 1_000_000
 _ROWS_PER_FILE = 2_000_000
@@ -86,16 +85,24 @@ class _Source:
     accepted: list[StoredObject] = field(default_factory=list)
 
 
-def _figures(rows: DataFrame, contract: SourceContract, side: str, rounded: str) -> DataFrame:
-    """What the ledger needs of each row: source, day, side (SQL), amount in parts, whether digits were lost (SQL)."""
+def _figures(rows: DataFrame, contract: SourceContract, side: str, *, raw: bool) -> DataFrame:
+    """What the ledger needs of each row.
+
+    Args:
+        rows: typed or accepted rows.
+        contract: the source's contract.
+        side: SQL of the ledger's side where the row ended, may be null.
+        raw: whether the rows count as raw, too.
+    """
     high, low = amount_parts_sql(contract)
     return rows.select(
         F.lit(contract.name).alias("source"),
         "delivery_date",
         F.expr(side).alias("side"),
+        F.lit(raw).alias("raw"),
         F.expr(high).alias("amount_high"),
         F.expr(low).alias("amount_low"),
-        F.expr(rounded).alias("rounded"),
+        (F.col("rounded") if raw else F.lit(False)).alias("rounded"),
     )
 
 
@@ -155,21 +162,21 @@ class Processing:
         self._set_parallelism(files)
         try:
             self._read(sources)
-            self._count_read(sources, outcome)
-            self._check_rows(files, outcome)
-            self._note(f"{sum(entry.raw_rows for entry in outcome.ledger.values()):,} rows read and typed")
             if not self.small:
-                self._note(f"{self._rank_marked(sources, outcome):,} rows looked at closely")
+                self._note(f"rows read and typed, {self._mark(sources):,} need a closer look")
             quarantine: list[StoredObject] = []
-            self._in_threads(
-                [
-                    *(self._write(source) for source in sources),
-                    lambda: quarantine.extend(self._write_quarantine(sources, outcome)),
-                ]
-            )
-            self._note(f"{sum(len(source.accepted) for source in sources)} Parquet files written")
+
+            def reject() -> None:
+                self._count_read(sources, outcome)
+                self._check_rows(files, outcome)
+                quarantine.extend(self._write_quarantine(sources, outcome))
+
+            # While one of them is planned, the others run.
+            self._in_threads([reject, *(self._write(source) for source in sources)])
             self._count_written(sources, outcome)
-            self._note("accepted rows counted")
+            raw = sum(entry.raw_rows for entry in outcome.ledger.values())
+            written = sum(len(source.accepted) for source in sources)
+            self._note(f"{raw:,} rows processed, {written} Parquet files written")
         except (Py4JJavaError, PySparkException) as error:
             raise self._explain(error, files) from error
         finally:
@@ -275,12 +282,10 @@ class Processing:
     def _set_parallelism(self, files: Sequence[SourceFile]) -> None:
         volume = sum(max(file.text_bytes, file.size) for file in files)
         self.small = volume < SMALL_VOLUME
-        partitions = max(self.cores, min(200, volume // (32 << 20)))
-        if self.small:
-            partitions = 1 if volume < (8 << 20) else self.cores
+        partitions = 1 if self.small else max(self.cores, min(200, volume // (32 << 20)))
         self.spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
         # Of a small day there is nothing to learn between the stages, and planning anew takes longer than running.
-        self.spark.conf.set("spark.sql.adaptive.enabled", str(not self.small).lower())
+        self.spark.conf.set("spark.sql.adaptive.enabled", str(volume >= _ADAPTIVE_VOLUME).lower())
 
     # --- rows ---
 
@@ -302,19 +307,34 @@ class Processing:
             else:
                 source.rows = self._keep(source, rows)
 
-    def _count(self, outcome: Outcome, parts: Sequence[DataFrame], *, raw: bool = False) -> None:
-        """Add rows to the ledger.
+    def _mark(self, sources: Sequence[_Source]) -> int:
+        """Find the rows that need a closer look, and have them ranked; returns how many they are."""
+        filled = {place: source for place, source in enumerate(sources) if source.rows is not None}
+        if not filled:
+            return 0
+        # Kept, because finding them takes a pass over all rows.
+        rows = {place: source.rows for place, source in filled.items() if source.rows is not None}
+        found = self._keep(sources[0], dedup.marks(rows))
+        sums = found.groupBy("source").agg(F.count("*").alias("marks"), F.sum("rows").alias("rows"))
+        for row in sums.collect():
+            place = row["source"]
+            source = filled[place]
+            source.marks = found.where(F.col("source") == place).select("key_hash")
+            source.marked_rows = row["rows"]
+            if row["marks"] <= _BROADCAST_MARKS:
+                source.marks = F.broadcast(source.marks.coalesce(1))
+            tasks = max(1, source.marked_rows // _RANKED_PER_TASK)
+            few = dedup.marked(rows[place], source.marks, tasks)
+            source.ranked = self._keep(source, dedup.ranked(few, source.contract))
+        return sum(source.marked_rows for source in sources)
 
-        Args:
-            outcome: what to fill.
-            parts: what `_figures` gave.
-            raw: whether the rows count as raw, too.
-        """
+    def _count(self, outcome: Outcome, parts: Sequence[DataFrame]) -> None:
+        """Add what `_figures` gave to the ledger."""
         if not parts:
             return
         figures = (
             reduce(DataFrame.unionAll, parts)
-            .groupBy("source", "delivery_date", "side")
+            .groupBy("source", "delivery_date", "side", "raw")
             .agg(
                 F.count("*").alias("rows"),
                 F.sum("amount_high").alias("high"),
@@ -326,20 +346,23 @@ class Processing:
             name = row["source"]
             entry = outcome.ledger[(name, row["delivery_date"].isoformat())]
             amount = Decimal(f"{row['high'] * AMOUNT_UNIT + row['low']}e-4")
-            for side in filter(None, (row["side"], "raw" if raw else None)):
+            for side in filter(None, (row["side"], "raw" if row["raw"] else None)):
                 setattr(entry, f"{side}_rows", getattr(entry, f"{side}_rows") + row["rows"])
                 setattr(entry, f"{side}_amount", getattr(entry, f"{side}_amount") + amount)
-            if raw and row["rounded"]:
+            if row["rounded"]:
                 outcome.rounded[name] = outcome.rounded.get(name, 0) + row["rounded"]
 
     def _count_read(self, sources: Sequence[_Source], outcome: Outcome) -> None:
-        """Fill the raw side, and where all rows are ranked, what became of those not accepted."""
-        parts = [
-            _figures(rows, source.contract, _LOST if self.small else "string(null)", "rounded")
-            for source in sources
-            if (rows := source.ranked if self.small else source.rows) is not None
-        ]
-        self._count(outcome, parts, raw=True)
+        """Fill the raw side of the ledger, and the sides of rows that are not accepted."""
+        lost = "case when rule is not null then 'quarantined' when place > 1 then 'superseded' end"
+        parts = []
+        for source in sources:
+            if source.rows is not None:
+                parts.append(_figures(source.rows, source.contract, "string(null)", raw=True))
+            if source.ranked is not None:
+                looked_at = _figures(source.ranked, source.contract, lost, raw=self.small)
+                parts.append(looked_at if self.small else looked_at.where("side is not null"))
+        self._count(outcome, parts)
 
     def _count_written(self, sources: Sequence[_Source], outcome: Outcome) -> None:
         """Fill the accepted side from the written files, so that the ledger proves them."""
@@ -354,35 +377,8 @@ class Processing:
                 columns = source.contract.accepted_columns
                 schema = ", ".join(f"`{column.name}` {spark_type(column)}" for column in columns)
                 frame = self.spark.read.schema(schema).parquet(*written)
-                parts.append(_figures(frame, source.contract, "'accepted'", "false"))
+                parts.append(_figures(frame, source.contract, "'accepted'", raw=False))
         self._count(outcome, parts)
-
-    def _rank_marked(self, sources: Sequence[_Source], outcome: Outcome) -> int:
-        """Find the rows that need a closer look, rank and count them; returns how many they are."""
-        filled = [source for source in sources if source.rows is not None]
-        if not filled:
-            return 0
-        # Kept, because finding them takes a pass over all rows.
-        found = self._keep(
-            filled[0], dedup.marks([rows for source in filled if (rows := source.rows) is not None])
-        )
-        sums = found.groupBy("source").agg(F.count("*").alias("marks"), F.sum("rows").alias("rows"))
-        for row in sums.collect():
-            source = filled[row["source"]]
-            source.marks = found.where(F.col("source") == row["source"]).select("key_hash")
-            source.marked_rows = row["rows"]
-            if row["marks"] <= _BROADCAST_MARKS:
-                source.marks = F.broadcast(source.marks.coalesce(1))
-            tasks = max(1, source.marked_rows // _RANKED_PER_TASK)
-            few = dedup.marked(source.rows, source.marks, tasks)
-            source.ranked = self._keep(source, dedup.ranked(few, source.contract))
-        parts = [
-            _figures(rows, source.contract, _LOST, "false")
-            for source in filled
-            if (rows := source.ranked) is not None
-        ]
-        self._count(outcome, [part.where("side is not null") for part in parts])
-        return sum(source.marked_rows for source in filled)
 
     def _check_rows(self, files: Sequence[SourceFile], outcome: Outcome) -> None:
         """Hold Spark's count against the survey's, where every file was cut at line ends."""
@@ -442,9 +438,8 @@ class Processing:
                 # What was shuffled is spread over tasks again; without this every task would write every day.
                 frame = frame.repartition(max(self.cores, expected // _ROWS_PER_FILE), "dt")
             writer, target = frame.write.partitionBy("dt"), folder
-        for distinct in (contract.key, "row_hash", "source_line"):
-            # No dictionary will do for these; trying would only cost time.
-            writer = writer.option(f"parquet.enable.dictionary#{distinct}", "false")
+        # Read once, by COPY: looking for values that repeat takes longer than reading them twice.
+        writer = writer.option("parquet.enable.dictionary", "false")
         writer.option("maxRecordsPerFile", _ROWS_PER_FILE).mode("append").parquet(
             self.storage.url(bucket, target)
         )
