@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
@@ -44,7 +44,6 @@ from ecommerce_dwh_glue.survey import (
 
 # Bytes of text up to which all rows are ranked: there, planning takes longer than sorting.
 SMALL_VOLUME = 8 << 20
-_ADAPTIVE_VOLUME = 64 << 20
 # Above this many marks a shuffle is cheaper than sending them to every executor.
 _BROADCAST_MARKS = 1_000_000
 _ROWS_PER_FILE = 2_000_000
@@ -71,7 +70,7 @@ class Outcome:
     rounded: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Source:
     """One source on its way through the job."""
 
@@ -162,9 +161,11 @@ class Processing:
         self._set_parallelism(files)
         try:
             self._read(sources)
-            if not self.small:
-                self._note(f"rows read and typed, {self._mark(sources):,} need a closer look")
             quarantine: list[StoredObject] = []
+
+            def mark() -> None:
+                if not self.small:
+                    self._note(f"rows read and typed, {self._mark(sources):,} need a closer look")
 
             def reject() -> None:
                 self._count_read(sources, outcome)
@@ -172,7 +173,10 @@ class Processing:
                 quarantine.extend(self._write_quarantine(sources, outcome))
 
             # While one of them is planned, the others run.
-            self._in_threads([reject, *(self._write(source) for source in sources)])
+            filled = [source for source in sources if source.rows is not None or source.ranked is not None]
+            empty = [source for source in sources if source not in filled]
+            self._in_threads([mark, *(partial(self._write_empty, source) for source in empty)])
+            self._in_threads([reject, *(partial(self._write, source) for source in filled)])
             self._count_written(sources, outcome)
             raw = sum(entry.raw_rows for entry in outcome.ledger.values())
             written = sum(len(source.accepted) for source in sources)
@@ -284,8 +288,8 @@ class Processing:
         self.small = volume < SMALL_VOLUME
         partitions = 1 if self.small else max(self.cores, min(200, volume // (32 << 20)))
         self.spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
-        # Of a small day there is nothing to learn between the stages, and planning anew takes longer than running.
-        self.spark.conf.set("spark.sql.adaptive.enabled", str(volume >= _ADAPTIVE_VOLUME).lower())
+        # Partitions follow the volume and joins say how; planning again between stages would only take time.
+        self.spark.conf.set("spark.sql.adaptive.enabled", "false")
 
     # --- rows ---
 
@@ -321,8 +325,8 @@ class Processing:
             source = filled[place]
             source.marks = found.where(F.col("source") == place).select("key_hash")
             source.marked_rows = row["rows"]
-            if row["marks"] <= _BROADCAST_MARKS:
-                source.marks = F.broadcast(source.marks.coalesce(1))
+            many = row["marks"] > _BROADCAST_MARKS
+            source.marks = source.marks.hint("shuffle_hash") if many else F.broadcast(source.marks.coalesce(1))
             tasks = max(1, source.marked_rows // _RANKED_PER_TASK)
             few = dedup.marked(rows[place], source.marks, tasks)
             source.ranked = self._keep(source, dedup.ranked(few, source.contract))
@@ -394,26 +398,20 @@ class Processing:
                     "were files changed while the job ran? Run it again"
                 )
 
-    def _write(self, source: _Source) -> Callable[[], None]:
-        def work() -> None:
-            columns = [*good_columns(source.contract), "row_hash"]
-            good: list[DataFrame] = []
-            if source.rows is not None:
-                rest = source.rows
-                if source.marks is not None:
-                    rest = rest.join(source.marks, "key_hash", "left_anti")
-                good.append(dedup.hashed(rest, source.contract).select(columns))
-            if source.ranked is not None:
-                winners = source.ranked.where("rule is null and place = 1").select(columns)
-                # Beside all others they are few, and need no files of their own from each task.
-                few = max(1, source.marked_rows // _ROWS_PER_FILE)
-                good.append(winners if self.small else winners.coalesce(few))
-            if good:
-                self._write_accepted(source, reduce(DataFrame.unionAll, good))
-            else:
-                self._write_empty(source)
-
-        return work
+    def _write(self, source: _Source) -> None:
+        columns = [*good_columns(source.contract), "row_hash"]
+        good: list[DataFrame] = []
+        if source.rows is not None:
+            rest = source.rows
+            if source.marks is not None:
+                rest = rest.join(source.marks, "key_hash", "left_anti")
+            good.append(dedup.hashed(rest, source.contract).select(columns))
+        if source.ranked is not None:
+            winners = source.ranked.where("rule is null and place = 1").select(columns)
+            # Beside all others they are few, and need no files of their own from each task.
+            few = max(1, source.marked_rows // _ROWS_PER_FILE)
+            good.append(winners if self.small else winners.coalesce(few))
+        self._write_accepted(source, reduce(DataFrame.unionAll, good))
 
     def _accepted_columns(self, rows: DataFrame, contract: SourceContract) -> DataFrame:
         complete = derive_sessions(rows.withColumn("run_id", F.lit(self.options.run_id)), contract)
@@ -505,7 +503,7 @@ class Processing:
 
     def _in_threads(self, tasks: Sequence[Callable[[], None]]) -> None:
         """Run Spark work of several sources side by side: on small days, planning takes longer than running."""
-        with ThreadPoolExecutor(max_workers=len(tasks) or 1) as pool:
+        with ThreadPoolExecutor(max_workers=len(tasks)) as pool:
             for future in [pool.submit(inheritable_thread_target(task)) for task in tasks]:
                 future.result()
 
