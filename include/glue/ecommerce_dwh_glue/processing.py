@@ -161,11 +161,16 @@ class Processing:
         self._set_parallelism(files)
         try:
             self._read(sources)
+            filled = [source for source in sources if source.rows is not None or source.ranked is not None]
             quarantine: list[StoredObject] = []
 
             def mark() -> None:
-                if not self.small:
-                    self._note(f"rows read and typed, {self._mark(sources):,} need a closer look")
+                self._note(f"rows read and typed, {self._mark(sources):,} need a closer look")
+
+            def write_empty() -> None:
+                for source in sources:
+                    if source not in filled:
+                        self._write_empty(source)
 
             def reject() -> None:
                 self._count_read(sources, outcome)
@@ -173,10 +178,12 @@ class Processing:
                 quarantine.extend(self._write_quarantine(sources, outcome))
 
             # While one of them is planned, the others run.
-            filled = [source for source in sources if source.rows is not None or source.ranked is not None]
-            empty = [source for source in sources if source not in filled]
-            self._in_threads([mark, *(partial(self._write_empty, source) for source in empty)])
-            self._in_threads([reject, *(partial(self._write, source) for source in filled)])
+            last: list[Callable[[], None]] = [reject, *(partial(self._write, source) for source in filled)]
+            if self.small:
+                self._in_threads([*last, write_empty])
+            else:
+                self._in_threads([mark, write_empty])
+                self._in_threads(last)
             self._count_written(sources, outcome)
             raw = sum(entry.raw_rows for entry in outcome.ledger.values())
             written = sum(len(source.accepted) for source in sources)

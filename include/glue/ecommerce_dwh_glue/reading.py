@@ -92,8 +92,13 @@ def _key(storage: Storage, bucket: str, files: Sequence[SourceFile]) -> Column:
     """Key of the file within the bucket: what follows the bucket in its path."""
     path = "_metadata.file_path"
     depths = {file.key.count("/") for file in files}
-    if len(depths) == 1 and all(_PLAIN_KEY.fullmatch(file.key) for file in files):
-        return F.expr(f"substring_index({path}, '/', -{depths.pop() + 1})")
+    lengths = {len(file.key) for file in files}
+    if all(_PLAIN_KEY.fullmatch(file.key) for file in files):
+        if len(lengths) == 1:  # taken by bytes: that this happens for every row shows
+            length = lengths.pop()
+            return F.expr(f"cast(substring(cast({path} as binary), -{length}, {length}) as string)")
+        if len(depths) == 1:
+            return F.expr(f"substring_index({path}, '/', -{depths.pop() + 1})")
     marker = storage.url(bucket, "").split("://", 1)[-1].rstrip("/") + "/"
     literal = marker.replace("\\", "\\\\").replace("'", "\\'")
     key = f"substring({path}, instr({path}, '{literal}') + {len(marker)})"
