@@ -476,3 +476,78 @@ def test_stock_cover_looks_back_28_days_and_follows_late_sales(shop: Shop) -> No
     assert shop.read(stock) == [("2026-01-28", 10, 7, "40"), (D1, 8, 3, "74.67")]
     shop.load(D3, order_items=[item("I2", "O2", "P1", 5, "1")])
     assert shop.read(stock) == [("2026-01-28", 10, 9, "31.11"), (D1, 8, 5, "44.8")]
+
+
+def test_of_two_headers_of_one_instant_the_same_stands_whichever_came_first(shop: Shop) -> None:
+    """Nothing in the files says which is newer, so the content decides: loading in another order changes nothing."""
+    said = f"{D1} 10:00"
+    one = {"order_status": "shipped", "shipping_city": "Pune", "tax": "1"}
+    other = {"order_status": "placed", "shipping_city": "Agra", "tax": "2"}
+    shop.load(
+        D1,
+        orders=[order("O1", "C1", said, said, **one), order("O2", "C1", said, said, **other)],
+        order_items=[item("I1", "O1", "P1", 1, "10"), item("I2", "O2", "P1", 1, "10")],
+    )
+    shop.load(D2, orders=[order("O1", "C1", said, said, **other), order("O2", "C1", said, said, **one)])
+    assert shop.sales("order_item_id, order_status, g.city, tax_amount") == [
+        ("I1", "placed", "Agra", "2"),
+        ("I2", "placed", "Agra", "2"),
+    ]
+
+
+def test_cancelled_order_that_comes_back_counts_once(shop: Shop) -> None:
+    """Its lines were published as none of the revenue: there is nothing to take back."""
+    header = {"shipping_city": "Pune"}
+    shop.load(
+        D1,
+        orders=[
+            order("O1", "C1", f"{D1} 10:00", f"{D1} 11:00", order_status="cancelled", **header),
+            order("O2", "C1", f"{D1} 10:00", f"{D1} 10:00", **header),
+        ],
+        order_items=[
+            item("I1", "O1", "P1", 2, "10"),
+            item("I2", "O1", "P1", -1, "10"),
+            item("I3", "O2", "P1", 1, "5"),
+        ],
+    )
+    totals = (
+        "select c.total_orders, c.lifetime_value, p.orders, p.units_sold, p.return_rate_percent, g.total_revenue "
+        "from analytics.customer_360 as c cross join analytics.product_performance as p "
+        "cross join analytics.geographic_sales as g"
+    )
+    assert shop.read(totals) == [(2, "-5", 2, 0, "100", "-5")]
+    shop.load(D2, orders=[order("O1", "C1", f"{D1} 10:00", f"{D2} 11:00", order_status="shipped", **header)])
+    assert shop.read(totals) == [(2, "15", 2, 2, "33.33", "15")]
+    shop.load(
+        D3, orders=[order("O1", "C1", f"{D1} 10:00", f"{D3} 11:00", order_status="unavailable", **header)]
+    )
+    assert shop.read(totals) == [(2, "-5", 2, 0, "100", "-5")]
+
+
+@pytest.mark.parametrize(("known", "corrected"), [(None, "4"), ("4", None), (None, "-1"), ("0", None)])
+def test_cost_corrected_in_place_reaches_the_profit(
+    shop: Shop, known: str | None, corrected: str | None
+) -> None:
+    """The version, its key and its interval stay; no cost is another thing than any number."""
+    shop.load(D1, products=[product("P1", "10", known)])
+    shop.load(D2, orders=[order("O1", "C1", f"{D1} 10:00")], order_items=[item("I1", "O1", "P1", 2, "10")])
+    shop.load(D1, products=[product("P1", "10", corrected)])
+    profit = None if corrected is None else f"{20 - 2 * int(corrected)}"
+    assert shop.sales("unit_cost, gross_profit") == [(corrected, profit)]
+    assert shop.read("select gross_profit from analytics.product_performance") == [(profit,)]
+
+
+def test_version_delivered_late_takes_the_snapshots_of_its_day_and_later(shop: Shop) -> None:
+    """A snapshot belongs to the version that its day ends with, also to one that begins that very day."""
+    for day in (D1, D2, D3):
+        shop.load(day, products=[product("P1", "10", updated="2026-01-01", stock_quantity=5)])
+    shop.load(D4, products=[product("P1", "11", updated=f"{D2} 18:00", stock_quantity=4)])
+    stock = (
+        "select i.snapshot_date, p.price from facts.fact_inventory as i "
+        "inner join dimensions.dim_product as p on i.product_key = p.product_key order by 1"
+    )
+    assert shop.read(stock) == [(D1, "10"), (D2, "11"), (D3, "11"), (D4, "11")]
+    shop.load(D4, products=[product("P1", "11", updated=f"{D2} 00:00", stock_quantity=4)])
+    assert shop.read(stock) == [(D1, "10"), (D2, "11"), (D3, "11"), (D4, "11")]
+    shop.load(D4, products=[])
+    assert shop.read(stock) == [(D1, "10"), (D2, "10"), (D3, "10")]

@@ -9,7 +9,7 @@ from history.pending_key
 where entity = 'product';
 
 -- The keys that facts may hold, to find those that the rebuild moves. A fact that came before its product holds the
--- key that every first version has.
+-- key that every first version has. Costs are compared as text: no number stands for no cost.
 create temp table old_version distkey (product_id) as
 select
     touched_product.product_id,
@@ -18,7 +18,7 @@ select
         strtol(left(md5(touched_product.product_id || '|1900-01-01 00:00:00.000000'), 15), 16)
     ) as product_key,
     coalesce(versions.effective_to, cast('9999-12-31' as timestamp)) as effective_to,
-    versions.cost
+    coalesce(cast(versions.cost as varchar(32)), '-') as cost_text
 from touched_product
 left join dimensions.dim_product as versions
     on touched_product.product_id = versions.product_id and versions.product_key <> -1;
@@ -172,9 +172,11 @@ create temp table moved_version distkey (product_id) as
 select
     old_version.product_id,
     old_version.product_key,
-    old_version.cost,
+    old_version.cost_text,
     case
-        when versions.product_key is not null and coalesce(versions.cost, -1) = coalesce(old_version.cost, -1)
+        when
+            versions.product_key is not null
+            and coalesce(cast(versions.cost as varchar(32)), '-') = old_version.cost_text
             then versions.effective_to
         else cast('0001-01-02' as timestamp)
     end as moved_from
@@ -183,7 +185,7 @@ left join dimensions.dim_product as versions on old_version.product_key = versio
 where
     versions.product_key is null
     or versions.effective_to < old_version.effective_to
-    or coalesce(versions.cost, -1) <> coalesce(old_version.cost, -1);
+    or coalesce(cast(versions.cost as varchar(32)), '-') <> old_version.cost_text;
 
 -- Facts that now belong to another version, or whose cost changed.
 insert into history.pending_key (entity, key_value)
@@ -204,7 +206,7 @@ left join dimensions.dim_product as versions
 where
     versions.product_key is null
     or versions.product_key <> moved_version.product_key
-    or coalesce(versions.cost, -1) <> coalesce(moved_version.cost, -1);
+    or coalesce(cast(versions.cost as varchar(32)), '-') <> moved_version.cost_text;
 
 insert into history.pending_key (entity, key_value)
 select distinct
