@@ -43,6 +43,20 @@ def test_adversarial_orders_share_as_the_model_does(warehouse: Warehouse) -> Non
     check(warehouse, DAY)
 
 
+def test_lines_that_sum_to_a_hundredth_of_the_largest_are_the_last_to_share_in_proportion(
+    warehouse: Warehouse,
+) -> None:
+    orders = [_order(number, Decimal(1), Decimal(0), Decimal(0)) for number in range(3)]
+    totals = (("100", "-99"), ("100", "-99.0001"), ("-100", "99"))
+    items = [_item(n, line, Decimal(text)) for n, texts in enumerate(totals) for line, text in enumerate(texts)]
+    warehouse.load(DAY, DAY, {"orders": {DAY: orders}, "order_items": {DAY: items}}, warehouse.quick)
+    check(warehouse, DAY)
+    assert [
+        row["tax_amount"]
+        for row in warehouse.rows("select tax_amount from facts.fact_sales order by order_item_id")
+    ] == [100, -99, Decimal("0.5"), Decimal("0.5"), 100, -99]
+
+
 def _order(number: int, tax: Decimal, shipping: Decimal, discount: Decimal) -> Row:
     return {
         "order_id": f"O{number}",
