@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 from comparing import check
-from harness import Warehouse
+from harness import MERGES, REPLACE, Warehouse
 from shop import Shop, customer, event, item, order, product
 
 D1, D2, D3, D4 = "2026-01-29", "2026-01-30", "2026-01-31", "2026-02-01"
@@ -574,3 +574,81 @@ def test_order_changed_by_two_runs_before_one_publish_is_taken_back_once(shop: S
     check(shop.warehouse, of_day)
     assert shop.read("select total_orders, lifetime_value from analytics.customer_360") == [(1, "30")]
     assert shop.read("select total_orders, total_revenue from analytics.monthly_sales_trends") == [(1, "30")]
+
+
+def test_versions_delivered_late_move_the_sales_and_events_of_their_day_and_later(shop: Shop) -> None:
+    moments = {
+        "1": "2026-01-19 10:00",
+        "2": "2026-01-20 08:00",
+        "3": "2026-01-20 09:00",
+        "4": "2026-01-25 10:00",
+    }
+    shop.load(
+        D1,
+        customers=[customer("C1", "2026-01-01", city="Pune")],
+        products=[product("P1", "10", "4", "2026-01-01")],
+        orders=[order(f"O{n}", "C1", moment) for n, moment in moments.items()],
+        order_items=[item(f"I{n}", f"O{n}", "P1", 1, "10") for n in moments],
+        web_events=[event(f"E{n}", "view", moment, "S1", "C1", "P1") for n, moment in moments.items()],
+    )
+    events = (
+        "select event_id, c.city, p.price from facts.fact_web_events as e "
+        "inner join dimensions.dim_customer as c on e.customer_key = c.customer_key "
+        "inner join dimensions.dim_product as p on e.product_key = p.product_key order by 1"
+    )
+    for products, customers, moved in (
+        ([product("P1", "11", "4", "2026-01-20 09:00")], [], ("Pune", "11")),
+        ([], [customer("C1", "2026-01-20 09:00", city="Agra")], ("Agra", "10")),
+        ([], [], ("Pune", "10")),
+    ):
+        shop.load(D2, customers=customers, products=products)
+        wanted = [("1", "Pune", "10"), ("2", "Pune", "10"), ("3", *moved), ("4", *moved)]
+        assert shop.sales("right(order_item_id, 1), c.city, p.price") == wanted
+        assert shop.read(events.replace("event_id", "right(event_id, 1)")) == wanted
+
+
+def test_price_categories_and_margins_at_their_borders(shop: Shop) -> None:
+    prices = (None, "-1", "0", "0.0001", "0.5", "499.9999", "500", "1999.9999", "2000", "9999.9999", "10000")
+    shop.load(D1, products=[product(f"P{n:02}", price, "0.4") for n, price in enumerate(prices)])
+    assert shop.products("price, price_category, profit_margin") == [
+        (None, "unknown", None),
+        ("-1", "budget", None),
+        ("0", "free", None),
+        ("0.0001", "budget", "-399900"),
+        ("0.5", "budget", "20"),
+        ("499.9999", "budget", "99.92"),
+        ("500", "standard", "99.92"),
+        ("1999.9999", "standard", "99.98"),
+        ("2000", "premium", "99.98"),
+        ("9999.9999", "premium", "99.996"),
+        ("10000", "luxury", "99.996"),
+    ]
+
+
+def test_facts_that_another_run_merged_before_their_members_find_their_versions(shop: Shop) -> None:
+    """One run's facts take in what another has put into history, before that one has made its members."""
+    warehouse, first, second = shop.warehouse, date.fromisoformat(D1), date.fromisoformat(D2)
+    one = warehouse.stage(first, first, {"customers": {first: [customer("C1", city="Pune")]}})
+    for file in (REPLACE, *MERGES[:2]):
+        warehouse.run(file, one)
+    files = {
+        "customers": [customer("C2", "2026-01-01", city="Pune"), customer("C2", "2026-01-20", city="Agra")],
+        "products": [product("P2", "10", "4", "2026-01-01"), product("P2", "11", "5", "2026-01-20")],
+        "orders": [order("O1", "C2", "2026-01-25 10:00"), order("O2", "C3", "2026-01-25 10:00")],
+        "order_items": [item("I1", "O1", "P2", 1, "10"), item("I2", "O2", "P3", 1, "10")],
+        "web_events": [event("E1", "view", "2026-01-25 10:00", "S1", "C2", "P2")],
+    }
+    other = warehouse.stage(second, second, {source: {second: rows} for source, rows in files.items()})
+    warehouse.run(REPLACE, other)
+    for file in MERGES[2:]:
+        warehouse.run(file, one)
+    assert shop.read("select count(*) from facts.fact_sales") == [(2,)]
+    assert shop.sales("order_item_id") == []  # no member has their keys yet
+    for file in MERGES:
+        warehouse.run(file, other)
+    warehouse.publish(other)
+    check(warehouse, second)
+    assert shop.sales("order_item_id, c.city, g.city as place, unit_cost") == [
+        ("I1", "Agra", "Agra", "5"),
+        ("I2", None, "unknown", None),
+    ]
