@@ -628,27 +628,35 @@ def test_price_categories_and_margins_at_their_borders(shop: Shop) -> None:
 def test_facts_that_another_run_merged_before_their_members_find_their_versions(shop: Shop) -> None:
     """One run's facts take in what another has put into history, before that one has made its members."""
     warehouse, first, second = shop.warehouse, date.fromisoformat(D1), date.fromisoformat(D2)
-    one = warehouse.stage(first, first, {"customers": {first: [customer("C1", city="Pune")]}})
+    known = {
+        "customers": {first: [customer("C1", city="Pune")]},
+        "products": {first: [product("P1", "9", "3")]},
+    }
+    one = warehouse.stage(first, first, known)
     for file in (REPLACE, *MERGES[:2]):
         warehouse.run(file, one)
+    pairs = {"1": ("C2", "P1"), "2": ("C1", "P2"), "3": ("C3", "P1"), "4": ("C1", "P3")}
+    moment = "2026-01-25 10:00"
     files = {
         "customers": [customer("C2", "2026-01-01", city="Pune"), customer("C2", "2026-01-20", city="Agra")],
         "products": [product("P2", "10", "4", "2026-01-01"), product("P2", "11", "5", "2026-01-20")],
-        "orders": [order("O1", "C2", "2026-01-25 10:00"), order("O2", "C3", "2026-01-25 10:00")],
-        "order_items": [item("I1", "O1", "P2", 1, "10"), item("I2", "O2", "P3", 1, "10")],
-        "web_events": [event("E1", "view", "2026-01-25 10:00", "S1", "C2", "P2")],
+        "orders": [order(f"O{n}", who, moment) for n, (who, _) in pairs.items()],
+        "order_items": [item(f"I{n}", f"O{n}", what, 1, "10") for n, (_, what) in pairs.items()],
+        "web_events": [event(f"E{n}", "view", moment, "S1", *pair) for n, pair in pairs.items()],
     }
     other = warehouse.stage(second, second, {source: {second: rows} for source, rows in files.items()})
     warehouse.run(REPLACE, other)
     for file in MERGES[2:]:
         warehouse.run(file, one)
-    assert shop.read("select count(*) from facts.fact_sales") == [(2,)]
-    assert shop.sales("order_item_id") == []  # no member has their keys yet
+    assert shop.read("select count(*) from facts.fact_sales") == [(4,)]
+    assert shop.sales("order_item_id") == []  # each lacks one of its members
     for file in MERGES:
         warehouse.run(file, other)
     warehouse.publish(other)
     check(warehouse, second)
-    assert shop.sales("order_item_id, c.city, g.city as place, unit_cost") == [
-        ("I1", "Agra", "Agra", "5"),
-        ("I2", None, "unknown", None),
+    assert shop.sales("order_item_id, c.city, g.city as place, p.price, unit_cost") == [
+        ("I1", "Agra", "Agra", "9", "3"),
+        ("I2", "Pune", "Pune", "11", "5"),
+        ("I3", None, "unknown", "9", "3"),
+        ("I4", "Pune", "Pune", None, None),
     ]
