@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from comparing import check
+from comparing import TABLES, check
 from harness import MERGES, REPLACE, Warehouse
 from shop import Shop, customer, event, item, order, product
 
@@ -660,3 +660,45 @@ def test_facts_that_another_run_merged_before_their_members_find_their_versions(
         ("I3", None, "unknown", "9", "3"),
         ("I4", "Pune", "Pune", None, None),
     ]
+
+
+def test_files_corrected_to_nothing_leave_nothing(shop: Shop) -> None:
+    """No row of zeros stays behind, in no table: a rebuild would not make it."""
+    shop.load(
+        D1,
+        customers=[customer("C1", city="Pune")],
+        products=[product("P1", "10", "4", stock_quantity=5)],
+        orders=[order("O1", "C1", f"{D1} 10:00"), order("O2", "C2", f"{D1} 10:00", order_status="cancelled")],
+        order_items=[
+            item("I1", "O1", "P1", 1, "10"),
+            item("I2", "O2", "P2", 1, "10"),
+            item("I3", "O9", "P1", 1, "10"),
+        ],
+        web_events=[event("E1", "view", f"{D1} 10:00", "S1", "C1", "P1")],
+    )
+    tables = shop.warehouse.rows(
+        "select schemaname || '.' || tablename as name from pg_tables where tablename not in "
+        "('dim_date', 'published') and schemaname in ('history', 'dimensions', 'facts', 'analytics') order by 1"
+    )
+
+    def filled() -> set[str]:
+        rules = {row["name"]: TABLES.get(row["name"], "true") for row in tables}
+        return {
+            name for name, rule in rules.items() if shop.warehouse.rows(f"select 1 from {name} where {rule}")
+        }
+
+    passing = {"pending_key", "pending_inventory", "pending_event_day", "published_line"}
+    assert filled() == {row["name"] for row in tables} - {f"history.{name}" for name in passing}
+    shop.load(D1)
+    assert filled() == set()
+
+
+def test_header_withdrawn_by_a_corrected_file_holds_its_lines_again(shop: Shop) -> None:
+    shop.load(D1, orders=[order("O1", "C1", f"{D1} 10:00", shipping_city="Pune")])
+    shop.load(D2, order_items=[item("I1", "O1", "P1", 1, "10")])
+    assert shop.sales("order_item_id, s.customer_id, g.city") == [("I1", "C1", "Pune")]
+    shop.load(D1)
+    assert shop.sales("order_item_id") == []
+    assert shop.customers("customer_id") == []
+    held = "select held_rows, held_amount from quality.ledger_balance where source = 'order_items'"
+    assert shop.read(held) == [(1, "10")]
