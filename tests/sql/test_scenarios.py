@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 from comparing import TABLES, check
-from harness import MERGES, REPLACE, Warehouse
+from harness import Row, Warehouse
 from shop import Shop, customer, event, item, order, product
 
 D1, D2, D3, D4 = "2026-01-29", "2026-01-30", "2026-01-31", "2026-02-01"
@@ -484,6 +484,8 @@ def test_stock_cover_looks_back_28_days_and_follows_late_sales(shop: Shop) -> No
     assert shop.read(stock) == [("2026-01-28", 10, 7, "40"), (D1, 8, 3, "74.67")]
     shop.load(D3, order_items=[item("I2", "O2", "P1", 5, "1")])
     assert shop.read(stock) == [("2026-01-28", 10, 9, "31.11"), (D1, 8, 5, "44.8")]
+    shop.load(D4, order_items=[item("I1", "O1", "P1", 3, "1"), item("I2", "O2", "P1", -1, "1")])
+    assert shop.read(stock) == [("2026-01-28", 10, 2, "140"), (D1, 8, -1, None)]  # more came back than went
 
 
 def test_of_two_headers_of_one_instant_the_same_stands_whichever_came_first(shop: Shop) -> None:
@@ -625,43 +627,6 @@ def test_price_categories_and_margins_at_their_borders(shop: Shop) -> None:
     ]
 
 
-def test_facts_that_another_run_merged_before_their_members_find_their_versions(shop: Shop) -> None:
-    """One run's facts take in what another has put into history, before that one has made its members."""
-    warehouse, first, second = shop.warehouse, date.fromisoformat(D1), date.fromisoformat(D2)
-    known = {
-        "customers": {first: [customer("C1", city="Pune")]},
-        "products": {first: [product("P1", "9", "3")]},
-    }
-    one = warehouse.stage(first, first, known)
-    for file in (REPLACE, *MERGES[:2]):
-        warehouse.run(file, one)
-    pairs = {"1": ("C2", "P1"), "2": ("C1", "P2"), "3": ("C3", "P1"), "4": ("C1", "P3")}
-    moment = "2026-01-25 10:00"
-    files = {
-        "customers": [customer("C2", "2026-01-01", city="Pune"), customer("C2", "2026-01-20", city="Agra")],
-        "products": [product("P2", "10", "4", "2026-01-01"), product("P2", "11", "5", "2026-01-20")],
-        "orders": [order(f"O{n}", who, moment) for n, (who, _) in pairs.items()],
-        "order_items": [item(f"I{n}", f"O{n}", what, 1, "10") for n, (_, what) in pairs.items()],
-        "web_events": [event(f"E{n}", "view", moment, "S1", *pair) for n, pair in pairs.items()],
-    }
-    other = warehouse.stage(second, second, {source: {second: rows} for source, rows in files.items()})
-    warehouse.run(REPLACE, other)
-    for file in MERGES[2:]:
-        warehouse.run(file, one)
-    assert shop.read("select count(*) from facts.fact_sales") == [(4,)]
-    assert shop.sales("order_item_id") == []  # each lacks one of its members
-    for file in MERGES:
-        warehouse.run(file, other)
-    warehouse.publish(other)
-    check(warehouse, second)
-    assert shop.sales("order_item_id, c.city, g.city as place, p.price, unit_cost") == [
-        ("I1", "Agra", "Agra", "9", "3"),
-        ("I2", "Pune", "Pune", "11", "5"),
-        ("I3", None, "unknown", "9", "3"),
-        ("I4", "Pune", "Pune", None, None),
-    ]
-
-
 def test_files_corrected_to_nothing_leave_nothing(shop: Shop) -> None:
     """No row of zeros stays behind, in no table: a rebuild would not make it."""
     shop.load(
@@ -702,3 +667,146 @@ def test_header_withdrawn_by_a_corrected_file_holds_its_lines_again(shop: Shop) 
     assert shop.customers("customer_id") == []
     held = "select held_rows, held_amount from quality.ledger_balance where source = 'order_items'"
     assert shop.read(held) == [(1, "10")]
+
+
+def test_stock_of_a_range_of_days_and_of_a_day_corrected(shop: Shop) -> None:
+    def snapshots(*stocks: int) -> list[Row]:
+        return [
+            product("P1", "10", updated=f"{D2} {10 + n}:00", stock_quantity=s) for n, s in enumerate(stocks)
+        ]
+
+    stock = "select snapshot_date, stock_quantity from facts.fact_inventory order by 1"
+    shop.load(D1, D3, products={D1: snapshots(5), D2: snapshots(4, 7, 6), D3: snapshots(3)})
+    assert shop.read(stock) == [(D1, 5), (D2, 6), (D3, 3)]  # of a day the newest, not the greatest
+    shop.load(D2, D3, products={D3: snapshots(2)})
+    assert shop.read(stock) == [(D1, 5), (D3, 2)]
+
+
+def test_change_that_was_earlier_than_known_and_its_instant_corrected(shop: Shop) -> None:
+    """What a delivery says is what the dimension says already, only not of that instant."""
+
+    def files(moment: str) -> dict[str, list[Row]]:
+        return {
+            "customers": [customer("C1", moment, city="Agra")],
+            "products": [product("P1", "12", updated=moment)],
+        }
+
+    versions = (
+        "select c.city, p.price, p.effective_from from dimensions.dim_customer as c "
+        "inner join dimensions.dim_product as p on c.effective_from = p.effective_from "
+        "where c.customer_key <> -1 and p.product_key <> -1 order by 3"
+    )
+    shop.load(
+        D1,
+        customers=[customer("C1", "2026-01-01", city="Pune")],
+        products=[product("P1", "9", updated="2026-01-01")],
+    )
+    shop.load(D2, **files("2026-01-20"))
+    shop.load(D3, **files("2026-01-10"))
+    assert shop.read(versions) == [("Pune", "9", FROM), ("Agra", "12", "2026-01-10")]
+    shop.load(D3)
+    for moment in ("2026-01-25", "2026-01-15"):
+        shop.load(D2, **files(moment))
+        assert shop.read(versions) == [("Pune", "9", FROM), ("Agra", "12", moment)]
+
+
+def test_of_two_versions_of_one_instant_the_same_stands_whichever_came_first(shop: Shop) -> None:
+    one, other = {"product_name": "Pen", "sku": "x"}, {"product_name": "Ink", "sku": "x"}
+    moment = "2026-01-20"
+    shop.load(D1, products=[product("P1", "1", "1", moment, **one), product("P2", "1", "1", moment, **other)])
+    shop.load(D2, products=[product("P1", "1", "1", moment, **other), product("P2", "1", "1", moment, **one)])
+    assert shop.products("product_id, product_name") == [("P1", "Pen"), ("P2", "Pen")]
+    # Of instants that count as one, since versions begin and end within bounds, the later one stands.
+    for day, moments in ((D3, ("0001-01-01", "1850-01-01")), (D4, ("9999-12-30", "9999-12-31"))):
+        names = ("Pen", "Ink")
+        shop.load(
+            day,
+            products=[
+                product(f"{day}-{names[0]}", updated=moment, product_name=name)
+                for names in (names, names[::-1])
+                for moment, name in zip(moments, reversed(names), strict=True)
+            ],
+        )
+    shown = shop.products("right(product_id, 3), product_name")
+    assert shown == [("Ink", "Ink"), ("Pen", "Pen")] * 2 + [("P1", "Pen"), ("P2", "Pen")]
+
+
+def test_event_corrected_in_one_respect_changes_the_funnel_of_its_days(shop: Shop) -> None:
+    def view(day: str, session: str, kind: str) -> list[Row]:
+        return [
+            event("E1", kind, f"{day} 10:00", session, "C1", "P1"),
+            event("E2", "view", f"{D1} 11:00", "S1"),
+        ]
+
+    funnel = (
+        "select event_date, sessions, sessions_with_view, sessions_with_purchase from analytics.sales_funnel"
+    )
+    for number, (day, session, kind, shown) in enumerate(
+        (
+            (D1, "S1", "view", [(D1, 1, 1, 0)]),
+            (D1, "S2", "view", [(D1, 2, 2, 0)]),
+            (D1, "S2", "purchase", [(D1, 2, 1, 1)]),
+            (D2, "S2", "purchase", [(D1, 1, 1, 0), (D2, 1, 0, 1)]),
+            (D1, "S1", "view", [(D1, 1, 1, 0)]),
+        )
+    ):
+        shop.load(f"2026-02-1{number}", web_events=view(day, session, kind))
+        assert shop.read(f"{funnel} order by 1") == shown
+    members = "select customer_id, product_id from dimensions.dim_customer as c cross join dimensions.dim_product as p "
+    members += "where c.is_inferred and p.is_inferred"
+    assert shop.read(members) == [("C1", "P1")]  # known from the event alone
+    shop.load("2026-02-10", "2026-02-14")
+    assert shop.read(funnel) == shop.read(members) == []
+
+
+def test_part_of_a_shipping_address(shop: Shop) -> None:
+    """State and city are the order's when it names either; the country is for itself."""
+    parts = (
+        {"shipping_city": "Goa"},
+        {"shipping_state": "GA"},
+        {"shipping_country": "NP"},
+        {"shipping_country": "NP", "shipping_state": "GA", "shipping_city": "Goa"},
+        {},
+    )
+    shop.load(
+        D1,
+        customers=[customer("C1", city="Pune", state="MH", country="IN")],
+        orders=[order(f"O{n}", "C1", f"{D1} 10:00", **part) for n, part in enumerate(parts)],
+        order_items=[item(f"I{n}", f"O{n}", "P1", 1, "1") for n in range(len(parts))],
+    )
+    assert shop.sales("g.country, g.state, g.city") == [
+        ("IN", "unknown", "Goa"),
+        ("IN", "GA", "unknown"),
+        ("NP", "MH", "Pune"),
+        ("NP", "GA", "Goa"),
+        ("IN", "MH", "Pune"),
+    ]
+
+
+def test_check_results_are_those_of_the_last_run_of_each_day(shop: Shop) -> None:
+    warehouse = shop.warehouse
+
+    def deliver(run_key: str, first: str, last: str, failed: int) -> None:
+        days = [date.fromisoformat(day) for day in (first, last)]
+        load = warehouse.stage(days[0], days[1], {}, run_key)
+        for day in dict.fromkeys(days):
+            warehouse.admin.execute(
+                "insert into staging.stg_check_result values "
+                "(%s, %s, 'orders', 'a_rule', 'conformity', 'error', 9, %s, 0, 0, false, '')",
+                (run_key, day, failed),
+            )
+        warehouse.merge(load)
+        warehouse.publish(load)
+
+    results = "select delivery_date, run_id, rows_failed from quality.check_results order by 1"
+    deliver("first", D1, D2, 1)
+    deliver("second", D2, D3, 2)
+    assert shop.read(results) == [(D1, "first", 1), (D2, "second", 2), (D3, "second", 2)]
+    warehouse.admin.execute("update quality.load_runs set published_at = '2026-03-01' where run_id = 'first'")
+    deliver("third", D2, D2, 3)
+    assert shop.read(results) == [(D1, "first", 1), (D2, "third", 3), (D3, "second", 2)]
+    assert shop.read("select run_id, published_at = '2026-03-01' from quality.load_runs order by 1") == [
+        ("first", True),
+        ("second", False),
+        ("third", False),
+    ]
