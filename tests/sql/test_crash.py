@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import date
 from typing import Any
 
+import pytest
 from comparing import check
 from harness import MERGES, REFRESH, REPLACE, Load, Warehouse, load_of, statements
 from hypothesis import given, note, settings
@@ -147,6 +148,22 @@ def test_guard_refuses_to_publish_what_no_audit_saw(warehouse: Warehouse) -> Non
     else:
         raise AssertionError("published without an audit")
     assert warehouse.rows("select * from analytics.agg_order") == []
+
+
+@pytest.mark.parametrize(
+    "pending",
+    [
+        "insert into history.pending_key (entity, key_value) values ('sales_order', 'O1')",
+        "insert into history.pending_inventory values ('P1', '2026-01-01', '2026-01-02')",
+    ],
+)
+def test_guard_refuses_to_publish_what_is_merged_in_part(warehouse: Warehouse, pending: str) -> None:
+    """Even where the audit, which says the same, was passed over."""
+    day = date(2026, 1, 31)
+    load = warehouse.load(day, day, {source: {day: rows} for source, rows in _second_day().items()})
+    warehouse.admin.execute(pending.encode())
+    with pytest.raises(AssertionError, match="not merged yet"):
+        warehouse.run(REFRESH, load)
 
 
 def test_guard_refuses_half_copied_staging(warehouse: Warehouse) -> None:
