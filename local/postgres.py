@@ -65,7 +65,6 @@ _SETTINGS = {
     "wal_compression": "on",
     "wal_level": "minimal",
     "max_wal_senders": "0",
-    "work_mem": "64MB",
 }
 
 _HBA = f"""# Written at each start by local/postgres.py.
@@ -93,11 +92,17 @@ class Owner:
         return {} if self.is_self else {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
-def _shared_buffers_mb() -> int:
-    """PostgreSQL's own cache: an eighth of the machine's memory. Only what data fill is taken: a small warehouse costs
-    nothing; what a day touches in the indexes of millions of lines does not fit a small one.
+def _memory_settings() -> dict[str, str]:
+    """What PostgreSQL may take of the machine's memory.
+
+    Its own cache is an eighth. Only what data fill is taken: a small warehouse costs nothing; what a day touches in the
+    indexes of millions of lines does not fit a small one. A sort or hash table is a 96th: few of them run at a time.
     """
-    return min(4096, max(256, psutil.virtual_memory().total // 8 >> 20))
+    total = psutil.virtual_memory().total >> 20
+    return {
+        "shared_buffers": f"{min(4096, max(256, total // 8))}MB",
+        "work_mem": f"{min(256, max(64, total // 96))}MB",
+    }
 
 
 def bin_dir() -> Path:
@@ -310,7 +315,7 @@ class Server:
             folder.chmod(0o700)
         settings = {
             **_SETTINGS,
-            "shared_buffers": f"{_shared_buffers_mb()}MB",
+            **_memory_settings(),
             "listen_addresses": "",
             "port": str(SOCKET_PORT),
             "unix_socket_directories": str(folder),

@@ -37,6 +37,7 @@ _SYNC = wire.message(b"S")
 _LOG_WIDTH = 200
 _WRITES = {"INSERT", "UPDATE", "DELETE", "MERGE", "COPY"}
 _STATISTICS_ROWS = 1000  # fewer changed rows never make a plan that a person would notice
+_MASS_ROWS = 100_000  # after so many in one statement, those behind it are planned by what the table holds now
 # Redshift analyzes what CREATE TABLE AS made. PostgreSQL judges a table by its size until then, and takes a small one
 # for ten pages: wrong where it holds more than a few rows and less than that.
 _CTAS_STATISTICS_ROWS = range(20, 2000)
@@ -112,6 +113,7 @@ class Session:
         self._portals: dict[str, Plan] = {}
         self._gone = False
         self._changed: dict[str, int] = {}
+        self._mass: set[str] = set()
 
     # Start ------------------------------------------------------------------------------------------------------
 
@@ -229,7 +231,7 @@ class Session:
         started = self._begin(plan)
         if plan.reads_history:
             await self.front.history.flush()
-        if plan.control:
+        if self._needs_statistics(plan):
             await self._refresh_statistics(plan)
         if plan.special:
             outcome = await self._special(plan)
@@ -287,7 +289,7 @@ class Session:
                 if plan.reads_history:  # before PostgreSQL takes its snapshot
                     await self.front.history.flush()
                 # Before the portal is there, which a query of ours would close.
-                if plan.control and self._changed and name:
+                if name and self._needs_statistics(plan):
                     if await self._relay_pending(pending, flush=True):
                         return True
                     await self._refresh_statistics(plan)
@@ -326,7 +328,7 @@ class Session:
         self._statements[name] = plan
         if plan.reads_history:
             await self.front.history.flush()
-        if plan.control and self._changed and not name:  # a query of ours would drop the unnamed statement
+        if not name and self._needs_statistics(plan):  # a query of ours would drop the unnamed statement
             if await self._relay_pending(pending, flush=True):
                 return True
             await self._refresh_statistics(plan)
@@ -488,25 +490,36 @@ class Session:
         """Remember how many rows of a table this transaction wrote."""
         table = ".".join(plan.copy.name) if plan.copy is not None else plan.table
         if "." in table and plan.kind in _WRITES and not outcome.fields:
-            self._changed[table] = self._changed.get(table, 0) + _rows(outcome)
+            rows = _rows(outcome)
+            self._changed[table] = self._changed.get(table, 0) + rows
+            if rows >= _MASS_ROWS:
+                self._mass.add(table)
+
+    def _needs_statistics(self, plan: Plan) -> bool:
+        """Whether tables may have to be analyzed before this statement."""
+        return bool(self._mass or (plan.control and self._changed))
 
     async def _refresh_statistics(self, plan: Plan) -> None:
-        """Before a commit, analyze the tables that changed by a tenth or more.
+        """Analyze the tables that changed by a tenth or more: before a commit, and once one statement changed a mass.
 
         Redshift keeps statistics current by itself (automatic analyze). PostgreSQL's own daemon comes around too late
-        for steps that follow each other within a second, and plans made for an empty table last for minutes.
+        for steps that follow each other within a second, and never within a transaction: plans made for an empty
+        table, or for rows that the transaction has deleted, last for minutes.
         """
-        changed, self._changed = self._changed, {}
-        if plan.sql != "commit" or self._status != "T":
-            return
-        for table, rows in changed.items():
-            if rows < _STATISTICS_ROWS:
-                continue
-            found, outcome = await self._internal(
-                f"select reltuples from pg_catalog.pg_class where oid = to_regclass({quote_text(table)})"
-            )
-            if not outcome.fields and found and rows >= 0.1 * float(found[0][0] or 0):
-                await self._internal(f"analyze {table}")
+        names = list(self._changed if plan.control else self._mass)
+        self._mass.clear()
+        if self._status == "T" and (plan.sql == "commit" or not plan.control):
+            for table in names:
+                if (rows := self._changed.get(table, 0)) < _STATISTICS_ROWS:
+                    continue
+                found, outcome = await self._internal(
+                    f"select reltuples from pg_catalog.pg_class where oid = to_regclass({quote_text(table)})"
+                )
+                if not outcome.fields and found and rows >= 0.1 * float(found[0][0] or 0):
+                    await self._internal(f"analyze {table}")
+                    del self._changed[table]
+        if plan.control:
+            self._changed.clear()
 
     # Special statements -----------------------------------------------------------------------------------------
 

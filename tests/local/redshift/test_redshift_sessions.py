@@ -118,6 +118,25 @@ def test_tables_made_by_queries_are_analyzed(connect: Any) -> None:
     assert run(connection, "select reltuples from pg_catalog.pg_class where relname = 'fifty'") == [[50.0]]
 
 
+def test_a_table_emptied_or_filled_at_once_is_analyzed_within_its_transaction(
+    connect: Any, schema: str
+) -> None:
+    """PostgreSQL would plan the transaction's other statements as if the rows it deleted were still there."""
+    connection = connect()
+    digits = " union all ".join(f"select {number} as n" for number in range(10))
+    run(connection, f"create table {schema}.t (a int)")
+    connection.commit()
+    joins = " cross join ".join(f"({digits}) as d{place}" for place in range(5))
+    run(connection, f"insert into {schema}.t select d0.n from {joins}")
+    size = f"select reltuples from pg_catalog.pg_class where oid = '{schema}.t'::regclass"
+    assert run(connection, size) == [[100000.0]]
+    run(connection, f"delete from {schema}.t")
+    assert run(connection, size) == [[0.0]]
+    run(connection, f"insert into {schema}.t values (1)")
+    assert run(connection, size) == [[0.0]]
+    connection.rollback()
+
+
 def test_truncate_commits_its_transaction(connect: Any, schema: str) -> None:
     connection = connect()
     run(connection, f"create table {schema}.t (a int)")
