@@ -71,10 +71,10 @@ class Outcome:
 # Longest first, so that no lane ends with a long suite of its own.
 SUITES = (
     Suite("e2e", "local", ("tests/e2e",)),
+    Suite("sql", "local", ("tests/sql",)),
+    Suite("glue", "spark", ("tests/glue",)),
     Suite("dags", "airflow", ("tests/dags",), ("--ignore=tests/dags/test_alerts_live.py",)),
     Suite("local", "local", ("tests/local",)),
-    Suite("glue", "spark", ("tests/glue",)),
-    Suite("sql", "local", ("tests/sql",)),
     Suite("unit", "airflow", ("tests/unit",)),
 )
 # Run only when asked for by name: they take long, or need what not every machine has.
