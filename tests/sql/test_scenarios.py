@@ -534,17 +534,19 @@ def test_cancelled_order_that_comes_back_counts_once(shop: Shop) -> None:
     assert shop.read(totals) == [(2, "-5", 2, 0, "100", "-5")]
 
 
-@pytest.mark.parametrize(("known", "corrected"), [(None, "4"), ("4", None), (None, "-1"), ("0", None)])
-def test_cost_corrected_in_place_reaches_the_profit(
-    shop: Shop, known: str | None, corrected: str | None
-) -> None:
-    """The version, its key and its interval stay; no cost is another thing than any number."""
-    shop.load(D1, products=[product("P1", "10", known)])
-    shop.load(D2, orders=[order("O1", "C1", f"{D1} 10:00")], order_items=[item("I1", "O1", "P1", 2, "10")])
-    shop.load(D1, products=[product("P1", "10", corrected)])
-    profit = None if corrected is None else f"{20 - 2 * int(corrected)}"
-    assert shop.sales("unit_cost, gross_profit") == [(corrected, profit)]
-    assert shop.read("select gross_profit from analytics.product_performance") == [(profit,)]
+def test_cost_corrected_in_place_reaches_the_profit(shop: Shop) -> None:
+    """The versions, their keys and intervals stay; no cost is another thing than any number."""
+    costs = {"P1": ("4", "3"), "P2": (None, "4"), "P3": ("4", None), "P4": (None, "-1"), "P5": ("0", None)}
+    shop.load(D1, products=[product(key, "10", known) for key, (known, _) in costs.items()])
+    shop.load(
+        D2,
+        orders=[order(f"O{key}", "C1", f"{D1} 10:00") for key in costs],
+        order_items=[item(f"I{key}", f"O{key}", key, 2, "10") for key in costs],
+    )
+    shop.load(D1, products=[product(key, "10", corrected) for key, (_, corrected) in costs.items()])
+    profits = [("P1", "14"), ("P2", "12"), ("P3", None), ("P4", "22"), ("P5", None)]
+    assert shop.sales("p.product_id, gross_profit") == profits
+    assert shop.read("select product_id, gross_profit from analytics.product_performance order by 1") == profits
 
 
 def test_version_delivered_late_takes_the_snapshots_of_its_day_and_later(shop: Shop) -> None:
