@@ -812,3 +812,25 @@ def test_check_results_are_those_of_the_last_run_of_each_day(shop: Shop) -> None
         ("second", False),
         ("third", False),
     ]
+
+
+def test_first_and_last_order_of_who_gains_orders_and_loses_them(shop: Shop) -> None:
+    """Orders are delivered in another sequence than they were placed."""
+    span = "select first_order_date, last_order_date, total_orders from analytics.customer_360"
+    for number, (placed, first, last) in enumerate(
+        (
+            ("2026-01-10", "2026-01-10", "2026-01-10"),
+            ("2026-01-20", "2026-01-10", "2026-01-20"),
+            ("2026-01-05", "2026-01-05", "2026-01-20"),
+            ("2026-01-15", "2026-01-05", "2026-01-20"),
+        ),
+        1,
+    ):
+        shop.load(
+            f"2026-02-0{number}",
+            orders=[order(f"O{number}", "C1", f"{placed} 10:00")],
+            order_items=[item(f"I{number}", f"O{number}", "P1", 1, "1")],
+        )
+        assert shop.read(span) == [(first, last, number)]
+    shop.load("2026-02-02", "2026-02-03")
+    assert shop.read(span) == [("2026-01-10", "2026-01-15", 2)]
