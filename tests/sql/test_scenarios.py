@@ -26,7 +26,11 @@ def test_first_load_with_several_versions_per_customer_and_product(shop: Shop) -
             customer("C1", "2026-01-20 08:00", city="Delhi"),
             customer("C1", "2026-01-25 08:00", city="Delhi"),  # says nothing new
         ],
-        products=[product("P1", "10", "4", "2026-01-10"), product("P1", "12", "5", "2026-01-22")],
+        products=[
+            product("P1", "10", "4", "2026-01-10"),
+            product("P1", "12", "5", "2026-01-22"),
+            product("P1", "12", "5", "2026-01-25"),  # nor does this
+        ],
         orders=[order("O1", "C1", "2026-01-05 10:00"), order("O2", "C1", "2026-01-23 10:00")],
         order_items=[item("I1", "O1", "P1", 1, "10"), item("I2", "O2", "P1", 1, "12")],
     )
@@ -518,6 +522,7 @@ def test_cancelled_order_that_comes_back_counts_once(shop: Shop) -> None:
     header = {"shipping_city": "Pune"}
     shop.load(
         D1,
+        products=[product("P1", stock_quantity=9)],
         orders=[
             order("O1", "C1", f"{D1} 10:00", f"{D1} 11:00", order_status="cancelled", **header),
             order("O2", "C1", f"{D1} 10:00", f"{D1} 10:00", **header),
@@ -529,17 +534,17 @@ def test_cancelled_order_that_comes_back_counts_once(shop: Shop) -> None:
         ],
     )
     totals = (
-        "select c.total_orders, c.lifetime_value, p.orders, p.units_sold, p.return_rate_percent, g.total_revenue "
-        "from analytics.customer_360 as c cross join analytics.product_performance as p "
-        "cross join analytics.geographic_sales as g"
+        "select c.total_orders, c.lifetime_value, p.orders, p.units_sold, p.return_rate_percent, g.total_revenue, "
+        "i.units_sold_28d from analytics.customer_360 as c cross join analytics.product_performance as p "
+        "cross join analytics.geographic_sales as g cross join facts.fact_inventory as i"
     )
-    assert shop.read(totals) == [(2, "-5", 2, 0, "100", "-5")]
+    assert shop.read(totals) == [(2, "-5", 2, 0, "100", "-5", 0)]
     shop.load(D2, orders=[order("O1", "C1", f"{D1} 10:00", f"{D2} 11:00", order_status="shipped", **header)])
-    assert shop.read(totals) == [(2, "15", 2, 2, "33.33", "15")]
+    assert shop.read(totals) == [(2, "15", 2, 2, "33.33", "15", 2)]
     shop.load(
         D3, orders=[order("O1", "C1", f"{D1} 10:00", f"{D3} 11:00", order_status="unavailable", **header)]
     )
-    assert shop.read(totals) == [(2, "-5", 2, 0, "100", "-5")]
+    assert shop.read(totals) == [(2, "-5", 2, 0, "100", "-5", 0)]
 
 
 def test_cost_corrected_in_place_reaches_the_profit(shop: Shop) -> None:
