@@ -10,6 +10,7 @@ import zlib
 import pytest
 from conftest import ITEM_HEADER, Lake
 
+from ecommerce_dwh_glue import survey
 from ecommerce_dwh_glue.job import JobError
 
 DAY = "2026-03-01"
@@ -106,3 +107,24 @@ def test_zip_bomb_is_surveyed_in_bounded_memory() -> None:
     assert sum(len(chunk) for chunk in text_chunks(io.BytesIO(bomb), True)) == 400 << 20
     assert tracemalloc.get_traced_memory()[1] < 16 << 20
     tracemalloc.stop()
+
+
+BLANKS = {
+    "spaces and line ends of either kind": (b"i1, o1 ,p1,1,2.50,2.50\r\ni2,o1,p1,1,2.50,2.50\n", False),
+    "last line ends with a return": (b"i1,o1,p1,1,2.50,2.50\r", False),
+    "tab": (b"i1,\to1,p1,1,2.50,2.50\n", True),
+    "return within a line": (b"i1,\ro1,p1,1,2.50,2.50\r\n", True),
+    "two returns at a line's end": (b"i1,o1,p1,1,2.50,2.50\r\r\n", True),
+    "tab behind the first piece": (b"i1,o1,p1,1,2.50,2.50\n" * 70_000 + b"i1,o1,p1,1,2.50,2.50\t", True),
+}
+
+
+@pytest.mark.parametrize("case", BLANKS)
+def test_blanks_other_than_spaces_are_seen(lake: Lake, case: str) -> None:
+    content, odd = BLANKS[case]
+    for name in ("part.csv", "part.csv.gz"):
+        lake.put("order_items", DAY, ITEM_HEADER + content, name)
+    contract = lake.contracts["order_items"]
+    listed = survey.list_window(lake.storage, "raw", "order_items", DAY, DAY).files
+    assert len(listed) == 2
+    assert {survey.survey_file(lake.storage, "raw", file, contract).odd_blanks for file in listed} == {odd}

@@ -25,7 +25,6 @@ _ISO = (
     r"^(?!0000)(?!(0001|9999)[^:]*:.*(Z|[+-][0-9:]+)$)[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
 )
-_BLANKS = r" \t\r\n"
 SPARK_TYPES = {"integer": "int", "varchar": "string"}
 
 _EXPECTED = {
@@ -45,18 +44,6 @@ def spark_type(column: Column) -> str:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def text_sql(column: Column) -> str:
-    """Trimmed text of a column, null when empty.
-
-    Trimming a set of characters is slow in Spark, and hardly any value needs it: a text that begins above the
-    blank and ends on none is taken as it is.
-    """
-    text = f"t_{column.name}"
-    ends = " or ".join(f"endswith({text}, '{blank}')" for blank in (" ", r"\t", r"\r", r"\n"))
-    trimmed = f"nullif(trim(BOTH '{_BLANKS}' FROM {text}), '')"
-    return f"case when {text} >= '!' and not ({ends}) then {text} else {trimmed} end"
 
 
 def value_sql(column: Column) -> str:
@@ -245,22 +232,22 @@ def type_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
         of it (``raw_text``, ``defect``, trimmed texts as ``x_<column>``), null for others.
     """
     names = [column.name for column in contract.columns]
-    trimmed = rows.select(
-        "source_file",
-        "source_line",
-        "raw_text",
-        "defect",
-        *(F.expr(text_sql(column)).alias(f"x_{column.name}") for column in contract.columns),
-        F.expr(f"cast(substring(source_file, {len(contract.name) + 5}, 10) as date)").alias("delivery_date"),
+    dated = rows.select(
+        "*",
+        # By bytes: up to here a key is ASCII, and this happens for every row.
+        F.expr(
+            f"cast(cast(substring(cast(source_file as binary), {len(contract.name) + 5}, 10) as string) as date)"
+        ).alias("delivery_date"),
     )
-    typed = trimmed.select("*", *(F.expr(value_sql(column)).alias(column.name) for column in contract.columns))
+    typed = dated.select("*", *(F.expr(value_sql(column)).alias(column.name) for column in contract.columns))
     derived = [
         # Long spellings are quarantined by the column itself, so the delivered text always fits.
         F.expr(f"nullif(x_{column.derivation[4:]}, '')").alias(column.name)
         for column in contract.derived_columns
         if column.derivation.startswith("raw:")
     ]
-    day = "cast(delivery_date as timestamp)"
+    # What a cast to a timestamp gives in UTC, without asking the calendar for every row.
+    day = "timestamp_micros(unix_date(delivery_date) * 86400000000L)"
     version = f"coalesce(`{contract.version_column}`, {day})" if contract.version_column else day
     bad = " or ".join(["defect is not null", *filter(None, map(_bad_sql, contract.columns))])
     # One column, so that keeping it costs nothing where it is null.

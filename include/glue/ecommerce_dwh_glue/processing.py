@@ -48,6 +48,8 @@ SMALL_VOLUME = 8 << 20
 _BROADCAST_MARKS = 1_000_000
 _ROWS_PER_FILE = 2_000_000
 _RANKED_PER_TASK = 200_000
+# Where a row of the ledger may end.
+_SIDES = ("accepted", "superseded", "quarantined")
 _LEDGER_SCHEMA = (
     "source string, delivery_date date, run_id string, files int, raw_rows bigint, accepted_rows bigint, "
     "superseded_rows bigint, quarantined_rows bigint, raw_amount decimal(38,4), accepted_amount decimal(38,4), "
@@ -74,6 +76,7 @@ class Outcome:
 class _Source:
     """One source on its way through the job."""
 
+    number: int
     contract: SourceContract
     files: list[SourceFile]
     rows: DataFrame | None = None  # typed; None when all are ranked
@@ -84,18 +87,18 @@ class _Source:
     accepted: list[StoredObject] = field(default_factory=list)
 
 
-def _figures(rows: DataFrame, contract: SourceContract, side: str, *, raw: bool) -> DataFrame:
-    """What the ledger needs of each row.
+def _figures(rows: DataFrame, source: _Source, side: str, *, raw: bool) -> DataFrame:
+    """What the ledger needs of each row; sources and sides as numbers, since rows are grouped by them.
 
     Args:
         rows: typed or accepted rows.
-        contract: the source's contract.
-        side: SQL of the ledger's side where the row ended, may be null.
+        source: their source.
+        side: SQL of the ledger's side where the row ended, a place in `_SIDES`, may be null.
         raw: whether the rows count as raw, too.
     """
-    high, low = amount_parts_sql(contract)
+    high, low = amount_parts_sql(source.contract)
     return rows.select(
-        F.lit(contract.name).alias("source"),
+        F.lit(source.number).alias("source"),
         "delivery_date",
         F.expr(side).alias("side"),
         F.lit(raw).alias("raw"),
@@ -155,8 +158,8 @@ class Processing:
             outcome.ledger[(file.source, file.day)].files += 1
         outcome.drift = self._drift(files)
         sources = [
-            _Source(contract, [file for file in files if file.source == name])
-            for name, contract in self.contracts.items()
+            _Source(number, contract, [file for file in files if file.source == name])
+            for number, (name, contract) in enumerate(self.contracts.items())
         ]
         self._set_parallelism(files)
         try:
@@ -320,26 +323,24 @@ class Processing:
 
     def _mark(self, sources: Sequence[_Source]) -> int:
         """Find the rows that need a closer look, and have them ranked; returns how many they are."""
-        filled = {place: source for place, source in enumerate(sources) if source.rows is not None}
-        if not filled:
-            return 0
         # Kept, because finding them takes a pass over all rows.
-        rows = {place: source.rows for place, source in filled.items() if source.rows is not None}
+        rows = {source.number: source.rows for source in sources if source.rows is not None}
+        if not rows:
+            return 0
         found = self._keep(sources[0], dedup.marks(rows))
         sums = found.groupBy("source").agg(F.count("*").alias("marks"), F.sum("rows").alias("rows"))
         for row in sums.collect():
-            place = row["source"]
-            source = filled[place]
-            source.marks = found.where(F.col("source") == place).select("key_hash")
+            source = sources[row["source"]]
+            source.marks = found.where(F.col("source") == source.number).select("key_hash")
             source.marked_rows = row["rows"]
             many = row["marks"] > _BROADCAST_MARKS
             source.marks = source.marks.hint("shuffle_hash") if many else F.broadcast(source.marks.coalesce(1))
             tasks = max(1, source.marked_rows // _RANKED_PER_TASK)
-            few = dedup.marked(rows[place], source.marks, tasks)
+            few = dedup.marked(rows[source.number], source.marks, tasks)
             source.ranked = self._keep(source, dedup.ranked(few, source.contract))
         return sum(source.marked_rows for source in sources)
 
-    def _count(self, outcome: Outcome, parts: Sequence[DataFrame]) -> None:
+    def _count(self, sources: Sequence[_Source], outcome: Outcome, parts: Sequence[DataFrame]) -> None:
         """Add what `_figures` gave to the ledger."""
         if not parts:
             return
@@ -354,10 +355,11 @@ class Processing:
             )
         )
         for row in figures.collect():
-            name = row["source"]
+            name = sources[row["source"]].contract.name
             entry = outcome.ledger[(name, row["delivery_date"].isoformat())]
             amount = Decimal(f"{row['high'] * AMOUNT_UNIT + row['low']}e-4")
-            for side in filter(None, (row["side"], "raw" if row["raw"] else None)):
+            sides = [] if row["side"] is None else [_SIDES[row["side"]]]
+            for side in [*sides, "raw"] if row["raw"] else sides:
                 setattr(entry, f"{side}_rows", getattr(entry, f"{side}_rows") + row["rows"])
                 setattr(entry, f"{side}_amount", getattr(entry, f"{side}_amount") + amount)
             if row["rounded"]:
@@ -365,15 +367,16 @@ class Processing:
 
     def _count_read(self, sources: Sequence[_Source], outcome: Outcome) -> None:
         """Fill the raw side of the ledger, and the sides of rows that are not accepted."""
-        lost = "case when rule is not null then 'quarantined' when place > 1 then 'superseded' end"
+        quarantined, superseded = _SIDES.index("quarantined"), _SIDES.index("superseded")
+        lost = f"case when rule is not null then {quarantined} when place > 1 then {superseded} end"
         parts = []
         for source in sources:
             if source.rows is not None:
-                parts.append(_figures(source.rows, source.contract, "string(null)", raw=True))
+                parts.append(_figures(source.rows, source, "int(null)", raw=True))
             if source.ranked is not None:
-                looked_at = _figures(source.ranked, source.contract, lost, raw=self.small)
+                looked_at = _figures(source.ranked, source, lost, raw=self.small)
                 parts.append(looked_at if self.small else looked_at.where("side is not null"))
-        self._count(outcome, parts)
+        self._count(sources, outcome, parts)
 
     def _count_written(self, sources: Sequence[_Source], outcome: Outcome) -> None:
         """Fill the accepted side from the written files, so that the ledger proves them."""
@@ -388,8 +391,8 @@ class Processing:
                 columns = source.contract.accepted_columns
                 schema = ", ".join(f"`{column.name}` {spark_type(column)}" for column in columns)
                 frame = self.spark.read.schema(schema).parquet(*written)
-                parts.append(_figures(frame, source.contract, "'accepted'", raw=False))
-        self._count(outcome, parts)
+                parts.append(_figures(frame, source, str(_SIDES.index("accepted")), raw=False))
+        self._count(sources, outcome, parts)
 
     def _check_rows(self, files: Sequence[SourceFile], outcome: Outcome) -> None:
         """Hold Spark's count against the survey's, where every file was cut at line ends."""
@@ -443,8 +446,11 @@ class Processing:
                 # What was shuffled is spread over tasks again; without this every task would write every day.
                 frame = frame.repartition(max(self.cores, expected // _ROWS_PER_FILE), "dt")
             writer, target = frame.write.partitionBy("dt"), folder
-        # Read once, by COPY: looking for values that repeat takes longer than reading them twice.
+        # Read once, by COPY: looking for values that repeat takes longer than reading them twice, but where all of a
+        # file are the same.
         writer = writer.option("parquet.enable.dictionary", "false")
+        for constant in ("delivery_date", "source_file", "run_id"):
+            writer = writer.option(f"parquet.enable.dictionary#{constant}", "true")
         writer.option("maxRecordsPerFile", _ROWS_PER_FILE).mode("append").parquet(
             self.storage.url(bucket, target)
         )

@@ -1,7 +1,8 @@
 """Reads surveyed files into rows of text: one DataFrame per source.
 
 Four readers give the same columns: ``source_file``, ``source_line``, ``raw_text``, ``defect`` (what is wrong with
-the row as a whole, else null) and ``t_<column>`` (the field's text, null in broken rows) for each contract column.
+the row as a whole, else null) and ``x_<column>`` for each contract column: the field's text without blanks around it,
+null when nothing is left, and in broken rows.
 
 * ``whole``: small CSV files, one row per file cut into lines inside the JVM; many files share a task.
 * ``lines``: large or damaged CSV files, cut into lines by Hadoop; a task per file or slice of `survey.SLICE` bytes,
@@ -41,6 +42,8 @@ _CSV_OPTIONS = {
 }
 
 
+# What surrounds a field's text without being part of it.
+BLANKS = " \t\r\n"
 # Files that `records` reads are read by the driver up to this many bytes: starting Python workers takes a second.
 _ON_DRIVER = 4 << 20
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9._=/-]+")
@@ -48,7 +51,15 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9._=/-]+")
 
 def text_columns(contract: SourceContract) -> list[str]:
     """Names of the text columns that reading gives and casting takes."""
-    return [f"t_{column.name}" for column in contract.columns]
+    return [f"x_{column.name}" for column in contract.columns]
+
+
+def _trimmed(text: Column, odd_blanks: bool) -> Column:
+    """Text without `BLANKS` around it, null when nothing is left.
+
+    Trimming a set of characters is slow in Spark, and hardly any file has other blanks than spaces.
+    """
+    return F.nullif(F.btrim(text, F.lit(BLANKS)) if odd_blanks else F.trim(text), F.lit(""))
 
 
 def read_source(
@@ -72,19 +83,17 @@ def read_source(
     many = len(damaged) > 8 * spark.sparkContext.defaultParallelism
     for file in files:
         reader = "python" if many and file.reader == "lines" and file.small else file.reader
-        layout = (file.header, file.odd_bytes, file.quotes) if reader in ("whole", "lines") else ()
-        groups[(reader, *layout)].append(file)
+        layout = (file.header, file.odd_bytes, file.nul_bytes, file.odd_blanks, file.quotes)
+        groups[(reader, *(layout if reader in ("whole", "lines") else ()))].append(file)
     frames: list[DataFrame] = []
-    for (way, *shape), members in sorted(groups.items(), key=str):
+    for (way, *_), members in sorted(groups.items(), key=str):
         if way == "parquet":
             frames += [_parquet(spark, storage, bucket, file, contract) for file in members]
         elif way == "python":
             frames.append(_python(spark, storage, bucket, members, contract))
         else:
             cut = _whole_lines if way == "whole" else _cut_lines
-            header, checks, quotes = shape
-            lines = cut(spark, storage, bucket, members)
-            frames.append(_parse_csv(lines, header, contract, bool(checks), bool(quotes)))
+            frames.append(_parse_csv(cut(spark, storage, bucket, members), members[0], contract))
     return reduce(DataFrame.unionByName, frames) if frames else None
 
 
@@ -173,27 +182,24 @@ def _as_utf8(text: Column) -> Column:
     return F.decode(text.cast("binary"), "UTF-8")
 
 
-def _parse_csv(
-    lines: DataFrame, header: Sequence[str], contract: SourceContract, checks: bool, quotes: bool
-) -> DataFrame:
+def _parse_csv(lines: DataFrame, like: SourceFile, contract: SourceContract) -> DataFrame:
     """Parse lines that each are a record.
 
     Args:
         lines: ``source_file``, ``source_line``, ``value``.
-        header: the files' column names.
+        like: any of their files; all have its header, and what the survey saw in it: damaged bytes or over-long lines,
+            NUL bytes, odd blanks, quotes.
         contract: the source's contract.
-        checks: whether the survey saw damaged bytes or over-long lines.
-        quotes: whether the survey saw a quote.
     """
+    header, checks, quotes = like.header, like.odd_bytes, like.quotes
     value = F.col("value")
     defect = F.lit(None).cast("string")
     parsable = value
     if checks:
-        defect = (
-            F.when(F.octet_length(value) > MAX_ROW_BYTES, F.lit("row_too_long"))
-            .when(value.contains("\0"), F.lit("nul_byte"))  # by bytes, as damaged text has no sound characters
-            .when(~_is_utf8(value), F.lit("invalid_utf8"))
-        )
+        defect = F.when(F.octet_length(value) > MAX_ROW_BYTES, F.lit("row_too_long"))
+        if like.nul_bytes:  # told by bytes, as damaged text has no sound characters
+            defect = defect.when(value.contains("\0"), F.lit("nul_byte"))
+        defect = defect.when(~_is_utf8(value), F.lit("invalid_utf8"))
         parsable = F.when(F.col("early_defect").isNull(), value)
     if quotes:
         schema = ", ".join([*(f"c{index} string" for index in range(len(header))), "_bad string"])
@@ -224,7 +230,10 @@ def _parse_csv(
             "source_line",
             (F.substring(raw, 1, 1 << 16) if checks else raw).alias("raw_text"),
             F.coalesce("early_defect", F.when(F.col("wrong"), F.lit("wrong_field_count"))).alias("defect"),
-            *(text(column.name).alias(f"t_{column.name}") for column in contract.columns),
+            *(
+                _trimmed(text(column.name), like.odd_blanks).alias(f"x_{column.name}")
+                for column in contract.columns
+            ),
         )
     )
 
@@ -234,6 +243,9 @@ def _python(
 ) -> DataFrame:
     """Rows of the files by `records`."""
     names = [column.name for column in contract.columns]
+
+    def trimmed(text: str | None) -> str | None:
+        return (text.strip(BLANKS) or None) if text else None
 
     def rows(file: SourceFile) -> Iterator[tuple[object, ...]]:
         chunks = text_chunks(storage.open(bucket, file.key), file.gzipped)
@@ -249,7 +261,7 @@ def _python(
                 record.line,
                 record.raw,
                 record.defect,
-                *(None if values is None or place < 0 else values[place] for place in places),
+                *(None if values is None or place < 0 else trimmed(values[place]) for place in places),
             )
 
     schema = T.StructType(
@@ -277,7 +289,7 @@ def _parquet(
     texts = []
     for column in contract.columns:
         found = F.col(f"`{fields[column.name]}`") if column.name in fields else F.lit(None)
-        texts.append(found.cast("string").alias(f"t_{column.name}"))
+        texts.append(_trimmed(found.cast("string"), odd_blanks=True).alias(f"x_{column.name}"))
     row = F.to_json(F.struct(*(F.col(f"`{name}`") for name in frame.columns)), {"ignoreNullFields": "false"})
     return frame.select(
         F.lit(file.key).alias("source_file"),

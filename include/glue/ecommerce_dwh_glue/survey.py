@@ -53,7 +53,9 @@ class SourceFile:
         quotes: some field is quoted, or a quote stands elsewhere.
         odd_quotes: some line cannot be cut by itself (quoted line break, stray quote).
         odd_bytes: NUL bytes, invalid UTF-8 or an over-long line are present.
+        nul_bytes: NUL bytes are present.
         long_line: a line over `MAX_ROW_BYTES` is present.
+        odd_blanks: tabs, or carriage returns that end no line, are present.
         bases: for uncompressed files over `SLICE` bytes, lines before each slice.
         problem: why the file cannot be read; empty when it can.
     """
@@ -71,7 +73,9 @@ class SourceFile:
     quotes: bool = False
     odd_quotes: bool = False
     odd_bytes: bool = False
+    nul_bytes: bool = False
     long_line: bool = False
+    odd_blanks: bool = False
     bases: tuple[int, ...] = (0,)
     problem: str = ""
 
@@ -241,7 +245,8 @@ class _TextSurvey:
     def __init__(self, slices: bool) -> None:
         self.slices = slices
         self.bytes = self.newlines = self.blanks = 0
-        self.quotes = self.odd_quotes = self.odd_bytes = self.long_line = False
+        self.quotes = self.odd_quotes = self.odd_bytes = self.nul_bytes = False
+        self.long_line = self.odd_blanks = False
         self.bases = [0]
         self._line = 0  # bytes since the last line end
         self._tail = b"\n"  # unfinished last line, with the line end before it
@@ -255,13 +260,13 @@ class _TextSurvey:
             boundary = len(self.bases) * SLICE
             if self.bytes + len(chunk) >= boundary:
                 self.bases.append(1 + self.newlines + chunk.count(b"\n", 0, boundary - self.bytes))
-        if not self.odd_bytes and not (chunk.isascii() and not self._pending and b"\0" not in chunk):
+        if b"\0" in chunk:
+            self.nul_bytes = self.odd_bytes = True
+        if not self.odd_bytes and (self._pending or not chunk.isascii()):
             try:
                 self._decoder.decode(chunk)
                 self._pending = bool(self._decoder.getstate()[0])
             except UnicodeDecodeError:
-                self.odd_bytes = True
-            if b"\0" in chunk:
                 self.odd_bytes = True
         first, last = chunk.find(b"\n"), chunk.rfind(b"\n")
         self.bytes += len(chunk)
@@ -284,6 +289,9 @@ class _TextSurvey:
 
     def _look(self, block: bytes) -> None:
         self.blanks += len(_BLANK.findall(block))
+        if not self.odd_blanks:
+            returns = block.count(b"\r")
+            self.odd_blanks = b"\t" in block or (returns > 0 and returns != block.count(b"\r\n"))
         if not self.odd_quotes and b'"' in block:
             self.quotes = True
             if b'"' in _GOOD_QUOTES.sub(b"", block):
@@ -333,7 +341,9 @@ def survey_text(chunks: Iterable[bytes], file: SourceFile, contract: SourceContr
         quotes=looker.quotes,
         odd_quotes=looker.odd_quotes or file.header_lines > 1,
         odd_bytes=looker.odd_bytes,
+        nul_bytes=looker.nul_bytes,
         long_line=looker.long_line,
+        odd_blanks=looker.odd_blanks,
         bases=tuple(looker.bases),
     )
 
