@@ -1,13 +1,14 @@
 """The processing job against DuckDB: the same gzipped CSV into the same typed, deduplicated Parquet, in one run.
 
-    .venv/local/bin/python benchmarks/processing.py [--lines 10000000] [--days 10] [--engines duckdb spark]
+    .venv/local/bin/python benchmarks/processing.py [--lines 10000000] [--days 10] [--rounds 3] [--engines duckdb spark]
 
 The generator's order lines (default dirt: broken rows, repeated keys) lie as one ``csv.gz`` per day in a folder. Both
 engines read that folder on the same cores and write snappy Parquet by day: typed columns, one row per key and day by
 newest version and greatest hash, md5 of the content, file, day and run. DuckDB does what a person would write in
 SQL. The job does all it always does on top: surveys the files, numbers the lines, keeps rejected rows with their text
 and reason, counts rows and money for the ledger and reads back what it wrote. The rows that both accept are
-compared at the end, hash for hash.
+compared at the end, hash for hash. The engines take turns, so that none has the quieter machine; medians are shown, and
+each round's ratio.
 
 Wall seconds include the start of either process; CPU seconds are those of the process and its children; memory is the
 largest sum of their resident pages, sampled five times a second. Pages that they share are counted in each: to tell
@@ -21,6 +22,7 @@ import argparse
 import os
 import platform
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -239,6 +241,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, default=10_000_000)
     parser.add_argument("--days", type=int, default=10, help="one csv.gz each")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each engine does all of it")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--memory", type=int, default=6, help="GB that DuckDB may use")
     parser.add_argument("--heap", type=int, default=4608, help="MB of Spark's heap")
@@ -255,8 +258,12 @@ def main() -> int:
         size = sum(path.stat().st_size for path in root.glob("raw/order_items/*/*.csv.gz"))
         print(f"{options.days} files, {size / 1e6:,.0f} MB gzipped", flush=True)
         work = {"duckdb": duckdb_cost, "spark": spark_cost}
-        costs = {engine: work[engine](root, options) for engine in options.engines}
-        if len(costs) == 2:
+        rounds = []
+        for number in range(1, options.rounds + 1):
+            rounds.append({engine: work[engine](root, options) for engine in options.engines})
+            spent = ", ".join(f"{engine} {cost.wall:.1f} s" for engine, cost in rounds[-1].items())
+            print(f"round {number}: {spent}", flush=True)
+        if len(options.engines) == 2:
             compare = [str(load_config().spark_python), "-c", COMPARE]
             subprocess.run(
                 [*compare, str(root / "processed/accepted/order_items"), str(root / "duckdb/accepted")],
@@ -269,13 +276,17 @@ def main() -> int:
         f"\n{platform.machine()}, {options.cores} of {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n\n"
         "| engine | wall s | CPU s | peak memory GB |\n|---|---:|---:|---:|"
     )
-    for engine, cost in costs.items():
-        print(f"| {engine} | {cost.wall:.1f} | {cost.cpu:.1f} | {cost.memory / 1e9:.2f} |")
-    if len(costs) == 2:
+    median = statistics.median
+    for engine in options.engines:
+        costs = [costs[engine] for costs in rounds]
         print(
-            f"| ratio | {costs['spark'].wall / costs['duckdb'].wall:.2f} "
-            f"| {costs['spark'].cpu / costs['duckdb'].cpu:.2f} | |"
+            f"| {engine} | {median(cost.wall for cost in costs):.1f} | {median(cost.cpu for cost in costs):.1f} "
+            f"| {max(cost.memory for cost in costs) / 1e9:.2f} |"
         )
+    if len(options.engines) == 2:
+        wall = [costs["spark"].wall / costs["duckdb"].wall for costs in rounds]
+        cpu = [costs["spark"].cpu / costs["duckdb"].cpu for costs in rounds]
+        print(f"| ratio | {median(wall):.2f} ({min(wall):.2f} to {max(wall):.2f}) | {median(cpu):.2f} | |")
     return 0
 
 
