@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import psutil
@@ -162,7 +162,7 @@ class Stack:
         progress = {step.name: _Progress(step) for step in self.plan.steps}
         started = False
         try:
-            while any(item.state != "done" for item in progress.values()):
+            while any(item.state != "done" for item in progress.values()) or self._fallen(progress.values()):
                 for item in progress.values():
                     if item.state == "waiting" and all(progress[n].state == "done" for n in item.step.needs):
                         self._begin(item, report)
@@ -170,16 +170,25 @@ class Stack:
                         self._look(item, report)
                     started = started or item.started_here
                 time.sleep(_PAUSE)
-            # What was ready first may have died while the rest came up.
-            for item in progress.values():
-                if isinstance(item.step, Service) and self.book.find(item.step.name) is None:
-                    raise self._died(item.step)
         except BaseException:
             for item in progress.values():
                 if item.state == "running":
                     report.fail(item.step.name)
             raise
         return started
+
+    def _fallen(self, items: Iterable[_Progress]) -> bool:
+        """Whether a component that was ready first has died while the rest came up; it is to be started again.
+
+        Raises:
+            StackError: this very command had started it.
+        """
+        fallen = [i for i in items if isinstance(i.step, Service) and self.book.find(i.step.name) is None]
+        for item in fallen:
+            if item.started_here:
+                raise self._died(item.step)
+            item.state = "running"
+        return bool(fallen)
 
     def _begin(self, item: _Progress, report: Reporter) -> None:
         step = item.step

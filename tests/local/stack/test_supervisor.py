@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -125,6 +126,30 @@ def test_a_second_up_replaces_what_died(config: LocalConfig, build: Callable[...
     assert healed.state == "running"
     assert healed.pid != one.pid
     assert untouched.pid == two.pid
+
+
+def test_what_dies_while_the_rest_comes_up_is_started_again(
+    config: LocalConfig, build: Callable[..., Stack]
+) -> None:
+    one, two = listener(config, "one", free_port()), listener(config, "two", free_port())
+    stack = build(one, two)
+    stack.up()
+    first, second = stack.status()
+    assert first.pid is not None
+    assert second.pid is not None
+    os.kill(second.pid, signal.SIGKILL)
+    wait_for(lambda: stack.status()[1].state == "crashed")
+
+    def ready(since: float) -> bool:
+        """The first is found alive, and is dead when the second is ready."""
+        if stack.status()[0].pid == first.pid:
+            os.kill(first.pid, signal.SIGKILL)
+            wait_for(lambda: stack.status()[0].state == "crashed")
+        return two.ready(since)
+
+    assert Stack(config, Plan((one, replace(two, ready=ready)))).up() is True
+    assert [state.state for state in stack.status()] == ["running", "running"]
+    assert {state.pid for state in stack.status()}.isdisjoint({first.pid, second.pid})
 
 
 def test_a_busy_port_names_port_holder_and_variable(config: LocalConfig, build: Callable[..., Stack]) -> None:
