@@ -202,6 +202,8 @@ class Stack:
                 return
         elif self.book.find(step.name) is not None:
             return  # alive already; _look asks whether it answers
+        else:
+            self._clear_remains(step)  # it may have died just now
         self._launch(item)
 
     def _launch(self, item: _Progress) -> None:

@@ -36,6 +36,16 @@ open(sys.argv[1], "w").write(str(child.pid))
 time.sleep(600)
 """
 
+# A component whose worker ignores SIGTERM and outlives it.
+FAMILY = """
+import subprocess, sys, time
+worker = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+child = subprocess.Popen([sys.executable, "-c", worker], stdout=subprocess.PIPE)
+child.stdout.readline()
+open(sys.argv[1], "w").write(str(child.pid))
+time.sleep(600)
+"""
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> LocalConfig:
@@ -128,15 +138,26 @@ def test_a_second_up_replaces_what_died(config: LocalConfig, build: Callable[...
     assert untouched.pid == two.pid
 
 
+@pytest.mark.parametrize("needs", [(), ("two",)], ids=["after it was found ready", "before it is looked at"])
 def test_what_dies_while_the_rest_comes_up_is_started_again(
-    config: LocalConfig, build: Callable[..., Stack]
+    config: LocalConfig, build: Callable[..., Stack], tmp_path: Path, needs: tuple[str, ...]
 ) -> None:
-    one, two = listener(config, "one", free_port()), listener(config, "two", free_port())
+    note = tmp_path / "child"
+    one = script(
+        config,
+        "one",
+        FAMILY,
+        str(note),
+        ready=lambda _since: note.exists() and note.read_text() != "",
+        grace_seconds=0.5,
+    )
+    two = listener(config, "two", free_port())
     stack = build(one, two)
     stack.up()
     first, second = stack.status()
     assert first.pid is not None
     assert second.pid is not None
+    child = psutil.Process(int(note.read_text()))
     os.kill(second.pid, signal.SIGKILL)
     wait_for(lambda: stack.status()[1].state == "crashed")
 
@@ -147,9 +168,10 @@ def test_what_dies_while_the_rest_comes_up_is_started_again(
             wait_for(lambda: stack.status()[0].state == "crashed")
         return two.ready(since)
 
-    assert Stack(config, Plan((one, replace(two, ready=ready)))).up() is True
+    assert Stack(config, Plan((replace(one, needs=needs), replace(two, ready=ready)))).up() is True
     assert [state.state for state in stack.status()] == ["running", "running"]
     assert {state.pid for state in stack.status()}.isdisjoint({first.pid, second.pid})
+    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_a_busy_port_names_port_holder_and_variable(config: LocalConfig, build: Callable[..., Stack]) -> None:
