@@ -261,8 +261,8 @@ def main() -> int:
         rounds = []
         for number in range(1, options.rounds + 1):
             rounds.append({engine: work[engine](root, options) for engine in options.engines})
-            spent = ", ".join(f"{engine} {cost.wall:.1f} s" for engine, cost in rounds[-1].items())
-            print(f"round {number}: {spent}", flush=True)
+            walls = ", ".join(f"{engine} {cost.wall:.1f} s" for engine, cost in rounds[-1].items())
+            print(f"round {number}: {walls}", flush=True)
         if len(options.engines) == 2:
             compare = [str(load_config().spark_python), "-c", COMPARE]
             subprocess.run(
@@ -278,10 +278,10 @@ def main() -> int:
     )
     median = statistics.median
     for engine in options.engines:
-        costs = [costs[engine] for costs in rounds]
+        spent = [costs[engine] for costs in rounds]
         print(
-            f"| {engine} | {median(cost.wall for cost in costs):.1f} | {median(cost.cpu for cost in costs):.1f} "
-            f"| {max(cost.memory for cost in costs) / 1e9:.2f} |"
+            f"| {engine} | {median(cost.wall for cost in spent):.1f} | {median(cost.cpu for cost in spent):.1f} "
+            f"| {max(cost.memory for cost in spent) / 1e9:.2f} |"
         )
     if len(options.engines) == 2:
         wall = [costs["spark"].wall / costs["duckdb"].wall for costs in rounds]

@@ -94,6 +94,17 @@ def script(config: LocalConfig, name: str, code: str, *arguments: str, **options
     )
 
 
+def parent(config: LocalConfig, name: str, code: str, note: Path, **options: object) -> Service:
+    """A component whose child's pid is in the note as soon as it is ready."""
+    return script(
+        config, name, code, str(note), ready=lambda _since: note.exists() and note.read_text() != "", **options
+    )
+
+
+def is_gone(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
 def wait_for(what: Callable[[], bool], seconds: float = 10) -> None:
     end = time.monotonic() + seconds
     while not what():
@@ -143,14 +154,7 @@ def test_what_dies_while_the_rest_comes_up_is_started_again(
     config: LocalConfig, build: Callable[..., Stack], tmp_path: Path, needs: tuple[str, ...]
 ) -> None:
     note = tmp_path / "child"
-    one = script(
-        config,
-        "one",
-        FAMILY,
-        str(note),
-        ready=lambda _since: note.exists() and note.read_text() != "",
-        grace_seconds=0.5,
-    )
+    one = parent(config, "one", FAMILY, note, grace_seconds=0.5)
     two = listener(config, "two", free_port())
     stack = build(one, two)
     stack.up()
@@ -171,7 +175,7 @@ def test_what_dies_while_the_rest_comes_up_is_started_again(
     assert Stack(config, Plan((replace(one, needs=needs), replace(two, ready=ready)))).up() is True
     assert [state.state for state in stack.status()] == ["running", "running"]
     assert {state.pid for state in stack.status()}.isdisjoint({first.pid, second.pid})
-    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: is_gone(child))
 
 
 def test_a_busy_port_names_port_holder_and_variable(config: LocalConfig, build: Callable[..., Stack]) -> None:
@@ -229,19 +233,11 @@ def test_down_stops_children_even_of_a_component_that_ignores_it(
     config: LocalConfig, build: Callable[..., Stack], tmp_path: Path
 ) -> None:
     note = tmp_path / "child"
-    stubborn = script(
-        config,
-        "stubborn",
-        STUBBORN,
-        str(note),
-        ready=lambda _since: note.exists() and note.read_text() != "",
-        grace_seconds=0.5,
-    )
-    stack = build(stubborn)
+    stack = build(parent(config, "stubborn", STUBBORN, note, grace_seconds=0.5))
     stack.up()
     child = psutil.Process(int(note.read_text()))
     assert stack.down() == ["stubborn"]
-    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: is_gone(child))
     assert [state.state for state in stack.status()] == ["stopped"]
 
 
@@ -249,11 +245,7 @@ def test_down_after_a_crash_ends_orphans(
     config: LocalConfig, build: Callable[..., Stack], tmp_path: Path
 ) -> None:
     note = tmp_path / "child"
-    stack = build(
-        script(
-            config, "parent", STUBBORN, str(note), ready=lambda _since: note.exists() and note.read_text() != ""
-        )
-    )
+    stack = build(parent(config, "parent", STUBBORN, note))
     stack.up()
     child = psutil.Process(int(note.read_text()))
     (state,) = stack.status()
@@ -262,7 +254,7 @@ def test_down_after_a_crash_ends_orphans(
     wait_for(lambda: stack.book.find("parent") is None)
     assert child.is_running()
     stack.down()
-    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: is_gone(child))
 
 
 def test_a_reused_pid_is_left_alone(config: LocalConfig, build: Callable[..., Stack]) -> None:
