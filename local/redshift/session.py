@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 import logging
 import re
 import struct
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ _LOG_WIDTH = 200
 _WRITES = {"INSERT", "UPDATE", "DELETE", "MERGE", "COPY"}
 _STATISTICS_ROWS = 1000  # fewer changed rows never make a plan that a person would notice
 _MASS_ROWS = 100_000  # after so many in one statement, those behind it are planned by what the table holds now
+_FILL_ROWS = 200_000  # an empty table that gets as many is indexed when they are there
 # Redshift analyzes what CREATE TABLE AS made. PostgreSQL judges a table by its size until then, and takes a small one
 # for ten pages: wrong where it holds more than a few rows and less than that.
 _CTAS_STATISTICS_ROWS = range(20, 2000)
@@ -114,6 +116,8 @@ class Session:
         self._gone = False
         self._changed: dict[str, int] = {}
         self._mass: set[str] = set()
+        self._judged: set[str] = set()
+        self._unindexed: list[str] = []
 
     # Start ------------------------------------------------------------------------------------------------------
 
@@ -223,6 +227,8 @@ class Session:
                 failed = True
                 break
         if wrap:
+            if not failed:
+                await self._index()
             await self._internal("rollback" if failed else "commit")
         self._writer.write(wire.ready(self._status))
 
@@ -231,8 +237,8 @@ class Session:
         started = self._begin(plan)
         if plan.reads_history:
             await self.front.history.flush()
-        if self._needs_statistics(plan):
-            await self._refresh_statistics(plan)
+        if self._has_before(plan):
+            await self._before(plan)
         if plan.special:
             outcome = await self._special(plan)
         else:
@@ -289,10 +295,10 @@ class Session:
                 if plan.reads_history:  # before PostgreSQL takes its snapshot
                     await self.front.history.flush()
                 # Before the portal is there, which a query of ours would close.
-                if name and self._needs_statistics(plan):
+                if name and self._has_before(plan):
                     if await self._relay_pending(pending, flush=True):
                         return True
-                    await self._refresh_statistics(plan)
+                    await self._before(plan)
         elif kind == b"C":
             name, _ = wire.read_cstring(payload, 1)
             (self._statements if payload[:1] == b"S" else self._portals).pop(name, None)
@@ -328,10 +334,10 @@ class Session:
         self._statements[name] = plan
         if plan.reads_history:
             await self.front.history.flush()
-        if not name and self._needs_statistics(plan):  # a query of ours would drop the unnamed statement
+        if not name and self._has_before(plan):  # a query of ours would drop the unnamed statement
             if await self._relay_pending(pending, flush=True):
                 return True
-            await self._refresh_statistics(plan)
+            await self._before(plan)
         self._up.send(wire.parse(name, "" if plan.special else plan.sql, payload[offset:]))
         pending.append(_Pending(b"P", plan))
         return False
@@ -495,9 +501,25 @@ class Session:
             if rows >= _MASS_ROWS:
                 self._mass.add(table)
 
-    def _needs_statistics(self, plan: Plan) -> bool:
-        """Whether tables may have to be analyzed before this statement."""
-        return bool(self._mass or (plan.control and self._changed))
+    def _has_before(self, plan: Plan) -> bool:
+        """Whether something may have to be done before this statement."""
+        return bool(
+            self._mass
+            or self._unindexed
+            or (plan.control and (self._changed or self._judged))
+            or self._may_fill(plan)
+        )
+
+    async def _before(self, plan: Plan) -> None:
+        """What a transaction needs before its next statement: indexes of what the last one filled, statistics."""
+        if plan.sql == "rollback":
+            self._unindexed.clear()
+        await self._index()
+        await self._refresh_statistics(plan)
+        if plan.control:
+            self._judged.clear()
+        elif self._may_fill(plan):
+            await self._unindex(plan)
 
     async def _refresh_statistics(self, plan: Plan) -> None:
         """Analyze the tables that changed by a tenth or more: before a commit, and once one statement changed a mass.
@@ -520,6 +542,56 @@ class Session:
                     del self._changed[table]
         if plan.control:
             self._changed.clear()
+
+    # Filling empty tables ---------------------------------------------------------------------------------------
+
+    def _may_fill(self, plan: Plan) -> bool:
+        return plan.kind == "INSERT" and self._status == "T" and plan.table not in self._judged
+
+    async def _unindex(self, plan: Plan) -> None:
+        """Take the indexes off a table that is empty and gets a mass of rows, until these are there.
+
+        Redshift has no indexes to keep up to date. Building the six of fact_sales behind ten million rows takes a
+        quarter of what it takes to sort each row into all of them. Whoever reads the table meanwhile waits for the
+        commit; where somebody does already, or holds a lock, the indexes stay.
+        """
+        self._judged.add(plan.table)
+        relation = f"to_regclass({quote_text(plan.table)})"
+        found, outcome = await self._internal(
+            "select pg_get_indexdef(indexrelid), indexrelid::regclass, indrelid::regclass from pg_catalog.pg_index "
+            f"where indrelid = {relation} and pg_relation_size(indrelid) = 0 "
+            "and not exists (select 1 from pg_catalog.pg_constraint where conindid = indexrelid)"
+        )
+        if outcome.fields or not found:
+            return
+        await self._internal("savepoint redshift_fill")
+        # The statement may have parameters, and may have errors that only itself should report.
+        plans, outcome = await self._internal(f"explain (generic_plan, format json) {plan.sql}")
+        if not outcome.fields and _planned_rows(plans) >= _FILL_ROWS:
+            for text in (
+                f"lock table {found[0][2]} in access exclusive mode nowait",
+                f"drop index {', '.join(str(index) for _, index, _ in found)}",
+            ):
+                _, outcome = await self._internal(text)
+                if outcome.fields:
+                    break
+            else:
+                self._unindexed = [str(definition) for definition, _, _ in found]
+        if outcome.fields:
+            await self._internal("rollback to savepoint redshift_fill")
+        await self._internal("release savepoint redshift_fill")
+
+    async def _index(self) -> None:
+        """Build the indexes that `_unindex` took off; an aborted transaction has them back by itself.
+
+        Raises:
+            wire.WireError: one cannot be built; what the client asks for next must not be answered as if it were.
+        """
+        definitions, self._unindexed = self._unindexed, []
+        for definition in definitions if self._status == "T" else ():
+            _, outcome = await self._internal(definition)
+            if outcome.fields:
+                raise wire.WireError(f"{definition}: {outcome.fields.get('M')}")
 
     # Special statements -----------------------------------------------------------------------------------------
 
@@ -816,6 +888,12 @@ class Session:
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
+def _planned_rows(plans: Sequence[Sequence[str | None]]) -> int:
+    """How many rows an INSERT is expected to write, from its EXPLAIN in JSON."""
+    written = json.loads(str(plans[0][0]))[0]["Plan"]
+    return max((int(source["Plan Rows"]) for source in written.get("Plans", ())), default=0)
 
 
 def _rows(outcome: Outcome) -> int:

@@ -21,7 +21,7 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark import StorageLevel, inheritable_thread_target
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import SourceContract
@@ -323,22 +323,42 @@ class Processing:
 
     def _mark(self, sources: Sequence[_Source]) -> int:
         """Find the rows that need a closer look, and have them ranked; returns how many they are."""
-        # Kept, because finding them takes a pass over all rows.
-        rows = {source.number: source.rows for source in sources if source.rows is not None}
-        if not rows:
+        read = {source.number: source.rows for source in sources if source.rows is not None}
+        if not read:
             return 0
-        found = self._keep(sources[0], dedup.marks(rows))
+        # Kept, because finding them takes a pass over all rows.
+        found = self._keep(sources[0], dedup.marks(read))
         sums = found.groupBy("source").agg(F.count("*").alias("marks"), F.sum("rows").alias("rows"))
-        for row in sums.collect():
-            source = sources[row["source"]]
-            source.marks = found.where(F.col("source") == source.number).select("key_hash")
-            source.marked_rows = row["rows"]
-            many = row["marks"] > _BROADCAST_MARKS
-            source.marks = source.marks.hint("shuffle_hash") if many else F.broadcast(source.marks.coalesce(1))
-            tasks = max(1, source.marked_rows // _RANKED_PER_TASK)
-            few = dedup.marked(rows[source.number], source.marks, tasks)
-            source.ranked = self._keep(source, dedup.ranked(few, source.contract))
+        counts: dict[int, Row] = {}
+
+        def count() -> None:
+            counts.update((row["source"], row) for row in sums.collect())
+
+        def plan() -> None:
+            for number, rows in read.items():
+                self._look_closer(sources[number], rows, found, tasks=1)
+
+        # Hardly ever are they many, so what few take is planned while the rows are read.
+        self._in_threads([count, plan])
+        for number, rows in read.items():
+            source = sources[number]
+            if number not in counts:
+                source.marks = source.ranked = None
+                continue
+            marks, source.marked_rows = counts[number]["marks"], counts[number]["rows"]
+            tasks = -(-source.marked_rows // _RANKED_PER_TASK)
+            if marks > _BROADCAST_MARKS or tasks > 1:
+                self._look_closer(source, rows, found, tasks=tasks, many=marks > _BROADCAST_MARKS)
         return sum(source.marked_rows for source in sources)
+
+    def _look_closer(
+        self, source: _Source, rows: DataFrame, found: DataFrame, *, tasks: int, many: bool = False
+    ) -> None:
+        """Have those of a source's rows ranked whose marks were found."""
+        marks = found.where(F.col("source") == source.number).select("key_hash")
+        source.marks = marks.hint("shuffle_hash") if many else F.broadcast(marks.coalesce(1))
+        few = dedup.marked(rows, source.marks, tasks)
+        source.ranked = self._keep(source, dedup.ranked(few, source.contract))
 
     def _count(self, sources: Sequence[_Source], outcome: Outcome, parts: Sequence[DataFrame]) -> None:
         """Add what `_figures` gave to the ledger."""
@@ -464,8 +484,10 @@ class Processing:
         """A file without rows, because COPY of an empty manifest is an error."""
         bucket, contract = self.options.processed_bucket, source.contract
         folder = f"accepted/{contract.name}/run={self.options.run_id}/try={self.attempt}/empty/"
-        schema = ", ".join(f"`{column.name}` {spark_type(column)}" for column in contract.accepted_columns)
-        empty = self.spark.createDataFrame([], schema).coalesce(1)
+        columns = [
+            F.lit(None).cast(spark_type(column)).alias(column.name) for column in contract.accepted_columns
+        ]
+        empty = self.spark.range(0).select(columns)  # a list of no rows would start a Python worker
         empty.write.mode("append").parquet(self.storage.url(bucket, folder))
         source.accepted = [
             item for item in self.storage.objects(bucket, folder) if item.key.endswith(".parquet")

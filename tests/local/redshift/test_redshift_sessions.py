@@ -137,6 +137,91 @@ def test_a_table_emptied_or_filled_at_once_is_analyzed_within_its_transaction(
     connection.rollback()
 
 
+DIGITS = " union all ".join(f"select {number} as n" for number in range(10))
+TENS = " cross join ".join(f"({DIGITS}) as d{place}" for place in range(5))
+MASS = f"select d0.n, d0.n from {TENS} cross join (select 1 as n union all select 2 as n) as twice"
+
+
+def keyed(connection: redshift_connector.Connection, schema: str) -> None:
+    """An empty table with indexes; filled by `MASS` with 200,000 rows."""
+    run(connection, f"create table {schema}.t (a int not null, b int, primary key (b)) distkey (a)")
+    connection.commit()
+
+
+def indexes(connection: redshift_connector.Connection, schema: str) -> dict[str, int]:
+    """Object numbers of the table's indexes that can be used, by what they index; new ones were built anew."""
+    found = run(
+        connection,
+        "select pg_get_indexdef(indexrelid), indexrelid from pg_catalog.pg_index "
+        f"where indrelid = '{schema}.t'::regclass and indisvalid",
+    )
+    connection.rollback()
+    return dict(found)
+
+
+def test_an_empty_table_is_indexed_behind_a_mass_of_rows(connect: Any, schema: str) -> None:
+    """Redshift has no indexes; to keep six of them up to date would take most of a rebuild."""
+    connection = connect()
+    keyed(connection, schema)
+    before = indexes(connection, schema)
+    run(connection, f"insert into {schema}.t {MASS} where %s = 1", (1,))
+    connection.commit()
+    after = indexes(connection, schema)
+    assert after.keys() == before.keys() and len(after) == 2
+    assert not set(after.values()) & set(before.values())
+    assert run(connection, f"select count(*) from {schema}.t where a = 3") == [[20000]]
+    run(connection, f"insert into {schema}.t {MASS}")  # not empty any more
+    connection.commit()
+    assert indexes(connection, schema) == after
+
+
+def test_a_mass_insert_rolls_back_with_its_indexes(connect: Any, schema: str) -> None:
+    connection = connect()
+    keyed(connection, schema)
+    before = indexes(connection, schema)
+    run(connection, f"insert into {schema}.t {MASS}")
+    connection.rollback()
+    assert indexes(connection, schema) == before
+
+
+def test_a_script_indexes_what_it_filled(connect: Any, schema: str, warehouse_config: LocalConfig) -> None:
+    connection = connect()
+    keyed(connection, schema)
+    before = indexes(connection, schema)
+    with psycopg.connect(psycopg_url(warehouse_config), autocommit=True) as other:
+        other.execute(f"select 1; insert into {schema}.t {MASS}")
+    after = indexes(connection, schema)
+    assert after.keys() == before.keys()
+    assert not set(after.values()) & set(before.values())
+
+
+def test_a_table_that_somebody_reads_keeps_its_indexes(connect: Any, schema: str) -> None:
+    connection, reader = connect(), connect()
+    keyed(connection, schema)
+    before = indexes(connection, schema)
+    assert run(reader, f"select count(*) from {schema}.t") == [[0]]
+    run(connection, f"insert into {schema}.t {MASS}")
+    connection.commit()
+    assert indexes(connection, schema) == before
+    reader.rollback()
+    assert run(reader, f"select count(*) from {schema}.t") == [[200000]]
+
+
+def test_an_error_in_a_mass_insert_is_its_own(connect: Any, schema: str) -> None:
+    connection = connect()
+    keyed(connection, schema)
+    before = indexes(connection, schema)
+    with pytest.raises(redshift_connector.ProgrammingError) as caught:
+        run(connection, f"insert into {schema}.t select x, x from {TENS}")
+    assert 'column "x" does not exist' in fields(caught)["M"]
+    connection.rollback()
+    with pytest.raises(redshift_connector.ProgrammingError) as caught:
+        run(connection, f"insert into {schema}.t {MASS.replace('d0.n, d0.n', 'd0.n, 1 / d0.n')}")
+    assert fields(caught)["C"] == "22012"
+    connection.rollback()
+    assert indexes(connection, schema) == before
+
+
 def test_truncate_commits_its_transaction(connect: Any, schema: str) -> None:
     connection = connect()
     run(connection, f"create table {schema}.t (a int)")
