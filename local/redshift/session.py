@@ -556,10 +556,12 @@ class Session:
         commit; where somebody does already, or holds a lock, the indexes stay.
         """
         self._judged.add(plan.table)
-        relation = f"to_regclass({quote_text(plan.table)})"
+        # Without pages, or found without rows by `_refresh_statistics` after a DELETE.
         found, outcome = await self._internal(
-            "select pg_get_indexdef(indexrelid), indexrelid::regclass, indrelid::regclass from pg_catalog.pg_index "
-            f"where indrelid = {relation} and pg_relation_size(indrelid) = 0 "
+            "select pg_get_indexdef(indexrelid), indexrelid::regclass, indrelid::regclass "
+            "from pg_catalog.pg_index join pg_catalog.pg_class on pg_class.oid = indrelid "
+            f"where indrelid = to_regclass({quote_text(plan.table)}) "
+            "and (reltuples = 0 or pg_relation_size(indrelid) = 0) "
             "and not exists (select 1 from pg_catalog.pg_constraint where conindid = indexrelid)"
         )
         if outcome.fields or not found:

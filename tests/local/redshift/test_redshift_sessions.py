@@ -173,6 +173,13 @@ def test_an_empty_table_is_indexed_behind_a_mass_of_rows(connect: Any, schema: s
     run(connection, f"insert into {schema}.t {MASS}")  # not empty any more
     connection.commit()
     assert indexes(connection, schema) == after
+    run(connection, f"delete from {schema}.t")  # and empty again, for this transaction
+    run(connection, f"insert into {schema}.t {MASS}")
+    connection.commit()
+    last = indexes(connection, schema)
+    assert last.keys() == before.keys()
+    assert not set(last.values()) & set(after.values())
+    assert run(connection, f"select count(*) from {schema}.t where a = 3") == [[20000]]
 
 
 def test_a_mass_insert_rolls_back_with_its_indexes(connect: Any, schema: str) -> None:
