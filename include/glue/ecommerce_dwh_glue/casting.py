@@ -242,7 +242,7 @@ def type_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
     typed = dated.select("*", *(F.expr(value_sql(column)).alias(column.name) for column in contract.columns))
     derived = [
         # Long spellings are quarantined by the column itself, so the delivered text always fits.
-        F.expr(f"nullif(x_{column.derivation[4:]}, '')").alias(column.name)
+        F.col(f"x_{column.derivation[4:]}").alias(column.name)
         for column in contract.derived_columns
         if column.derivation.startswith("raw:")
     ]
