@@ -227,9 +227,9 @@ class Session:
                 failed = True
                 break
         if wrap:
-            if not failed:
-                await self._index()
-            await self._internal("rollback" if failed else "commit")
+            end = Plan("UTILITY", "rollback" if failed else "commit", control=True)
+            await self._before(end)
+            await self._internal(end.sql)
         self._writer.write(wire.ready(self._status))
 
     async def _run_plan(self, plan: Plan) -> Outcome:

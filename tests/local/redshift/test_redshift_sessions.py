@@ -24,6 +24,9 @@ from local import postgres
 from local.config import LocalConfig
 
 DATABASE = "ecommerce_dwh_dev"
+DIGITS = " union all ".join(f"select {number} as n" for number in range(10))
+HUNDRED_THOUSAND = " cross join ".join(f"({DIGITS}) as d{place}" for place in range(5))
+MASS = f"select d0.n, d0.n from {HUNDRED_THOUSAND} cross join (select 1 as n union all select 2 as n) as twice"
 
 
 def run(connection: redshift_connector.Connection, sql: str, parameters: Any = None) -> list[list[Any]]:
@@ -123,11 +126,9 @@ def test_a_table_emptied_or_filled_at_once_is_analyzed_within_its_transaction(
 ) -> None:
     """PostgreSQL would plan the transaction's other statements as if the rows it deleted were still there."""
     connection = connect()
-    digits = " union all ".join(f"select {number} as n" for number in range(10))
     run(connection, f"create table {schema}.t (a int)")
     connection.commit()
-    joins = " cross join ".join(f"({digits}) as d{place}" for place in range(5))
-    run(connection, f"insert into {schema}.t select d0.n from {joins}")
+    run(connection, f"insert into {schema}.t select d0.n from {HUNDRED_THOUSAND}")
     size = f"select reltuples from pg_catalog.pg_class where oid = '{schema}.t'::regclass"
     assert run(connection, size) == [[100000.0]]
     run(connection, f"delete from {schema}.t")
@@ -135,11 +136,6 @@ def test_a_table_emptied_or_filled_at_once_is_analyzed_within_its_transaction(
     run(connection, f"insert into {schema}.t values (1)")
     assert run(connection, size) == [[0.0]]
     connection.rollback()
-
-
-DIGITS = " union all ".join(f"select {number} as n" for number in range(10))
-TENS = " cross join ".join(f"({DIGITS}) as d{place}" for place in range(5))
-MASS = f"select d0.n, d0.n from {TENS} cross join (select 1 as n union all select 2 as n) as twice"
 
 
 def keyed(connection: redshift_connector.Connection, schema: str) -> None:
@@ -202,6 +198,20 @@ def test_a_script_indexes_what_it_filled(connect: Any, schema: str, warehouse_co
     assert not set(after.values()) & set(before.values())
 
 
+def test_a_script_that_fails_in_a_mass_insert_leaves_the_session_usable(
+    connect: Any, schema: str, warehouse_config: LocalConfig
+) -> None:
+    connection = connect()
+    keyed(connection, schema)
+    before = indexes(connection, schema)
+    with psycopg.connect(psycopg_url(warehouse_config), autocommit=True) as other:
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            other.execute(f"select 1; insert into {schema}.t {MASS.replace('d0.n, d0.n', 'd0.n, 1 / d0.n')}")
+        other.execute(f"select 1; insert into {schema}.t {MASS}")
+    assert indexes(connection, schema).keys() == before.keys()
+    assert run(connection, f"select count(*) from {schema}.t") == [[200000]]
+
+
 def test_a_table_that_somebody_reads_keeps_its_indexes(connect: Any, schema: str) -> None:
     connection, reader = connect(), connect()
     keyed(connection, schema)
@@ -219,7 +229,7 @@ def test_an_error_in_a_mass_insert_is_its_own(connect: Any, schema: str) -> None
     keyed(connection, schema)
     before = indexes(connection, schema)
     with pytest.raises(redshift_connector.ProgrammingError) as caught:
-        run(connection, f"insert into {schema}.t select x, x from {TENS}")
+        run(connection, f"insert into {schema}.t select x, x from {HUNDRED_THOUSAND}")
     assert 'column "x" does not exist' in fields(caught)["M"]
     connection.rollback()
     with pytest.raises(redshift_connector.ProgrammingError) as caught:
