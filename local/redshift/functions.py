@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from local.redshift.plan import Refused, not_in_redshift, not_served
 from local.redshift.tokens import (
@@ -321,6 +322,26 @@ def _split_part(name: str, arguments: Arguments) -> str:
     return f"split_part({', '.join(inner(argument) for argument in arguments)})"
 
 
+def _strtol(name: str, arguments: Arguments) -> str:
+    """The first digits of an MD5 need no check that they are digits, which is nine tenths of what STRTOL costs."""
+    _want(name, arguments, 2)
+    text, base = (inner(argument) for argument in arguments)
+    return f"redshift_shim.strtol({text}{'' if base == '16' and _is_md5_bigint(arguments[0]) else f', {base}'})"
+
+
+def _is_md5_bigint(nodes: Sequence[Node]) -> bool:
+    """Whether this is ``LEFT(MD5(…), n)`` with no more digits than a BIGINT holds."""
+    call = _call(nodes, "LEFT")
+    count = render(call[1]).strip() if len(call) == 2 else ""
+    return count.isdigit() and 1 <= int(count) <= 15 and bool(_call(call[0], "MD5"))
+
+
+def _call(nodes: Sequence[Node], name: str) -> Arguments:
+    """Arguments of a call of this function, if that is all there is; else none."""
+    called = len(nodes) == 2 and nodes[0].up == name and isinstance(nodes[1], Group)
+    return split(cast(Group, nodes[1]).children) if called else []
+
+
 def _now(name: str, _arguments: Arguments) -> str:
     raise not_in_redshift(f"{name}() on the compute nodes", "use GETDATE() or SYSDATE")
 
@@ -359,6 +380,7 @@ REWRITES: dict[str, Callable[[str, Arguments], str]] = {
     "TRY_CAST": _try_cast,
     "REGEXP_REPLACE": _regexp_replace,
     "SPLIT_PART": _split_part,
+    "STRTOL": _strtol,
     **dict.fromkeys(("MONTHS_BETWEEN", "ADD_MONTHS", "LAST_DAY", "NEXT_DAY", "CONVERT_TIMEZONE"), _of_moments),
     "NOW": _now,
     "JSON_SERIALIZE": _json_serialize,

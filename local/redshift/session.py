@@ -40,9 +40,13 @@ _WRITES = {"INSERT", "UPDATE", "DELETE", "MERGE", "COPY"}
 _STATISTICS_ROWS = 1000  # fewer changed rows never make a plan that a person would notice
 _MASS_ROWS = 100_000  # after so many in one statement, those behind it are planned by what the table holds now
 _FILL_ROWS = 200_000  # an empty table that gets as many is indexed when they are there
-# Redshift analyzes what CREATE TABLE AS made. PostgreSQL judges a table by its size until then, and takes a small one
-# for ten pages: wrong where it holds more than a few rows and less than that.
-_CTAS_STATISTICS_ROWS = range(20, 2000)
+# Redshift analyzes what CREATE TABLE AS made. PostgreSQL judges a table by its size until then. It takes a small one
+# for ten pages, wrong where it holds more than a few rows and less than that; and a text for as wide as its column may
+# be, so that millions of rows seem a tenth of them. Between these analyzing costs more than it brings; of many rows a
+# small sample tells enough.
+_CTAS_SMALL = range(20, 2000)
+_CTAS_MASS_ROWS = 200_000
+_CTAS_MASS_TARGET = 50
 # JSONB and JSON go out as SUPER, whose values clients take as text.
 _TYPE_IDS = {3802: 4000, 114: 4000}
 _BYTE_CHECK = re.compile(r"redshift_bytes_\d+_(\d+)$")
@@ -543,6 +547,15 @@ class Session:
         if plan.control:
             self._changed.clear()
 
+    async def _analyze_made(self, table: str, rows: int) -> None:
+        """Statistics of what CREATE TABLE AS made, where a plan would be bad without."""
+        analyze = f"analyze {'.'.join(map(quote_name, table.split('.')))}"
+        if rows in _CTAS_SMALL:
+            await self._internal(analyze)
+        elif rows >= _CTAS_MASS_ROWS:
+            target = "set local default_statistics_target to"
+            await self._internal(f"{target} {_CTAS_MASS_TARGET}; {analyze}; {target} default")
+
     # Filling empty tables ---------------------------------------------------------------------------------------
 
     def _may_fill(self, plan: Plan) -> bool:
@@ -615,13 +628,8 @@ class Session:
                 break
         if not outcome.fields:
             _, outcome = await self._internal(plan.sql)
-        if (
-            plan.kind == "CTAS"
-            and plan.table
-            and not outcome.fields
-            and _rows(outcome) in _CTAS_STATISTICS_ROWS
-        ):
-            await self._internal(f"analyze {'.'.join(map(quote_name, plan.table.split('.')))}")
+        if plan.kind == "CTAS" and plan.table and not outcome.fields:
+            await self._analyze_made(plan.table, _rows(outcome))
         tag = plan.tag or outcome.tag
         if not outcome.fields:
             for text in plan.after:

@@ -55,6 +55,10 @@ language sql immutable as $$
     end
 $$;
 
+-- Of up to 15 digits that are known to be hexadecimal.
+create or replace function redshift_shim.strtol(text) returns bigint
+language sql immutable as $$ select ('x' || lpad($1, 16, '0'))::bit(64)::bigint $$;
+
 create or replace function redshift_shim.sha2(text, integer) returns text
 language sql immutable strict as $$
     select case $2

@@ -121,6 +121,31 @@ def test_tables_made_by_queries_are_analyzed(connect: Any) -> None:
     assert run(connection, "select reltuples from pg_catalog.pg_class where relname = 'fifty'") == [[50.0]]
 
 
+def test_many_rows_made_by_create_table_as_are_counted(connect: Any) -> None:
+    """By its size PostgreSQL takes a table of wide text columns for a tenth of its rows."""
+    connection = connect()
+    target = "select current_setting('default_statistics_target')"
+    before = run(connection, target)
+    run(
+        connection,
+        f"create temp table many as select cast(a as varchar(4000)) as a from ({MASS}) as made (a, b)",
+    )
+    assert run(connection, "select reltuples from pg_catalog.pg_class where relname = 'many'") == [[200000.0]]
+    assert run(connection, target) == before
+    connection.rollback()
+
+
+def test_functions_that_only_compute_leave_a_query_to_several_processes(connect: Any) -> None:
+    assert (
+        run(
+            connect(),
+            "select proname from pg_catalog.pg_proc join pg_catalog.pg_namespace on pg_namespace.oid = pronamespace "
+            "where nspname = 'redshift_shim' and prokind = 'f' and provolatile <> 'v' and proparallel <> 's'",
+        )
+        == []
+    )
+
+
 def test_a_table_emptied_or_filled_at_once_is_analyzed_within_its_transaction(
     connect: Any, schema: str
 ) -> None:
