@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,12 +14,13 @@ from hypothesis import strategies as st
 from model import allocate
 
 DAY = date(2026, 1, 31)
-# Signs, zeros, thirds, single ten-thousandths, and the widest amounts that a DECIMAL(18, 4) holds.
+# Signs, zeros, thirds, single ten-thousandths, the last amounts that are shared in BIGINTs and the first that are not,
+# and the widest that a DECIMAL(18, 4) holds.
 AMOUNTS = tuple(
     Decimal(text)
     for text in (
         "0", "0.0001", "-0.0001", "0.0002", "0.01", "1", "-1", "3.3333", "10", "33.33", "-99.99", "100",
-        "12345.6789", "-12345.6789", "99999999.9999",
+        "12345.6789", "-12345.6789", "99999999.9999", "299999.9999", "-299999.9999", "300000",
     )
 )  # fmt: skip
 HUGE = (Decimal("99999999999999.9999"), Decimal("-99999999999999.9999"), Decimal("0.0001"))
@@ -39,6 +41,10 @@ def test_adversarial_orders_share_as_the_model_does(warehouse: Warehouse) -> Non
     for number in range(300, 340):  # one sign only: mixed signs of such size have no sensible share
         orders.append(_order(number, choose.choice(HUGE), Decimal(1), choose.choice(HUGE)))
         items += [_item(number, line, abs(choose.choice(HUGE))) for line in range(choose.randint(1, 4))]
+    limits = [Decimal("299999.9999"), Decimal("300000")]
+    for number, (amount, total) in enumerate(itertools.product(limits, limits), 340):  # the greatest products
+        orders.append(_order(number, amount, -amount, Decimal(0)))
+        items += [_item(number, line, total) for line in range(1 + number % 2)]
     warehouse.load(DAY, DAY, {"orders": {DAY: orders}, "order_items": {DAY: items}}, warehouse.quick)
     check(warehouse, DAY)
 

@@ -87,19 +87,13 @@ select
 from line_change
 group by change, order_id;
 
+-- Who bought what in which order, however many lines say so.
 create temp table order_product_change distkey (product_id) as
 select
     change,
     order_id,
     product_id,
-    max(customer_id) as customer_id,
-    change * sum(cast(quantity as bigint)) as units_sold,
-    change * sum(line_total) as total_revenue,
-    change * sum(case when gross_profit is not null then 1 else 0 end) as costed_lines,
-    change * sum(case when gross_profit is not null then line_total else 0 end) as costed_revenue,
-    change * sum(coalesce(gross_profit, 0)) as gross_profit,
-    change * sum(case when quantity > 0 then cast(quantity as bigint) else 0 end) as units_gross,
-    change * sum(case when quantity < 0 then -cast(quantity as bigint) else 0 end) as units_returned
+    max(customer_id) as customer_id
 from line_change
 group by change, order_id, product_id;
 
@@ -360,36 +354,43 @@ order by geography_key, customer_id;
 
 -- Customers --------------------------------------------------------------------------------------------------------
 create temp table customer_change distkey (customer_id) as
-select
-    changes.customer_id,
-    sum(changes.total_orders) as total_orders,
-    sum(changes.lifetime_value) as lifetime_value,
-    sum(changes.unique_products) as unique_products
-from (
+with months as (
     select
-        key_value as customer_id,
-        0 as total_orders,
-        0 as lifetime_value,
-        0 as unique_products
+        customer_id,
+        sum(orders_change) as total_orders,
+        sum(revenue_change) as lifetime_value
+    from customer_month_change
+    group by customer_id
+),
+
+products as (
+    select
+        customer_id,
+        sum(
+            case when old_orders + orders_change > 0 then 1 else 0 end
+            - case when old_orders > 0 then 1 else 0 end
+        ) as unique_products
+    from product_customer_change
+    group by customer_id
+),
+
+touched as (
+    select key_value as customer_id
     from history.pending_key
     where entity = 'agg_customer'
-    union all
-    select
-        customer_id,
-        orders_change as total_orders,
-        revenue_change as lifetime_value,
-        0 as unique_products
-    from customer_month_change
-    union all
-    select
-        customer_id,
-        0 as total_orders,
-        0 as lifetime_value,
-        case when old_orders + orders_change > 0 then 1 else 0 end
-        - case when old_orders > 0 then 1 else 0 end as unique_products
-    from product_customer_change
-) as changes
-group by changes.customer_id;
+    union
+    select customer_id
+    from months
+)
+
+select
+    touched.customer_id,
+    coalesce(months.total_orders, 0) as total_orders,
+    coalesce(months.lifetime_value, 0) as lifetime_value,
+    coalesce(products.unique_products, 0) as unique_products
+from touched
+left join months on touched.customer_id = months.customer_id
+left join products on touched.customer_id = products.customer_id;
 
 -- First and last order: who only gained orders has them between the published ones and the new; who lost one is looked
 -- up among all its orders.
@@ -479,60 +480,63 @@ inner join dimensions.dim_customer as customer
 
 -- Products ---------------------------------------------------------------------------------------------------------
 create temp table product_change distkey (product_id) as
-select
-    changes.product_id,
-    sum(changes.units_sold) as units_sold,
-    sum(changes.total_revenue) as total_revenue,
-    sum(changes.costed_lines) as costed_lines,
-    sum(changes.costed_revenue) as costed_revenue,
-    sum(changes.gross_profit) as gross_profit,
-    sum(changes.orders) as orders,
-    sum(changes.customers) as customers,
-    sum(changes.units_gross) as units_gross,
-    sum(changes.units_returned) as units_returned
-from (
+with lines as (
     select
-        key_value as product_id,
-        0 as units_sold,
-        0 as total_revenue,
-        0 as costed_lines,
-        0 as costed_revenue,
-        0 as gross_profit,
-        0 as orders,
-        0 as customers,
-        0 as units_gross,
-        0 as units_returned
+        product_id,
+        sum(change * cast(quantity as bigint)) as units_sold,
+        sum(change * line_total) as total_revenue,
+        sum(case when gross_profit is not null then change else 0 end) as costed_lines,
+        sum(case when gross_profit is not null then change * line_total else 0 end) as costed_revenue,
+        sum(change * coalesce(gross_profit, 0)) as gross_profit,
+        sum(case when quantity > 0 then change * cast(quantity as bigint) else 0 end) as units_gross,
+        sum(case when quantity < 0 then -change * cast(quantity as bigint) else 0 end) as units_returned
+    from line_change
+    group by product_id
+),
+
+orders as (
+    select
+        product_id,
+        sum(change) as orders
+    from order_product_change
+    group by product_id
+),
+
+customers as (
+    select
+        product_id,
+        sum(
+            case when old_orders + orders_change > 0 then 1 else 0 end
+            - case when old_orders > 0 then 1 else 0 end
+        ) as customers
+    from product_customer_change
+    group by product_id
+),
+
+touched as (
+    select key_value as product_id
     from history.pending_key
     where entity = 'agg_product'
-    union all
-    select
-        product_id,
-        units_sold,
-        total_revenue,
-        costed_lines,
-        costed_revenue,
-        gross_profit,
-        change as orders,
-        0 as customers,
-        units_gross,
-        units_returned
-    from order_product_change
-    union all
-    select
-        product_id,
-        0 as units_sold,
-        0 as total_revenue,
-        0 as costed_lines,
-        0 as costed_revenue,
-        0 as gross_profit,
-        0 as orders,
-        case when old_orders + orders_change > 0 then 1 else 0 end
-        - case when old_orders > 0 then 1 else 0 end as customers,
-        0 as units_gross,
-        0 as units_returned
-    from product_customer_change
-) as changes
-group by changes.product_id;
+    union
+    select product_id
+    from lines
+)
+
+select
+    touched.product_id,
+    coalesce(lines.units_sold, 0) as units_sold,
+    coalesce(lines.total_revenue, 0) as total_revenue,
+    coalesce(lines.costed_lines, 0) as costed_lines,
+    coalesce(lines.costed_revenue, 0) as costed_revenue,
+    coalesce(lines.gross_profit, 0) as gross_profit,
+    coalesce(orders.orders, 0) as orders,
+    coalesce(customers.customers, 0) as customers,
+    coalesce(lines.units_gross, 0) as units_gross,
+    coalesce(lines.units_returned, 0) as units_returned
+from touched
+left join lines on touched.product_id = lines.product_id
+left join orders on touched.product_id = orders.product_id
+left join customers on touched.product_id = customers.product_id;
 
 create temp table new_product distkey (product_id) as
 select

@@ -1,18 +1,6 @@
 -- audit: every standing line of a touched order whose header has arrived is in fact_sales once, with its amount
 -- severity: fail
-with touched as (
-    select distinct key_value as order_id
-    from history.pending_key
-    where entity = 'agg_order'
-),
-
-members as (
-    select distinct items.order_item_id
-    from history.order_items as items
-    inner join touched on items.order_id = touched.order_id
-),
-
-ranked as (
+with ranked as (
     select
         items.order_id,
         cast(coalesce(items.line_total, items.quantity * items.unit_price) as decimal(18, 4)) as line_total,
@@ -20,13 +8,26 @@ ranked as (
             partition by items.order_item_id order by items.version_at desc, items.row_hash desc
         ) as version_rank
     from history.order_items as items
-    inner join members on items.order_item_id = members.order_item_id
+    where
+        items.order_item_id in (
+            select members.order_item_id
+            from history.order_items as members
+            where
+                members.order_id in (
+                    select key_value from history.pending_key
+                    where entity = 'agg_order'
+                )
+        )
 ),
 
 arrived as (
     select distinct orders.order_id
     from history.orders as orders
-    inner join touched on orders.order_id = touched.order_id
+    where
+        orders.order_id in (
+            select key_value from history.pending_key
+            where entity = 'agg_order'
+        )
 ),
 
 expected as (
@@ -46,7 +47,11 @@ loaded as (
         count(*) as order_lines,
         sum(sales.line_total) as amount
     from facts.fact_sales as sales
-    inner join touched on sales.order_id = touched.order_id
+    where
+        sales.order_id in (
+            select key_value from history.pending_key
+            where entity = 'agg_order'
+        )
     group by sales.order_id
 )
 

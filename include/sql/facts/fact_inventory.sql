@@ -41,11 +41,13 @@ group by product_id, span_number;
 create temp table touched_snapshot distkey (product_id) as
 select
     numbered.product_id,
+    numbered.first_date,
     numbered.delivery_date as snapshot_date,
     numbered.stock_quantity
 from (
     select
         products.product_id,
+        pending.first_date,
         products.delivery_date,
         products.stock_quantity,
         row_number() over (
@@ -60,6 +62,19 @@ from (
 ) as numbered
 where numbered.version_rank = 1 and numbered.stock_quantity is not null;
 
+-- Sales that a snapshot of the span looks back on.
+create temp table sold_day distkey (product_id) as
+select
+    sold.product_id,
+    pending.first_date,
+    sold.order_date,
+    sold.units
+from facts.agg_product_day as sold
+inner join pending_span as pending
+    on
+        sold.product_id = pending.product_id
+        and sold.order_date between dateadd(day, -27, pending.first_date) and pending.last_date;
+
 delete from facts.fact_inventory
 using pending_span
 where
@@ -69,19 +84,48 @@ where
 insert into facts.fact_inventory (
     snapshot_date, snapshot_date_key, product_key, product_id, stock_quantity, units_sold_28d, days_of_supply
 )
-with trailing_units as (
+-- A day's units come in on that day and go out 28 days later, before the snapshot of either day: the running sum of a
+-- span is what its last 28 days sold.
+with unit_flow as (
     select
-        touched_snapshot.product_id,
-        touched_snapshot.snapshot_date,
-        touched_snapshot.stock_quantity,
-        coalesce(sum(sold.units), 0) as units
+        product_id,
+        first_date,
+        snapshot_date as flow_date,
+        1 as is_snapshot,
+        stock_quantity,
+        0 as units
     from touched_snapshot
-    left join facts.agg_product_day as sold
-        on
-            touched_snapshot.product_id = sold.product_id
-            and sold.order_date between dateadd(day, -27, touched_snapshot.snapshot_date)
-            and touched_snapshot.snapshot_date
-    group by touched_snapshot.product_id, touched_snapshot.snapshot_date, touched_snapshot.stock_quantity
+    union all
+    select
+        product_id,
+        first_date,
+        order_date as flow_date,
+        0 as is_snapshot,
+        cast(null as integer) as stock_quantity,
+        units
+    from sold_day
+    union all
+    select
+        product_id,
+        first_date,
+        cast(dateadd(day, 28, order_date) as date) as flow_date,
+        0 as is_snapshot,
+        cast(null as integer) as stock_quantity,
+        -units as units
+    from sold_day
+),
+
+trailing_units as (
+    select
+        product_id,
+        flow_date as snapshot_date,
+        is_snapshot,
+        stock_quantity,
+        sum(units) over (
+            partition by product_id, first_date order by flow_date, is_snapshot
+            rows between unbounded preceding and current row
+        ) as units
+    from unit_flow
 )
 
 select
@@ -106,7 +150,8 @@ left join dimensions.dim_product as product
         trailing_units.product_id = product.product_id
         and product.product_key <> -1
         and dateadd(day, 1, trailing_units.snapshot_date) > product.effective_from
-        and dateadd(day, 1, trailing_units.snapshot_date) <= product.effective_to;
+        and dateadd(day, 1, trailing_units.snapshot_date) <= product.effective_to
+where trailing_units.is_snapshot = 1;
 
 delete from history.pending_inventory;
 
