@@ -1,6 +1,18 @@
 -- audit: every standing line of a touched order whose header has arrived is in fact_sales once, with its amount
 -- severity: fail
-with ranked as (
+with touched as (
+    select distinct key_value as order_id
+    from history.pending_key
+    where entity = 'agg_order'
+),
+
+members as (
+    select distinct items.order_item_id
+    from history.order_items as items
+    inner join touched on items.order_id = touched.order_id
+),
+
+ranked as (
     select
         items.order_id,
         cast(coalesce(items.line_total, items.quantity * items.unit_price) as decimal(18, 4)) as line_total,
@@ -8,26 +20,13 @@ with ranked as (
             partition by items.order_item_id order by items.version_at desc, items.row_hash desc
         ) as version_rank
     from history.order_items as items
-    where
-        items.order_item_id in (
-            select members.order_item_id
-            from history.order_items as members
-            where
-                members.order_id in (
-                    select key_value from history.pending_key
-                    where entity = 'agg_order'
-                )
-        )
+    inner join members on items.order_item_id = members.order_item_id
 ),
 
 arrived as (
     select distinct orders.order_id
     from history.orders as orders
-    where
-        orders.order_id in (
-            select key_value from history.pending_key
-            where entity = 'agg_order'
-        )
+    inner join touched on orders.order_id = touched.order_id
 ),
 
 expected as (
@@ -47,11 +46,7 @@ loaded as (
         count(*) as order_lines,
         sum(sales.line_total) as amount
     from facts.fact_sales as sales
-    where
-        sales.order_id in (
-            select key_value from history.pending_key
-            where entity = 'agg_order'
-        )
+    inner join touched on sales.order_id = touched.order_id
     group by sales.order_id
 )
 
