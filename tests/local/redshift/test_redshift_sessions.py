@@ -121,9 +121,10 @@ def test_tables_made_by_queries_are_analyzed(connect: Any) -> None:
     assert run(connection, "select reltuples from pg_catalog.pg_class where relname = 'fifty'") == [[50.0]]
 
 
-def test_many_rows_made_by_create_table_as_are_counted(connect: Any) -> None:
+@pytest.mark.parametrize("autocommit", [False, True])
+def test_many_rows_made_by_create_table_as_are_counted(connect: Any, autocommit: bool) -> None:
     """By its size PostgreSQL takes a table of wide text columns for a tenth of its rows."""
-    connection = connect()
+    connection = connect(autocommit=autocommit)
     target = "select current_setting('default_statistics_target')"
     before = run(connection, target)
     run(
@@ -132,6 +133,7 @@ def test_many_rows_made_by_create_table_as_are_counted(connect: Any) -> None:
     )
     assert run(connection, "select reltuples from pg_catalog.pg_class where relname = 'many'") == [[200000.0]]
     assert run(connection, target) == before
+    assert not connection.notices
     connection.rollback()
 
 
