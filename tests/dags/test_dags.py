@@ -205,7 +205,9 @@ def test_loading_the_dags_opens_no_connection_asks_no_service_and_is_quick(tmp_p
     """In a fresh process whose sockets are closed and whose connections do not exist."""
     script = """
 import socket, sys, time
+began = time.process_time()
 import airflow.sdk, airflow.dag_processing.dagbag
+baseline = time.process_time() - began
 
 def refuse(*args, **kwargs):
     raise RuntimeError("a DAG file opened a socket")
@@ -213,14 +215,14 @@ def refuse(*args, **kwargs):
 socket.socket.connect = refuse
 import airflow.sdk.definitions.connection as connection
 connection.Connection.get = classmethod(refuse)
-began = time.monotonic()
+began = time.process_time()
 bag = airflow.dag_processing.dagbag.DagBag(sys.argv[1])
-seconds = time.monotonic() - began
+seconds = time.process_time() - began
 assert not bag.import_errors, bag.import_errors
 assert len(bag.dags) == int(sys.argv[2]), bag.dags
 for heavy in ("pyspark", "pandas", "holidays", "redshift_connector"):
     assert heavy not in sys.modules, heavy
-print(f"{seconds:.2f}")
+print(f"{seconds / baseline:.2f}")
 """
     environ = {
         **os.environ,
@@ -234,8 +236,8 @@ print(f"{seconds:.2f}")
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert not (tmp_path / "none.db").exists()
-    # Both files together; the target is one second each on an idle machine, and CI machines are not idle.
-    assert float(done.stdout.split()[-1]) < 4
+    # In CPU time, of what importing Airflow takes: seconds depend on what else the machine does.
+    assert float(done.stdout.split()[-1]) < 1
 
 
 def test_tables_that_are_published_are_those_of_the_warehouse():
