@@ -273,7 +273,9 @@ select
     changes.product_id,
     changes.customer_id,
     changes.orders_change,
-    coalesce(published.orders, 0) as old_orders
+    coalesce(published.orders, 0) as old_orders,
+    case when coalesce(published.orders, 0) + changes.orders_change > 0 then 1 else 0 end
+    - case when published.orders > 0 then 1 else 0 end as pairs_change
 from (
     select
         product_id,
@@ -366,10 +368,7 @@ with months as (
 products as (
     select
         customer_id,
-        sum(
-            case when old_orders + orders_change > 0 then 1 else 0 end
-            - case when old_orders > 0 then 1 else 0 end
-        ) as unique_products
+        sum(pairs_change) as unique_products
     from product_customer_change
     group by customer_id
 ),
@@ -505,10 +504,7 @@ orders as (
 customers as (
     select
         product_id,
-        sum(
-            case when old_orders + orders_change > 0 then 1 else 0 end
-            - case when old_orders > 0 then 1 else 0 end
-        ) as customers
+        sum(pairs_change) as customers
     from product_customer_change
     group by product_id
 ),

@@ -203,19 +203,21 @@ inner join amounts on weights.order_id = amounts.order_id;
 -- What that leaves of the amount is the sum of the remainders divided by the total weight, a whole number: one unit for
 -- each of the largest remainders.
 create temp table allocation distkey (order_id) as
-{% for width, factor, product in
-    (("narrow", "bigint", "bigint"), ("wide", "decimal(19, 0)", "decimal(38, 0)")) %}
+{% for width, lines, divisor, factor, product in (
+    ("narrow", "is_narrow", "narrow_weight", "bigint", "bigint"),
+    ("wide", "not is_narrow", "total_weight", "decimal(19, 0)", "decimal(38, 0)"),
+) %}
     {{ "with" if loop.first }} {{ width }}_parts as (
         select
             order_id,
             order_item_id,
-            {{ "narrow_weight" if loop.first else "total_weight" }} as total_weight,
+            {{ divisor }} as total_weight,
         {% for amount in ("tax", "shipping", "discount") %}
             cast(cast({{ amount }}_units as {{ factor }}) * weight as {{ product }})
                 as {{ amount }}_part{{ "," if not loop.last }}
         {% endfor %}
         from weighted
-        where {{ "is_narrow" if loop.first else "not is_narrow" }}
+        where {{ lines }}
     ),
 
     {{ width }}_remainders as (
