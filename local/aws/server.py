@@ -37,6 +37,7 @@ log = logging.getLogger("local.aws")
 REGION = "ap-south-1"
 ACCOUNT = "123456789012"
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
+_ATTEMPT = re.compile(r"attempt=(\d+)")
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -118,6 +119,7 @@ class Endpoint:
         if path == "/_local/health":
             return _send(self._health(), environ, start_response)
         service = self._service(environ, path)
+        _note_repetition(environ, service, path)
         log.debug("%s %s %s %s", service, environ["REQUEST_METHOD"], path, environ.get("HTTP_X_AMZ_TARGET", ""))
         response = self.faults.strike(service, environ["REQUEST_METHOD"], path)
         if response is not None:
@@ -237,6 +239,16 @@ class Endpoint:
         self.store.close()
         self._lock_file.close()
         log.info("stopped in %.1f s", time.monotonic() - began)
+
+
+def _note_repetition(environ: Environ, service: str, path: str) -> None:
+    """Log that a client asks again: it lost an answer or got an error, and what it asks for may be done already."""
+    attempt = _ATTEMPT.search(environ.get("HTTP_AMZ_SDK_REQUEST", ""))
+    if attempt and int(attempt.group(1)) > 1:
+        log.warning(
+            "%s: %s %s is asked for again (%s, invocation %s)", service or "no service", environ["REQUEST_METHOD"],
+            path, attempt.group(0), environ.get("HTTP_AMZ_SDK_INVOCATION_ID", "unknown"),
+        )  # fmt: skip
 
 
 def _not_served(what: str, environ: Environ) -> Response:

@@ -193,7 +193,12 @@ def _apply(endpoint: Endpoint, folder: Path) -> Applied:
         "-backend-config=skip_credentials_validation=true", "-backend-config=skip_metadata_api_check=true",
         "-backend-config=skip_requesting_account_id=true",
     )  # fmt: skip
-    terraform.run("apply", "-auto-approve", "-input=false", "-no-color", *_VARIABLES)
+    try:
+        terraform.run("apply", "-auto-approve", "-input=false", "-no-color", *_VARIABLES)
+    except AssertionError as error:
+        # Whether a request came twice, which the provider's error does not tell.
+        error.add_note(f"the endpoint's log:\n{(endpoint.home / 'endpoint.log').read_text()[-6000:]}")
+        raise
     return Applied(terraform, endpoint, _VARIABLES, terraform.output())
 
 

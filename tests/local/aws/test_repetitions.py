@@ -1,0 +1,37 @@
+"""A client that asks again is named in the log: what it asks for may be done already."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from .harness import Aws
+
+
+def test_a_repeated_request_is_logged_with_its_attempt(aws: Aws, caplog: pytest.LogCaptureFixture) -> None:
+    (aws.config.home / "faults.json").write_text(
+        json.dumps(
+            [{"service": "kms", "match": "POST", "every": 2, "status": 503, "code": "ServiceUnavailable"}]
+        )
+    )
+    kms = boto3.client(
+        "kms",
+        endpoint_url=aws.config.aws_url,
+        region_name="ap-south-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=Config(retries={"total_max_attempts": 3, "mode": "standard"}),
+    )
+
+    with caplog.at_level(logging.WARNING, "local.aws"):
+        kms.list_keys()  # the first request passes
+        first = list(caplog.messages)
+        kms.list_keys()  # the second does not, and comes again
+
+    assert first == []
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("kms: POST / is asked for again (attempt=2, invocation ")
