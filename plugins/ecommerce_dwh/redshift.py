@@ -10,9 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk.exceptions import AirflowException
@@ -217,7 +220,7 @@ class Warehouse:
         self.backoff_seconds = backoff_seconds
         self.log = log or logging.getLogger(__name__)
         self.attempts = 0
-        self._running_pid: int | None = None
+        self._running_pids: set[int] = set()
 
     def transaction(self, work: Callable[[Cursor], T], *, total: int = 0) -> T:
         """Run ``work`` in one transaction: committed at its end, rolled back on any error, repeated on
@@ -235,6 +238,42 @@ class Warehouse:
 
         return self._with_retries(attempt, autocommit=False)
 
+    def share_out(self, jobs: Sequence[Callable[[Cursor], T]], *, sessions: int) -> list[T]:
+        """Run jobs in several transactions at once; each takes the next job when it is through with one.
+
+        Args:
+            jobs: what to run; a job runs again where its transaction is repeated on conflict.
+            sessions: how many transactions; each sees the warehouse as of its own first statement.
+
+        Returns:
+            The jobs' results, in their order.
+
+        Raises:
+            StatementError: a job failed; what other sessions were at is cancelled.
+        """
+        order = iter(range(len(jobs)))  # taking from it is atomic
+        results: dict[int, T] = {}
+        ended = threading.Event()
+
+        def share(mine: list[int], cursor: Cursor) -> None:
+            for index in mine:  # of an attempt that met another transaction
+                results[index] = jobs[index](cursor)
+            while not ended.is_set() and (index := next(order, -1)) >= 0:
+                mine.append(index)
+                results[index] = jobs[index](cursor)
+
+        sessions = min(sessions, len(jobs))
+        with ThreadPoolExecutor(sessions, thread_name_prefix="redshift") as pool:
+            shares = [pool.submit(self.transaction, partial(share, [])) for _ in range(sessions)]
+            try:
+                for done in as_completed(shares):
+                    done.result()
+            except BaseException:
+                ended.set()
+                self.cancel()
+                raise
+        return [results[index] for index in range(len(jobs))]
+
     def each(self, statements: Iterable[str]) -> list[StatementResult]:
         """Run statements one by one outside a transaction (VACUUM and its like), each repeated on conflict."""
         statements = list(statements)
@@ -248,26 +287,25 @@ class Warehouse:
         return results
 
     def cancel(self) -> None:
-        """Ask Redshift to end the statement that is running; safe to call when none is."""
-        pid = self._running_pid
-        if pid is None:
-            return
-        self.log.info("Cancelling the running statement of Redshift process %s", pid)
-        try:
-            connection = self._open(autocommit=True)
+        """Ask Redshift to end the statements that are running; safe to call when none is."""
+        for pid in tuple(self._running_pids):
+            self.log.info("Cancelling the running statement of Redshift process %s", pid)
             try:
-                connection.cursor().execute(f"select pg_cancel_backend({int(pid)})")
-            finally:
-                _quietly(connection.close)
-        except Exception as error:  # the task is ending anyway; the statement timeout remains
-            self.log.warning("Redshift process %s could not be cancelled: %s", pid, describe(error))
+                connection = self._open(autocommit=True)
+                try:
+                    connection.cursor().execute(f"select pg_cancel_backend({int(pid)})")
+                finally:
+                    _quietly(connection.close)
+            except Exception as error:  # the task is ending anyway; the statement timeout remains
+                self.log.warning("Redshift process %s could not be cancelled: %s", pid, describe(error))
 
     def _with_retries(self, attempt: Callable[[Any], T], *, autocommit: bool) -> T:
         for number in range(1, self.max_attempts + 1):
             self.attempts = number
             connection = self._open(autocommit=autocommit)
+            pid = 0
             try:
-                self._prepare(connection, autocommit=autocommit)
+                pid = self._prepare(connection, autocommit=autocommit)
                 return attempt(connection)
             except Exception as error:
                 if not is_conflict(error) or number == self.max_attempts:
@@ -285,7 +323,7 @@ class Warehouse:
             finally:
                 # Closed without rollback here: after a time-out the protocol may stand in mid-answer, and the
                 # server rolls back by itself when the connection ends.
-                self._running_pid = None
+                self._running_pids.discard(pid)
                 _quietly(connection.close)
         raise AssertionError("unreachable")
 
@@ -297,8 +335,12 @@ class Warehouse:
         connection.autocommit = autocommit
         return connection
 
-    def _prepare(self, connection: Any, *, autocommit: bool) -> None:
-        """Session settings, set outside the transaction so that its snapshot starts with the work itself."""
+    def _prepare(self, connection: Any, *, autocommit: bool) -> int:
+        """Session settings, set outside the transaction so that its snapshot starts with the work itself.
+
+        Returns:
+            The process that serves the session, by which its statements can be cancelled.
+        """
         connection.autocommit = True
         cursor = connection.cursor()
         if self.tag:
@@ -307,8 +349,10 @@ class Warehouse:
         if self.statement_timeout:
             cursor.execute(f"set statement_timeout to {int(self.statement_timeout * 1000)}")
         cursor.execute("select pg_backend_pid()")
-        self._running_pid = int(cursor.fetchone()[0])
+        pid = int(cursor.fetchone()[0])
+        self._running_pids.add(pid)
         connection.autocommit = autocommit
+        return pid
 
 
 def refuse_implicit_commit(statements: Iterable[str]) -> None:

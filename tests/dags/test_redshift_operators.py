@@ -213,6 +213,63 @@ def test_only_conflicts_are_repeated(fields, expected):
     assert is_conflict(ProgrammingError(fields)) is expected
 
 
+def test_shared_out_jobs_run_at_once_and_answer_in_their_order(redshift):
+    """Two jobs that wait for each other end only where each has a session."""
+    both = threading.Barrier(2, timeout=20)
+
+    def meet(cursor):
+        both.wait()
+        return cursor.query("select pg_backend_pid()")[0][0]
+
+    def number(n):
+        return lambda cursor: cursor.query(f"select {n}")[0][0]
+
+    first, second, *rest = Warehouse("redshift_default").share_out(
+        [meet, meet, *(number(n) for n in range(20))], sessions=2
+    )
+
+    assert first != second
+    assert rest == list(range(20))
+
+
+def test_a_shared_out_job_that_fails_ends_the_others(redshift, endless):
+    started = threading.Event()
+
+    def long(cursor):
+        started.set()
+        cursor.query(endless)
+
+    def bad(cursor):
+        started.wait(20)
+        time.sleep(0.3)
+        cursor.query("select x from t.nowhere")
+
+    never = []
+    with pytest.raises(StatementError, match=r"nowhere.*SQLSTATE 42P01"):
+        Warehouse("redshift_default").share_out([long, bad, lambda _: never.append(1)], sessions=2)
+
+    assert never == []
+
+
+def test_shared_out_jobs_of_a_transaction_that_met_another_run_again(redshift):
+    seen = []
+
+    def conflict(cursor):
+        seen.append("conflict")
+        if len(seen) == 2:
+            raise RuntimeError({"C": "40001", "M": "could not serialize access"})
+        return len(seen)
+
+    def plain(cursor):
+        seen.append("plain")
+        return cursor.query("select 7")[0][0]
+
+    found = Warehouse("redshift_default", backoff_seconds=0.01).share_out([plain, conflict], sessions=1)
+
+    assert seen == ["plain", "conflict", "plain", "conflict"]
+    assert found == [7, 4]
+
+
 def test_a_killed_task_cancels_its_statement(endless):
     task = sql_task(endless)
     context = context_of(task)
@@ -227,7 +284,7 @@ def test_a_killed_task_cancels_its_statement(endless):
     thread = threading.Thread(target=body)
     began = time.monotonic()
     thread.start()
-    while task._warehouse is None or task._warehouse._running_pid is None:
+    while task._warehouse is None or not task._warehouse._running_pids:
         time.sleep(0.05)
     time.sleep(0.3)
     task.on_kill()
@@ -320,6 +377,15 @@ def test_an_audit_broken_by_many_rows_is_counted_and_sampled(state, audits, endl
     assert len(json.loads(sample)) == 3
 
 
+def test_a_sample_is_the_first_rows_whatever_their_order(state, audits):
+    numbers = " union all ".join(f"select {n} as n" for n in (7, 3, 9, 1, 5))
+    audits("odd", numbers, severity="warn")
+
+    audit(sample_rows=2)
+
+    assert state.query("select violations, sample from quality.audit_results") == [(5, '[{"n": 1}, {"n": 3}]')]
+
+
 def test_a_wide_sample_fits_its_column(state, audits):
     audits("wide", "select repeat('ü', 6000) as text", severity="warn")
 
@@ -341,7 +407,7 @@ def test_a_later_audit_does_not_lower_what_an_earlier_one_covered(state, audits)
 def test_an_audit_that_cannot_run_is_named(state, audits):
     audits("broken", "select 1 from t.nowhere")
 
-    with pytest.raises(StatementError, match=r"statement 2 \(audit broken\) failed: .*nowhere"):
+    with pytest.raises(StatementError, match=r"statement 1 \(audit broken\) failed: .*nowhere"):
         audit()
 
 

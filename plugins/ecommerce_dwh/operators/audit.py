@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,38 +30,41 @@ class WarehouseAuditOperator(WarehouseOperator):
     """Run every audit below ``include/sql/<folder>`` and let the run go on only if all of severity ``fail``
     pass.
 
-    All audits read in one transaction. Every outcome is written to ``quality.audit_results``. If none failed,
-    ``quality.warehouse_state`` is told how far the audit speaks: the number of merges when it began, so that
-    what was merged meanwhile is not published unaudited.
+    Every outcome is written to ``quality.audit_results``. If none failed, ``quality.warehouse_state`` is told
+    how far the audits speak: the number of merges before they began, so that what was merged meanwhile is not
+    published unaudited.
 
     Args:
         folder: folder of the audit files below ``include/sql``.
-        sample_rows: how many offending rows an audit shows.
+        sample_rows: how many offending rows an audit shows, the first ones by its first column.
+        sessions: how many audits run at once.
         mark_audited: whether passing counts for publishing.
     """
 
     ui_color = "#dff3e3"
 
     def __init__(
-        self, *, folder: str = "audits", sample_rows: int = 5, mark_audited: bool = True, **kwargs: Any
+        self,
+        *,
+        folder: str = "audits",
+        sample_rows: int = 5,
+        sessions: int = 2,
+        mark_audited: bool = True,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.folder = folder
         self.sample_rows = sample_rows
+        self.sessions = sessions
         self.mark_audited = mark_audited
 
     def execute(self, context: Context) -> dict[str, Any]:
         audits = self._audits(context)
         warehouse = self.warehouse(context)
-        outcomes: list[dict[str, Any]] = []
-
-        def read(cursor: Cursor) -> int:
-            outcomes.clear()
-            merge_seq = int(cursor.query(self.control_sql("merge_seq"))[0][0])
-            outcomes.extend(self._check(cursor, audit) for audit in audits)
-            return merge_seq
-
-        merge_seq = warehouse.transaction(read)
+        merge_seq = int(warehouse.transaction(self._merge_seq))
+        # The longest text first: mostly it runs longest, and should not be what all others wait for in the end.
+        jobs = [partial(self._check, audit) for audit in sorted(audits, key=lambda audit: -len(audit.query))]
+        outcomes = sorted(warehouse.share_out(jobs, sessions=self.sessions), key=itemgetter("audit"))
         failed = [outcome for outcome in outcomes if outcome["violations"] and outcome["severity"] == "fail"]
         window = load_window(context)
 
@@ -88,6 +93,9 @@ class WarehouseAuditOperator(WarehouseOperator):
             "merge_seq": merge_seq,
         }
 
+    def _merge_seq(self, cursor: Cursor) -> Any:
+        return cursor.query(self.control_sql("merge_seq"))[0][0]
+
     def _audits(self, context: Context) -> list[Audit]:
         folder: Path = get_settings().sql_dir / self.folder
         files = sorted(folder.glob("*.sql"))
@@ -97,12 +105,13 @@ class WarehouseAuditOperator(WarehouseOperator):
             parse_audit(file.stem, self.render_template(file.read_text("utf-8"), context)) for file in files
         ]
 
-    def _check(self, cursor: Cursor, audit: Audit) -> dict[str, Any]:
-        # Limited in the query: a rule broken by millions of rows must not come to the worker. The text is
-        # a file of ours, not anyone's input.
+    def _check(self, audit: Audit, cursor: Cursor) -> dict[str, Any]:
+        # Limited in the query: a rule broken by millions of rows must not come to the worker. Ordered, so that the
+        # sample does not change with the plan, and the plan is not made for finding a few rows early where there are
+        # none. The text is a file of ours, not anyone's input.
         body = f"\n{audit.query}\n"
         rows = cursor.query(
-            f"select * from ({body}) as violations limit {self.sample_rows + 1}",  # noqa: S608
+            f"select * from ({body}) as violations order by 1 limit {self.sample_rows + 1}",  # noqa: S608
             title=f"audit {audit.name}",
         )
         sample = cursor.as_dicts(rows[: self.sample_rows])
