@@ -41,11 +41,6 @@ having count(*) > 0;
 {% endfor %}
 
 -- What changed: revenue lines of the touched orders as published (-1) and as they are (+1) -------------------------
-create temp table touched_order distkey (order_id) as
-select distinct key_value as order_id
-from history.pending_key
-where entity = 'agg_order';
-
 create temp table line_change distkey (order_id) as
 select
     -1 as change,
@@ -70,8 +65,12 @@ select
     sales.line_total,
     sales.gross_profit
 from facts.fact_sales as sales
-inner join touched_order on sales.order_id = touched_order.order_id
-where sales.is_revenue;
+where
+    sales.is_revenue
+    and sales.order_id in (
+        select key_value from history.pending_key
+        where entity = 'agg_order'
+    );
 
 -- All lines of one order share its date, customer and place.
 create temp table order_change distkey (order_id) as
@@ -86,16 +85,6 @@ select
     change * sum(line_total) as revenue
 from line_change
 group by change, order_id;
-
--- Who bought what in which order, however many lines say so.
-create temp table order_product_change distkey (product_id) as
-select
-    change,
-    order_id,
-    product_id,
-    max(customer_id) as customer_id
-from line_change
-group by change, order_id, product_id;
 
 -- Orders -----------------------------------------------------------------------------------------------------------
 delete from analytics.agg_order
@@ -254,6 +243,7 @@ from new_month
 where total_orders <> 0;
 
 -- Pairs of product and customer, place and customer: who bought what, who bought where -----------------------------
+-- In how many orders, however many lines of them say so; unknown customers are kept for the product's own count.
 create temp table product_customer_change distkey (customer_id) as
 with published as (
     select
@@ -280,9 +270,9 @@ from (
     select
         product_id,
         customer_id,
-        sum(change) as orders_change
-    from order_product_change
-    where customer_id is not null
+        count(distinct case when change = 1 then order_id end)
+        - count(distinct case when change = -1 then order_id end) as orders_change
+    from line_change
     group by product_id, customer_id
 ) as changes
 left join published
@@ -302,7 +292,7 @@ select
     customer_id,
     old_orders + orders_change as orders
 from product_customer_change
-where old_orders + orders_change <> 0
+where customer_id is not null and old_orders + orders_change <> 0
 order by customer_id, product_id;
 
 create temp table geography_customer_change distkey (geography_key) as
@@ -493,18 +483,11 @@ with lines as (
     group by product_id
 ),
 
-orders as (
+buyers as (
     select
         product_id,
-        sum(change) as orders
-    from order_product_change
-    group by product_id
-),
-
-customers as (
-    select
-        product_id,
-        sum(pairs_change) as customers
+        sum(orders_change) as orders,
+        sum(case when customer_id is not null then pairs_change else 0 end) as customers
     from product_customer_change
     group by product_id
 ),
@@ -525,14 +508,13 @@ select
     coalesce(lines.costed_lines, 0) as costed_lines,
     coalesce(lines.costed_revenue, 0) as costed_revenue,
     coalesce(lines.gross_profit, 0) as gross_profit,
-    coalesce(orders.orders, 0) as orders,
-    coalesce(customers.customers, 0) as customers,
+    coalesce(buyers.orders, 0) as orders,
+    coalesce(buyers.customers, 0) as customers,
     coalesce(lines.units_gross, 0) as units_gross,
     coalesce(lines.units_returned, 0) as units_returned
 from touched
 left join lines on touched.product_id = lines.product_id
-left join orders on touched.product_id = orders.product_id
-left join customers on touched.product_id = customers.product_id;
+left join buyers on touched.product_id = buyers.product_id;
 
 create temp table new_product distkey (product_id) as
 select

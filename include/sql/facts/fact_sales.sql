@@ -109,8 +109,8 @@ select
     strtol(left(md5(md5(country) || md5(state) || md5(city)), 15), 16) as geography_key
 from placed;
 
--- The standing version of each item that ever stood in a touched order, wherever it stands now; then only those that
--- stand in a touched order.
+-- The standing version of each item that ever stood in a touched order, wherever it stands now: joins with header leave
+-- out those that have left. From permanent tables only, which PostgreSQL reads in several processes, not touched_order.
 create temp table line distkey (order_id) as
 select
     numbered.order_item_id,
@@ -132,10 +132,13 @@ from (
         items.order_item_id in (
             select touched.order_item_id
             from history.order_items as touched
-            inner join touched_order on touched.order_id = touched_order.order_id
+            where
+                touched.order_id in (
+                    select key_value from history.pending_key
+                    where entity = 'sales_order'
+                )
         )
 ) as numbered
-inner join header on numbered.order_id = header.order_id
 where numbered.version_rank = 1;
 
 -- Allocation of the order's amounts to its lines by largest remainder (Hamilton's method) at 4 decimals: shares in
