@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk.exceptions import AirflowException
@@ -255,16 +256,17 @@ class Warehouse:
         results: dict[int, T] = {}
         ended = threading.Event()
 
-        def share(mine: list[int], cursor: Cursor) -> None:
-            for index in mine:  # of an attempt that met another transaction
-                results[index] = jobs[index](cursor)
-            while not ended.is_set() and (index := next(order, -1)) >= 0:
-                mine.append(index)
+        def share(mine: dict[int, None], cursor: Cursor) -> None:
+            # First again what it took in an attempt that met another transaction.
+            for index in chain(tuple(mine), order):
+                if ended.is_set():
+                    return
+                mine[index] = None
                 results[index] = jobs[index](cursor)
 
         sessions = min(sessions, len(jobs))
         with ThreadPoolExecutor(sessions, thread_name_prefix="redshift") as pool:
-            shares = [pool.submit(self.transaction, partial(share, [])) for _ in range(sessions)]
+            shares = [pool.submit(self.transaction, partial(share, {})) for _ in range(sessions)]
             try:
                 for done in as_completed(shares):
                     done.result()

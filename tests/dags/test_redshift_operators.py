@@ -270,6 +270,25 @@ def test_shared_out_jobs_of_a_transaction_that_met_another_run_again(redshift):
     assert found == [7, 4]
 
 
+def test_a_shared_out_transaction_is_not_repeated_once_another_job_failed(redshift):
+    """One meets another transaction while a job beside it fails: it waits, and then leaves its jobs alone."""
+    conflicted, ran = threading.Event(), []
+
+    def conflict(_cursor):
+        ran.append("conflict")
+        conflicted.set()
+        raise RuntimeError({"C": "40001", "M": "could not serialize access"})
+
+    def bad(cursor):
+        conflicted.wait(20)
+        cursor.query("select x from t.nowhere")
+
+    with pytest.raises(StatementError, match=r"nowhere.*SQLSTATE 42P01"):
+        Warehouse("redshift_default", backoff_seconds=4).share_out([conflict, bad], sessions=2)
+
+    assert ran == ["conflict"]
+
+
 def test_a_killed_task_cancels_its_statement(endless):
     task = sql_task(endless)
     context = context_of(task)

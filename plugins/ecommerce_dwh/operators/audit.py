@@ -61,7 +61,7 @@ class WarehouseAuditOperator(WarehouseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         audits = self._audits(context)
         warehouse = self.warehouse(context)
-        merge_seq = int(warehouse.transaction(self._merge_seq))
+        merge_seq = warehouse.transaction(self._merge_seq)
         # The longest text first: mostly it runs longest, and should not be what all others wait for in the end.
         jobs = [partial(self._check, audit) for audit in sorted(audits, key=lambda audit: -len(audit.query))]
         outcomes = sorted(warehouse.share_out(jobs, sessions=self.sessions), key=itemgetter("audit"))
@@ -93,8 +93,8 @@ class WarehouseAuditOperator(WarehouseOperator):
             "merge_seq": merge_seq,
         }
 
-    def _merge_seq(self, cursor: Cursor) -> Any:
-        return cursor.query(self.control_sql("merge_seq"))[0][0]
+    def _merge_seq(self, cursor: Cursor) -> int:
+        return int(cursor.query(self.control_sql("merge_seq"))[0][0])
 
     def _audits(self, context: Context) -> list[Audit]:
         folder: Path = get_settings().sql_dir / self.folder

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import logging
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from .harness import Aws
 
@@ -18,14 +16,7 @@ def test_a_repeated_request_is_logged_with_its_attempt(aws: Aws, caplog: pytest.
             [{"service": "kms", "match": "POST", "every": 2, "status": 503, "code": "ServiceUnavailable"}]
         )
     )
-    kms = boto3.client(
-        "kms",
-        endpoint_url=aws.config.aws_url,
-        region_name="ap-south-1",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-        config=Config(retries={"total_max_attempts": 3, "mode": "standard"}),
-    )
+    kms = aws.client("kms")  # tries a second time
 
     with caplog.at_level(logging.WARNING, "local.aws"):
         kms.list_keys()  # the first request passes
