@@ -85,10 +85,10 @@ EXTRA_SUITES = (
     Suite("flow", "local", ("tests/flow",)),
     Suite("backfill", "local", ("tests/backfill",)),  # DWH_BACKFILL_DAYS=60: 40 minutes
     Suite("extension", "local", ("tests/extension",)),
-    # 500 random histories shared by all guarantees; then 500 of the first and in proportion of the others.
-    # `make test` draws 30, `make soak` 10,000.
-    Suite("histories", "local", ("tests/sql",), ("-m", "hypothesis"), {"HYPOTHESIS_PROFILE": "brief"}),
-    Suite("properties", "local", ("tests/sql",), ("-m", "hypothesis"), {"HYPOTHESIS_PROFILE": "ci"}),
+    # 552 random histories shared by all guarantees; then 500 of the first and in proportion of the others.
+    # `make test` draws 103, `make soak` 10,000.
+    Suite("histories", "local", ("tests/sql",), ("-m", "history"), {"HYPOTHESIS_PROFILE": "brief"}),
+    Suite("properties", "local", ("tests/sql",), ("-m", "history"), {"HYPOTHESIS_PROFILE": "ci"}),
     # Every mail of a stack of its own: mostly waiting for deadlines and retries.
     Suite("alerts", "airflow", ("tests/dags/test_alerts_live.py",)),
     Suite("infra", "infra", ("tests/infra",)),

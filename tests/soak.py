@@ -1,66 +1,181 @@
 """Random histories against the guarantees for as long as one likes: ``make soak``.
 
-Runs the property tests of ``tests/sql`` in batches of 500 examples, each batch with a seed of its own, and notes after
-each how far it came: stopped at any time, the next call goes on. A failing batch is not counted, prints the history
-that broke the guarantee, and is the first one of the next call.
+Runs the property tests of ``tests/sql`` in batches of some 500 histories (profile ``soak`` in ``tests/sql/worlds.py``),
+each with a seed of its own, one batch per core. What counts is what Hypothesis reports as passed, and it is noted after
+each batch: stopped at any time, the next call goes on. A batch that fails is not counted, prints the history that broke
+the guarantee, and is the first one of the next call.
 
-    .venv/local/bin/python tests/soak.py [--examples 10000] [--minutes 0] [--again]
+    .venv/local/bin/python tests/soak.py [--examples 10000] [--minutes 0] [--lanes 2] [--again]
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 import time
+import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[1]
-PROGRESS = REPO / "artifacts" / "soak.json"
-BATCH = 500  # examples of the profile "ci", tests/sql/worlds.py
+_STATISTICS = "hypothesis-statistics-"  # what Hypothesis' pytest plugin calls them in a JUnit report
+_INTERRUPTED = 2  # pytest.ExitCode
+_PASSED = re.compile(r"(\d+) passing, \d+ failing")
+
+
+@dataclass
+class Soak:
+    """Which seeds are done, kept in a file.
+
+    Attributes:
+        file: where the progress is noted.
+        done: the histories that passed under each seed.
+        before: seeds up to this one belong to an earlier soak (``--again``).
+        seconds: how long the calls took so far, by the clock.
+    """
+
+    file: Path
+    done: dict[int, int] = field(default_factory=dict)
+    before: int = 0
+    seconds: float = 0.0
+    _running: set[int] = field(default_factory=set)
+    _noted: float = field(default_factory=time.monotonic)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def resume(cls, file: Path, *, again: bool = False) -> Soak:
+        """What an earlier call noted, or, with ``again``, nothing but the seeds it has used."""
+        noted = json.loads(file.read_text()) if file.exists() else {}
+        done = {int(seed): examples for seed, examples in noted.get("done", {}).items()}
+        before = noted.get("before", 0)
+        if again:
+            return cls(file, before=max(done, default=before))
+        return cls(file, done, before, noted.get("seconds", 0.0))
+
+    @property
+    def examples(self) -> int:
+        """Histories that passed so far."""
+        return sum(self.done.values())
+
+    def take(self) -> int:
+        """The lowest seed that is neither done nor running."""
+        with self._lock:
+            seed = self.before + 1
+            while seed in self.done or seed in self._running:
+                seed += 1
+            self._running.add(seed)
+            return seed
+
+    def note(self, seed: int, examples: int) -> None:
+        """A batch passed."""
+        with self._lock:
+            self.done[seed] = examples
+            now = time.monotonic()
+            self.seconds += now - self._noted
+            self._noted = now
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            text = json.dumps({"before": self.before, "done": self.done, "seconds": round(self.seconds, 1)})
+            whole = self.file.with_suffix(".new")
+            whole.write_text(text)
+            whole.replace(self.file)
+
+
+def passed_examples(report: Path) -> int:
+    """Histories that passed, by the statistics that Hypothesis writes into a JUnit report."""
+    texts = (
+        base64.b64decode(entry.get("value", "")).decode()
+        for entry in ET.parse(report).getroot().iter("property")
+        if entry.get("name", "").startswith(_STATISTICS)
+    )
+    return sum(int(number) for text in texts for number in _PASSED.findall(text))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code of the first batch that fails, else 0."""
+    """Command line; returns the exit code of a batch that failed, else 0."""
     parser = argparse.ArgumentParser(prog="tests/soak.py", description=__doc__.splitlines()[0])
     parser.add_argument("--examples", type=int, default=10_000, help="how many in all, earlier calls counted")
     parser.add_argument("--minutes", type=float, default=0, help="start no batch after this time; 0: no limit")
+    parser.add_argument("--lanes", type=int, default=os.cpu_count() or 1, help="batches side by side")
     parser.add_argument("--again", action="store_true", help="forget earlier calls, with new seeds")
     parser.add_argument("--only", default="", metavar="NAMES", help="as pytest -k")
+    parser.add_argument("--tests", type=Path, default=REPO / "tests" / "sql", help="other property tests")
+    parser.add_argument("--folder", type=Path, default=REPO / "artifacts" / "soak", help="progress and logs")
     options = parser.parse_args(arguments)
-    progress = {"examples": 0, "seed": 1, "seconds": 0.0}
-    if PROGRESS.exists():
-        progress |= json.loads(PROGRESS.read_text())
-        if options.again:
-            progress |= {"examples": 0, "seconds": 0.0}
+    soak = Soak.resume(options.folder / "progress.json", again=options.again)
     began = time.monotonic()
-    while progress["examples"] < options.examples:
-        if options.minutes and time.monotonic() - began > options.minutes * 60:
-            print(f"time is up; {progress['examples']:,} of {options.examples:,} examples so far")
-            return 0
-        started = time.monotonic()
-        code = subprocess.call(
-            [sys.executable, "-m", "pytest", "tests/sql", "-m", "hypothesis", "--quiet", "--timeout=0",
-             f"--hypothesis-seed={int(progress['seed'])}", *(["-k", options.only] if options.only else [])],
-            cwd=REPO,
-            env={**os.environ, "HYPOTHESIS_PROFILE": "ci"},
-        )  # fmt: skip
-        if code:
-            print(f"seed {progress['seed']:.0f} broke a guarantee; see above")
-            return code
-        progress["seconds"] += time.monotonic() - started
-        progress["examples"] += BATCH
-        progress["seed"] += 1
-        PROGRESS.parent.mkdir(parents=True, exist_ok=True)
-        PROGRESS.write_text(json.dumps(progress))
-        print(
-            f"{progress['examples']:,} of {options.examples:,} examples in {progress['seconds']:.0f} s",
-            flush=True,
-        )
-    return 0
+    codes: list[int] = []
+
+    def more() -> bool:
+        in_time = not options.minutes or time.monotonic() - began < options.minutes * 60
+        return in_time and not codes and soak.examples < options.examples
+
+    def lane() -> None:
+        while more():
+            seed = soak.take()
+            started = time.monotonic()
+            code, examples, log = _batch(seed, options.tests, options.only, options.folder)
+            if code or not examples:
+                codes.append(code or 1)
+                if code == _INTERRUPTED:
+                    print(f"seed {seed} was interrupted", flush=True)
+                else:
+                    print(
+                        f"{log.read_text(errors='replace')}\nseed {seed} failed; see above, or {log}",
+                        flush=True,
+                    )
+                return
+            soak.note(seed, examples)
+            batch = f"seed {seed}: {examples:,} histories in {_clock(time.monotonic() - started)}"
+            total = f"{soak.examples:,} of {options.examples:,} in {_clock(soak.seconds)}"
+            print(f"{batch}; so far {total}", flush=True)
+
+    with ThreadPoolExecutor(max(1, options.lanes)) as pool:
+        for running in [pool.submit(lane) for _ in range(max(1, options.lanes))]:
+            running.result()
+    if not codes and soak.examples < options.examples:
+        print(f"time is up; {soak.examples:,} of {options.examples:,} histories so far")
+    return codes[0] if codes else 0
+
+
+def _batch(seed: int, tests: Path, only: str, folder: Path) -> tuple[int, int, Path]:
+    """Run a batch; returns its exit code, the histories that passed, and what it printed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log, report = folder / f"seed-{seed}.log", folder / f"seed-{seed}.xml"
+    report.unlink(missing_ok=True)
+    # pytest's usual place is closed to PostgreSQL's user as soon as the batch beside this one starts.
+    scratch = Path(tempfile.mkdtemp(prefix="dwh-soak-"))
+    scratch.chmod(0o711)
+    try:
+        with log.open("wb") as output:
+            code = subprocess.call(
+                [
+                    sys.executable, "-m", "pytest", str(tests), "-m", "history", "--quiet", "--timeout=0",
+                    f"--hypothesis-seed={seed}", f"--basetemp={scratch / 'tests'}", f"--junitxml={report}",
+                    "--durations=0", *(["-k", only] if only else []),
+                ],
+                cwd=REPO,
+                env={**os.environ, "HYPOTHESIS_PROFILE": "soak"},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )  # fmt: skip
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return code, passed_examples(report) if report.exists() else 0, log
+
+
+def _clock(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
 
 
 if __name__ == "__main__":

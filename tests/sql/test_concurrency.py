@@ -37,6 +37,7 @@ def step(warehouse: Warehouse, name: str, load: Load, session: Any) -> bool:
     return True
 
 
+@pytest.mark.history
 @settings(max_examples=examples(0.7))
 @given(
     first=day_files(),
@@ -110,6 +111,7 @@ def persistently(work: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.history
 @settings(max_examples=examples(0.15), phases=[Phase.generate])  # threads do not repeat themselves
 @given(files=st.fixed_dictionaries({n: day_files() for n in range(4)}))
 def test_two_runs_in_threads_converge(warehouse: Warehouse, files: dict[int, Day]) -> None:

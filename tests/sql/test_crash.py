@@ -107,6 +107,7 @@ def _second_day() -> dict[str, Any]:
 Step = tuple[Run, dict[int, Day]]
 
 
+@pytest.mark.history
 @settings(max_examples=examples(0.5))
 @given(steps=histories(most_runs=3), data=st.data())
 def test_whoever_runs_next_finishes_what_a_dead_run_left(

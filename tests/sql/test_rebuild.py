@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
 from comparing import TABLES, content, state
 from harness import MERGES, REFRESH, VIEWS, Load, Row, Warehouse, load_of
 from hypothesis import given, settings
@@ -87,6 +88,7 @@ def test_rebuilds_mend_what_was_damaged(warehouse: Warehouse) -> None:
     assert everything(warehouse) == before
 
 
+@pytest.mark.history
 @settings(max_examples=examples(0.4))
 @given(steps=histories(most_runs=3))
 def test_rebuilds_change_nothing(warehouse: Warehouse, steps: list[tuple[Run, dict[int, Day]]]) -> None:
@@ -109,6 +111,7 @@ def test_rebuilds_change_nothing(warehouse: Warehouse, steps: list[tuple[Run, di
     assert everything(warehouse) == before
 
 
+@pytest.mark.history
 @settings(max_examples=examples(0.2))
 @given(steps=histories(most_runs=3), rebuilt=st.integers(0, len(MERGES)))
 def test_a_run_in_the_middle_of_a_rebuild_completes_it(

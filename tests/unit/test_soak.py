@@ -1,0 +1,118 @@
+"""``make soak`` on property tests of a few milliseconds: what it counts, where it goes on, how it ends."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+_PATH = Path(__file__).resolve().parents[1] / "soak.py"
+_SPEC = importlib.util.spec_from_file_location("soak", _PATH)
+soak = importlib.util.module_from_spec(_SPEC)
+sys.modules["soak"] = soak
+_SPEC.loader.exec_module(soak)
+
+# Ten and five examples to a batch. With a file "bad" beside it, the second test fails under seed 2 and notes the seed.
+_TESTS = """
+from pathlib import Path
+import pytest
+from hypothesis import given, settings, strategies as st
+
+@pytest.mark.history
+@settings(max_examples=10, deadline=None, database=None)
+@given(st.integers())
+def test_one(number):
+    pass
+
+@pytest.fixture(autouse=True, scope="session")
+def _used(request):
+    with (Path(__file__).parent / "seeds").open("a") as seeds:
+        print(request.config.getoption("--hypothesis-seed"), file=seeds)
+
+@pytest.mark.history
+@settings(max_examples=5, deadline=None, database=None)
+@given(st.integers())
+def test_two(number):
+    if (Path(__file__).parent / "bad").exists() and SEED == 2:
+        raise AssertionError("this history broke it")
+
+@given(st.integers())
+def test_of_no_history(number):
+    pass
+
+@pytest.mark.history
+def test_of_no_property():
+    pass
+
+@pytest.fixture(autouse=True)
+def _seed(request):
+    global SEED
+    SEED = int(request.config.getoption("--hypothesis-seed"))
+"""
+
+
+@pytest.fixture
+def call(tmp_path):
+    (tmp_path / "properties").mkdir()
+    (tmp_path / "properties" / "test_them.py").write_text(_TESTS)
+
+    def run(*arguments, lanes=1):
+        folders = ["--tests", str(tmp_path / "properties"), "--folder", str(tmp_path / "soak")]
+        return soak.main([*folders, "--lanes", str(lanes), *arguments])
+
+    run.progress = lambda: json.loads((tmp_path / "soak" / "progress.json").read_text())
+    run.seeds = lambda: (tmp_path / "properties" / "seeds").read_text().split()
+    run.bad = tmp_path / "properties" / "bad"
+    return run
+
+
+def test_counts_what_passed_and_goes_on_where_it_was(call, capsys):
+    assert call("--examples", "15") == 0
+    assert call.progress()["done"] == {"1": 15}
+    assert call("--examples", "20") == 0
+    assert call.progress()["done"] == {"1": 15, "2": 15}
+    assert re.search(r"seed 2: 15 histories in 0:00:\d\d; so far 30 of 20 in", capsys.readouterr().out)
+    assert call("--examples", "20") == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_batch_that_fails_does_not_count_and_is_first_in_the_next_call(call, capsys):
+    call.bad.touch()
+    assert call("--examples", "45") == 1
+    assert call.progress()["done"] == {"1": 15}
+    assert "this history broke it" in capsys.readouterr().out
+    call.bad.unlink()
+    assert call("--examples", "30") == 0
+    assert call.progress()["done"] == {"1": 15, "2": 15}
+
+
+def test_a_batch_beside_a_failed_one_counts(call):
+    call.bad.touch()
+    assert call("--examples", "1000", lanes=2) == 1
+    done = call.progress()["done"]
+    assert "1" in done
+    assert "2" not in done
+
+
+def test_again_takes_new_seeds_and_lanes_never_share_one(call):
+    assert call("--examples", "15") == 0
+    assert call("--examples", "30", "--again", lanes=2) == 0
+    progress = call.progress()
+    assert progress["before"] == 1
+    assert len(call.seeds()) == len(set(call.seeds()))
+    # The lane that ends first may begin a third batch before the other has counted its own.
+    assert progress["done"] in ({"2": 15, "3": 15}, {"2": 15, "3": 15, "4": 15})
+
+
+@pytest.mark.parametrize("names", ["of_no_history", "of_no_property"])
+def test_no_history_at_all_is_a_failure(call, names):
+    assert call("--examples", "15", "--only", names) != 0
+
+
+def test_time_is_up(call, capsys):
+    assert call("--examples", "1000", "--minutes", "0.001") == 0
+    assert re.search(r"time is up; \d+ of 1,000 histories so far", capsys.readouterr().out)
