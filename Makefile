@@ -89,7 +89,7 @@ generate: python setup-run ## rewrite what follows from other files: SQL, rulese
 	@PYTHONPATH=plugins $(AIRFLOW) -m tools.generate $(ARGS)
 
 soak: python setup ## 10,000 random histories against the guarantees; goes on where it was stopped (ARGS="--minutes 30")
-	@$(LOCAL) tests/soak.py $(ARGS)
+	@$(LOCAL) -m tests.soak $(ARGS)
 
 docs: python setup ## build the documentation site into artifacts/site, strictly (ARGS=--serve: live)
 	@$(DEV)/python -m tools.docs_site $(ARGS)

@@ -13,16 +13,15 @@ With one lane, pytest's own output is shown as it comes.
 from __future__ import annotations
 
 import argparse
-import atexit
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -177,32 +176,10 @@ def _test(suite: Suite, *, quiet: bool) -> Outcome:
         console.rule(f"[bold]{suite.name}[/] · {where}", align="left")
     else:
         console.print(Text(f"▶ {suite.name:<22} {where}", "dim"))
-    python = VENVS / suite.environment / "bin" / "python"
-    report = RESULTS / f"{suite.name}.xml"
-    report.parent.mkdir(parents=True, exist_ok=True)
-    report.unlink(missing_ok=True)
     began = time.monotonic()
-    paths = [path for path in suite.paths if (REPO / path).exists()]
-    if not paths:
+    if not all((REPO / path).exists() for path in suite.paths):
         return Outcome(suite.name, False, 0.0, note=f"there is no {' '.join(suite.paths)}")
-    command = [
-        str(python),
-        "-m",
-        "pytest",
-        *paths,
-        *suite.options,
-        "--quiet",
-        f"--junitxml={report}",
-        f"--basetemp={_scratch(suite)}",
-        "--durations=5",
-    ]
-    environ = {**os.environ, **suite.environ}
-    log = report.with_suffix(".log")
-    if quiet:
-        with log.open("wb") as output:
-            code = subprocess.call(command, cwd=REPO, env=environ, stdout=output, stderr=subprocess.STDOUT)
-    else:
-        code = subprocess.call(command, cwd=REPO, env=environ)
+    code, report = run_pytest(suite, quiet=quiet)
     passed, failed, skipped = _counts(report)
     note = "" if passed + failed else "ran no test"
     if code not in (0, 1, 5):
@@ -211,20 +188,49 @@ def _test(suite: Suite, *, quiet: bool) -> Outcome:
         suite.name, code == 0 and passed > 0, time.monotonic() - began, passed, failed, skipped, note
     )
     if quiet:
+        log = report.with_suffix(".log")
         _tell(outcome, "" if outcome.ok else log.read_text(errors="replace").strip())
     return outcome
 
 
-def _scratch(suite: Suite) -> Path:
+def run_pytest(suite: Suite, *, quiet: bool, results: Path = RESULTS) -> tuple[int, Path]:
+    """Run a suite's tests; quiet: what they print goes to a log beside the report.
+
+    Returns:
+        pytest's exit code and its JUnit report ``<results>/<suite>.xml``, which a session that broke off lacks.
+    """
+    report = results / f"{suite.name}.xml"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.unlink(missing_ok=True)
+    with _scratch() as scratch:
+        command = [
+            str(VENVS / suite.environment / "bin" / "python"),
+            "-m",
+            "pytest",
+            *suite.paths,
+            *suite.options,
+            "--quiet",
+            f"--junitxml={report}",
+            f"--basetemp={scratch / suite.name}",
+            "--durations=5",
+        ]
+        environ = {**os.environ, **suite.environ}
+        if not quiet:
+            return subprocess.call(command, cwd=REPO, env=environ), report
+        with report.with_suffix(".log").open("wb") as log:
+            return subprocess.call(command, cwd=REPO, env=environ, stdout=log, stderr=subprocess.STDOUT), report
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
     """Where a suite's temporary files lie: a folder of its own.
 
     pytest's usual place is closed to other users whenever another session starts; under root the PostgreSQL servers
     of a suite beside it run as such a user, and would lose their data under their feet.
     """
-    folder = Path(tempfile.mkdtemp(prefix="dwh-"))
-    folder.chmod(0o711)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder / suite.name
+    with tempfile.TemporaryDirectory(prefix="dwh-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
 
 
 def _tell(outcome: Outcome, output: str) -> None:

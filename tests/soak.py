@@ -5,7 +5,7 @@ each with a seed of its own, one batch per core. What counts is what Hypothesis 
 each batch: stopped at any time, the next call goes on. A batch that fails is not counted, prints the history that broke
 the guarantee, and is the first one of the next call.
 
-    .venv/local/bin/python tests/soak.py [--examples 10000] [--minutes 0] [--lanes 2] [--again]
+    .venv/local/bin/python -m tests.soak [--examples 10000] [--minutes 0] [--lanes 2] [--again]
 """
 
 from __future__ import annotations
@@ -15,10 +15,7 @@ import base64
 import json
 import os
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import xml.etree.ElementTree as ET
@@ -28,7 +25,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-REPO = Path(__file__).resolve().parents[1]
+from tests.run import REPO, Suite, run_pytest
+
 _STATISTICS = "hypothesis-statistics-"  # what Hypothesis' pytest plugin calls them in a JUnit report
 _INTERRUPTED = 2  # pytest.ExitCode
 _PASSED = re.compile(r"(\d+) passing, \d+ failing")
@@ -92,7 +90,9 @@ class Soak:
 
 
 def passed_examples(report: Path) -> int:
-    """Histories that passed, by the statistics that Hypothesis writes into a JUnit report."""
+    """Histories that passed, by the statistics that Hypothesis writes into a JUnit report; none without a report."""
+    if not report.exists():
+        return 0
     texts = (
         base64.b64decode(entry.get("value", "")).decode()
         for entry in ET.parse(report).getroot().iter("property")
@@ -103,7 +103,7 @@ def passed_examples(report: Path) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code of a batch that failed, else 0."""
-    parser = argparse.ArgumentParser(prog="tests/soak.py", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="tests.soak", description=__doc__.splitlines()[0])
     parser.add_argument("--examples", type=int, default=10_000, help="how many in all, earlier calls counted")
     parser.add_argument("--minutes", type=float, default=0, help="start no batch after this time; 0: no limit")
     parser.add_argument("--lanes", type=int, default=os.cpu_count() or 1, help="batches side by side")
@@ -124,21 +124,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         while more():
             seed = soak.take()
             started = time.monotonic()
-            code, examples, log = _batch(seed, options.tests, options.only, options.folder)
+            batch = Suite(
+                f"seed-{seed}",
+                "local",
+                (str(options.tests),),
+                ("-m", "history", "--timeout=0", f"--hypothesis-seed={seed}", "-k", options.only),
+                {"HYPOTHESIS_PROFILE": "soak"},
+            )
+            code, report = run_pytest(batch, quiet=True, results=options.folder)
+            examples = passed_examples(report)
             if code or not examples:
                 codes.append(code or 1)
                 if code == _INTERRUPTED:
                     print(f"seed {seed} was interrupted", flush=True)
                 else:
+                    log = report.with_suffix(".log")
                     print(
                         f"{log.read_text(errors='replace')}\nseed {seed} failed; see above, or {log}",
                         flush=True,
                     )
                 return
             soak.note(seed, examples)
-            batch = f"seed {seed}: {examples:,} histories in {_clock(time.monotonic() - started)}"
+            took = f"seed {seed}: {examples:,} histories in {_clock(time.monotonic() - started)}"
             total = f"{soak.examples:,} of {options.examples:,} in {_clock(soak.seconds)}"
-            print(f"{batch}; so far {total}", flush=True)
+            print(f"{took}; so far {total}", flush=True)
 
     with ThreadPoolExecutor(max(1, options.lanes)) as pool:
         for running in [pool.submit(lane) for _ in range(max(1, options.lanes))]:
@@ -146,32 +155,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not codes and soak.examples < options.examples:
         print(f"time is up; {soak.examples:,} of {options.examples:,} histories so far")
     return codes[0] if codes else 0
-
-
-def _batch(seed: int, tests: Path, only: str, folder: Path) -> tuple[int, int, Path]:
-    """Run a batch; returns its exit code, the histories that passed, and what it printed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    log, report = folder / f"seed-{seed}.log", folder / f"seed-{seed}.xml"
-    report.unlink(missing_ok=True)
-    # pytest's usual place is closed to PostgreSQL's user as soon as the batch beside this one starts.
-    scratch = Path(tempfile.mkdtemp(prefix="dwh-soak-"))
-    scratch.chmod(0o711)
-    try:
-        with log.open("wb") as output:
-            code = subprocess.call(
-                [
-                    sys.executable, "-m", "pytest", str(tests), "-m", "history", "--quiet", "--timeout=0",
-                    f"--hypothesis-seed={seed}", f"--basetemp={scratch / 'tests'}", f"--junitxml={report}",
-                    "--durations=0", *(["-k", only] if only else []),
-                ],
-                cwd=REPO,
-                env={**os.environ, "HYPOTHESIS_PROFILE": "soak"},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )  # fmt: skip
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return code, passed_examples(report) if report.exists() else 0, log
 
 
 def _clock(seconds: float) -> str:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import sys
-from pathlib import Path
 
 import pytest
 
-_PATH = Path(__file__).resolve().parents[1] / "soak.py"
-_SPEC = importlib.util.spec_from_file_location("soak", _PATH)
-soak = importlib.util.module_from_spec(_SPEC)
-sys.modules["soak"] = soak
-_SPEC.loader.exec_module(soak)
+from tests import soak
 
-# Ten and five examples to a batch. With a file "bad" beside it, the second test fails under seed 2 and notes the seed.
+# Ten and five examples to a batch, whose seed goes to a file. With a file "bad", the second test fails under seed 2.
 _TESTS = """
 from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
+
+HERE = Path(__file__).parent
+
+@pytest.fixture(autouse=True, scope="session")
+def seed(request):
+    seed = request.config.getoption("--hypothesis-seed")
+    with (HERE / "seeds").open("a") as seeds:
+        print(seed, file=seeds)
+    return seed
 
 @pytest.mark.history
 @settings(max_examples=10, deadline=None, database=None)
@@ -28,16 +30,11 @@ from hypothesis import given, settings, strategies as st
 def test_one(number):
     pass
 
-@pytest.fixture(autouse=True, scope="session")
-def _used(request):
-    with (Path(__file__).parent / "seeds").open("a") as seeds:
-        print(request.config.getoption("--hypothesis-seed"), file=seeds)
-
 @pytest.mark.history
 @settings(max_examples=5, deadline=None, database=None)
-@given(st.integers())
-def test_two(number):
-    if (Path(__file__).parent / "bad").exists() and SEED == 2:
+@given(number=st.integers())
+def test_two(seed, number):
+    if (HERE / "bad").exists() and seed == "2":
         raise AssertionError("this history broke it")
 
 @given(st.integers())
@@ -47,11 +44,6 @@ def test_of_no_history(number):
 @pytest.mark.history
 def test_of_no_property():
     pass
-
-@pytest.fixture(autouse=True)
-def _seed(request):
-    global SEED
-    SEED = int(request.config.getoption("--hypothesis-seed"))
 """
 
 
