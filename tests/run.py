@@ -90,6 +90,10 @@ EXTRA_SUITES = (
     Suite("properties", "local", ("tests/sql",), ("-m", "history"), {"HYPOTHESIS_PROFILE": "ci"}),
     # Every mail of a stack of its own: mostly waiting for deadlines and retries.
     Suite("alerts", "airflow", ("tests/dags/test_alerts_live.py",)),
+    # Hostile files, names, objects and requests, each in the environment that meets them.
+    Suite("security-spark", "spark", ("tests/security/spark",)),
+    Suite("security-airflow", "airflow", ("tests/security/airflow",)),
+    Suite("security-local", "local", ("tests/security/local",)),
     Suite("infra", "infra", ("tests/infra",)),
     Suite("ui", "ui", ("tests/ui",)),
     Suite("dags-312", "airflow-312", ("tests/dags",)),
