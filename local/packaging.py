@@ -16,7 +16,7 @@ from local.config import REPO
 
 LIBRARY = "ecommerce_dwh_glue.zip"
 # The modules of the plugin package that jobs share with the DAGs; none of them needs Airflow or YAML.
-_SHARED = ("__init__.py", "contracts.py")
+_SHARED = ("__init__.py", "contracts.py", "lake_layout.py")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 

@@ -21,7 +21,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from ecommerce_dwh.contracts import Extract, SourceContract
-from ecommerce_dwh.raw_files import EMPTY_MARKER, folder
+from ecommerce_dwh.lake_layout import EMPTY_MARKER, folder
 
 FILE_STEM = "shop"
 NOTE = "_shop.json"

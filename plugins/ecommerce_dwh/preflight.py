@@ -19,16 +19,25 @@ from typing import Any
 
 from ecommerce_dwh.commands import quiet_airflow
 from ecommerce_dwh.contracts import load_contracts
-from ecommerce_dwh.raw_files import Inventory, days_between, describe_missing, folder, take_inventory
+from ecommerce_dwh.lake_layout import REFUSED, RawObject, folder
+from ecommerce_dwh.raw_files import (
+    Inventory,
+    add_strays,
+    days_between,
+    describe_missing,
+    describe_unloaded,
+    take_inventory,
+)
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.sql_text import split_statements
 
-LOADED, READY, INCOMPLETE, ABSENT = "loaded", "ready", "incomplete", "absent"
-_MARKS = {LOADED: "#", READY: "o", INCOMPLETE: "!", ABSENT: "."}
+LOADED, READY, INCOMPLETE, UNREADABLE, ABSENT = "loaded", "ready", "incomplete", "unreadable", "absent"
+_MARKS = {LOADED: "#", READY: "o", INCOMPLETE: "!", UNREADABLE: "x", ABSENT: "."}
 _WORDS = {
     LOADED: "loaded",
     READY: "ready to load",
     INCOMPLETE: "incomplete: a required source is missing",
+    UNREADABLE: "unreadable: a file cannot be read by its name",
     ABSENT: "without any file",
 }
 
@@ -39,7 +48,8 @@ class Day:
 
     Attributes:
         day: ``YYYY-MM-DD``.
-        state: ``loaded``, ``ready``, ``incomplete`` or ``absent``; a loaded day stays loaded without its files.
+        state: ``loaded``, ``ready``, ``incomplete``, ``unreadable`` or ``absent``; a loaded day stays loaded without
+            its files.
         missing: required sources without a file.
         optional_missing: other sources without a file.
         empty: sources that declare the day empty.
@@ -73,11 +83,17 @@ def survey(
         loaded: days of which the warehouse holds every source.
     """
     found = []
+    refused = {item.day for item in inventory.unloaded if item.kind == REFUSED}
     for day in days:
         files = [file for source in sources for file in inventory.files.get(source, {}).get(day, ())]
         absent = [source for source in sources if not inventory.has(source, day)]
         missing = tuple(source for source in absent if source in required)
-        state = LOADED if day in loaded else ABSENT if not files else INCOMPLETE if missing else READY
+        if day in loaded:
+            state = LOADED
+        elif day in refused:
+            state = UNREADABLE
+        else:
+            state = ABSENT if not files else INCOMPLETE if missing else READY
         data = [file for file in files if not file.is_empty_marker]
         found.append(
             Day(
@@ -117,8 +133,8 @@ def ranges(days: Iterable[str]) -> list[tuple[str, str]]:
     return found
 
 
-def describe(days: Sequence[Day], bucket: str) -> str:
-    """The survey for a person: counts, a calendar, what is missing, and the command to go on with."""
+def describe(days: Sequence[Day], bucket: str, unloaded: Sequence[RawObject] = ()) -> str:
+    """The survey for a person: counts, a calendar, what is missing or unfit, and the command to go on with."""
     if not days:
         return "no days"
     totals = counts(days)
@@ -130,7 +146,10 @@ def describe(days: Sequence[Day], bucket: str) -> str:
         *_calendar(days),
     ]
     missing = [
-        folder(source, day.day) for day in days if day.state in (INCOMPLETE, ABSENT) for source in day.missing
+        folder(source, day.day)
+        for day in days
+        if day.state in (INCOMPLETE, UNREADABLE, ABSENT)
+        for source in day.missing
     ]
     if missing:
         lines += [
@@ -138,6 +157,9 @@ def describe(days: Sequence[Day], bucket: str) -> str:
             "Missing, though required (a day without activity is declared by an object named _EMPTY):",
         ]
         lines.append(describe_missing(bucket, missing))
+    if unloaded:
+        lines += ["", "There, but not as the layout of the raw bucket asks for (see docs/architecture.md):"]
+        lines.append(describe_unloaded(bucket, unloaded))
     if todo := [day.day for day in days if day.state == READY]:
         lines += ["", "To load what is ready:"]
         lines += [
@@ -165,8 +187,10 @@ def loaded_days(ledger: Iterable[Mapping[str, Any]], sources: Sequence[str]) -> 
     return {day for day, found in seen.items() if found >= set(sources)}
 
 
-def look(start: str, end: str, *, s3: Any, ledger: Iterable[Mapping[str, Any]]) -> list[Day]:
-    """Survey the days from ``start`` to ``end``, both included.
+def look(
+    start: str, end: str, *, s3: Any, ledger: Iterable[Mapping[str, Any]]
+) -> tuple[list[Day], list[RawObject]]:
+    """Survey the days from ``start`` to ``end``, both included; also gives the objects that are not loaded.
 
     Args:
         s3: a boto3 S3 client.
@@ -177,7 +201,9 @@ def look(start: str, end: str, *, s3: Any, ledger: Iterable[Mapping[str, Any]]) 
     sources = tuple(contracts)
     required = {name for name, contract in contracts.items() if contract.delivery == "required"}
     inventory = take_inventory(s3, settings.raw_bucket, sources, start, end)
-    return survey(inventory, days_between(start, end), required, sources, loaded_days(ledger, sources))
+    add_strays(s3, settings.raw_bucket, sources, inventory)
+    days = survey(inventory, days_between(start, end), required, sources, loaded_days(ledger, sources))
+    return days, inventory.unloaded
 
 
 def ledger_sql() -> str:
@@ -186,7 +212,7 @@ def ledger_sql() -> str:
     return statement
 
 
-def _look_by_connections(start: str, end: str) -> list[Day]:
+def _look_by_connections(start: str, end: str) -> tuple[list[Day], list[RawObject]]:
     """The survey through Airflow's connections ``aws_default`` and ``redshift_default``."""
     with quiet_airflow():
         from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # noqa: PLC0415 - heavy
@@ -207,11 +233,16 @@ def main(arguments: list[str] | None = None) -> int:
     if given.end < given.start:
         parser.error(f"--end {given.end} lies before --start {given.start}")
     start, end = given.start.isoformat(), given.end.isoformat()
-    days = _look_by_connections(start, end)
+    days, unloaded = _look_by_connections(start, end)
     if given.json:
-        print(json.dumps({"days": [asdict(day) for day in days], "counts": counts(days)}, indent=1))
+        found = {
+            "days": [asdict(day) for day in days],
+            "counts": counts(days),
+            "not_loaded": [item.remark for item in unloaded],
+        }
+        print(json.dumps(found, indent=1))
     else:
-        print(describe(days, get_settings().raw_bucket))
+        print(describe(days, get_settings().raw_bucket, unloaded))
     return 0 if can_load(days) else 1
 
 

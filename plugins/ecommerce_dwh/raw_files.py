@@ -1,51 +1,17 @@
-"""The raw bucket's layout, and which days of which sources it holds.
-
-``<source>/dt=YYYY-MM-DD/<any>.{csv,csv.gz,json,json.gz,parquet}``; an object named ``_EMPTY`` declares a day
-without activity; every other name that starts with ``_`` or ``.`` is ignored.
-"""
+"""Which days of which sources the raw bucket holds; how its keys read is in `lake_layout`."""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-EMPTY_MARKER = "_EMPTY"
-DATA_SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".parquet")
-_KEY = re.compile(r"(?P<source>[a-z][a-z0-9_]*)/dt=(?P<day>\d{4}-\d{2}-\d{2})/(?P<name>[^/]+)")
+from ecommerce_dwh.lake_layout import RawObject, folder, is_behind, read_key, window_prefix
 
-
-@dataclass(frozen=True)
-class RawFile:
-    """One object of the raw bucket that says something about a day."""
-
-    source: str
-    day: str
-    name: str
-    size: int = 0
-
-    @property
-    def is_empty_marker(self) -> bool:
-        return self.name == EMPTY_MARKER
-
-
-def parse_key(key: str, size: int = 0) -> RawFile | None:
-    """The file that a key names, or None where the key is not part of the layout (or to be ignored)."""
-    match = _KEY.fullmatch(key)
-    if match is None:
-        return None
-    name = match["name"]
-    if name != EMPTY_MARKER and (name.startswith(("_", ".")) or not name.lower().endswith(DATA_SUFFIXES)):
-        return None
-    return RawFile(match["source"], match["day"], name, size)
-
-
-def folder(source: str, day: str) -> str:
-    """Key prefix of a source's day."""
-    return f"{source}/dt={day}/"
+# Of objects that are not loaded, a log or message names so many and counts the rest.
+SHOWN = 20
 
 
 def days_between(start_date: str, end_date: str) -> list[str]:
@@ -59,33 +25,46 @@ def listing_request(bucket: str, source: str, start_date: str, end_date: str) ->
 
     Keys come back in order, and ISO dates sort like days, so a range is one scan from its first day on.
     """
-    if start_date == end_date:
-        return {"Bucket": bucket, "Prefix": folder(source, start_date)}
-    return {"Bucket": bucket, "Prefix": f"{source}/dt=", "StartAfter": f"{source}/dt={start_date}"}
+    prefix, after = window_prefix(source, start_date, end_date)
+    return {"Bucket": bucket, "Prefix": prefix, **({"StartAfter": after} if after else {})}
 
 
 @dataclass
 class Inventory:
-    """What the raw bucket holds of a window."""
+    """What the raw bucket holds of a window.
 
-    files: dict[str, dict[str, list[RawFile]]] = field(
+    Attributes:
+        files: files to load and empty markers, by source and day.
+        unloaded: objects that are refused or fit no day, in the order of the listing.
+        hidden: how many objects are left alone because of their names.
+    """
+
+    files: dict[str, dict[str, list[RawObject]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
+    unloaded: list[RawObject] = field(default_factory=list)
+    hidden: int = 0
 
     def add_page(
-        self, page: Mapping[str, Any], request: dict[str, Any], end_date: str
+        self, page: Mapping[str, Any], request: dict[str, Any], source: str, end_date: str
     ) -> dict[str, Any] | None:
         """Take in one answer of ``list_objects_v2``; returns the next page's request, or None at the end."""
         for entry in page.get("Contents", ()):
-            file = parse_key(entry["Key"], int(entry.get("Size", 0)))
-            if file is None:
-                continue
-            if file.day > end_date:
+            if is_behind(entry["Key"], source, end_date):
                 return None
-            self.files[file.source][file.day].append(file)
+            self.add(read_key(entry["Key"], int(entry.get("Size", 0))))
         if not page.get("IsTruncated"):
             return None
         return {**request, "ContinuationToken": page["NextContinuationToken"]}
+
+    def add(self, found: RawObject) -> None:
+        """Take in one object."""
+        if found.is_named:
+            self.unloaded.append(found)
+        elif found.is_data or found.is_empty_marker:
+            self.files[found.source][found.day].append(found)
+        else:
+            self.hidden += 1
 
     def has(self, source: str, day: str) -> bool:
         """Whether the day has a file or is declared empty."""
@@ -129,7 +108,7 @@ def take_inventory(
     for source in sources:
         request: dict[str, Any] | None = listing_request(bucket, source, start_date, end_date)
         while request is not None:
-            request = inventory.add_page(client.list_objects_v2(**request), request, end_date)
+            request = inventory.add_page(client.list_objects_v2(**request), request, source, end_date)
     return inventory
 
 
@@ -138,4 +117,42 @@ def describe_missing(bucket: str, missing: list[str], limit: int = 10) -> str:
     lines = [f"  s3://{bucket}/{prefix}<file>.csv" for prefix in missing[:limit]]
     if len(missing) > limit:
         lines.append(f"  … and {len(missing) - limit} more")
+    return "\n".join(lines)
+
+
+def add_strays(client: Any, bucket: str, sources: Iterable[str], inventory: Inventory) -> None:
+    """Add what lies beside the days: at the top of a source's folder, or of the bucket.
+
+    Folders are listed, not what is in them, so this costs a request per thousand days of a source.
+    """
+    sources = list(sources)
+    pages = client.get_paginator("list_objects_v2")
+    for prefix in ("", *(f"{source}/" for source in sources)):
+        for page in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
+            inventory.unloaded += _strays(page, prefix, sources)
+
+
+def _strays(page: Mapping[str, Any], prefix: str, sources: Iterable[str]) -> Iterator[RawObject]:
+    for entry in page.get("Contents", ()):
+        found = read_key(entry["Key"], int(entry.get("Size", 0)))
+        if found.is_named:
+            yield found
+    for entry in page.get("CommonPrefixes", ()):
+        name = entry["Prefix"]
+        if not prefix:
+            if name.rstrip("/") not in sources and not name.startswith(("_", ".")):
+                yield RawObject(
+                    name, reason="is the folder of no source and is not loaded; see include/sources"
+                )
+        elif not read_key(f"{name}x").day and not name.startswith(f"{prefix}dt="):
+            # Folders that only begin like a day's are named when their day is looked at.
+            yield RawObject(name, reason="is no day's folder (dt=YYYY-MM-DD) and is not loaded")
+
+
+def describe_unloaded(bucket: str, unloaded: Iterable[RawObject], limit: int = SHOWN) -> str:
+    """The objects that are not loaded as text for a person: the first ``limit`` and how many more."""
+    found = list(unloaded)
+    lines = [f"  s3://{bucket}/{item.remark}" for item in found[:limit]]
+    if len(found) > limit:
+        lines.append(f"  … and {len(found) - limit} more")
     return "\n".join(lines)

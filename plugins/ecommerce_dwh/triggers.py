@@ -185,7 +185,7 @@ class RawFilesTrigger(PollingTrigger):
             )
             while request is not None:
                 page = await client.list_objects_v2(**request)
-                request = inventory.add_page(page, request, self.end_date)
+                request = inventory.add_page(page, request, source, self.end_date)
         return {} if not inventory.missing(self.sources, self.start_date, self.end_date) else None
 
 

@@ -75,6 +75,26 @@ def test_a_person_reads_counts_calendar_and_what_to_do(raw, ledger, capsys):
     assert '--from-date 2026-02-02 --to-date "2026-02-02 02:00"' in text
 
 
+def test_what_does_not_fit_the_layout_is_named(raw, ledger, capsys):
+    raw.put(RAW, "orders/dt=2026-01-31/a\nb.csv", "orders/dt=2026-01-31/old/a.csv", "orders/dt=2026-02-30/a.csv",
+            "order/dt=2026-01-31/a.csv")  # fmt: skip
+
+    assert preflight.main(["--start", "2026-01-30", "--end", "2026-02-28"]) == 1
+
+    text = capsys.readouterr().out
+    assert re.search(r"x\s+1 unreadable", text)
+    assert "orders/dt=2026-01-31/a\\nb.csv has the control character U+000A" in text
+    assert "orders/dt=2026-01-31/old/a.csv lies in a sub-folder" in text
+    assert f"s3://{RAW}/order/ is the folder of no source" in text
+    assert "2026-02-30" not in text  # behind the range
+
+    preflight.main(["--start", "2026-02-01", "--end", "2026-03-01"])
+    assert (
+        "2026-02-30/a.csv lies in the folder of 2026-02-30, a day that no calendar has"
+        in capsys.readouterr().out
+    )
+
+
 def test_a_range_that_can_be_loaded_is_no_error(raw, ledger, capsys):
     ledger("2026-01-30")
 
@@ -94,7 +114,7 @@ def test_the_dag_says_the_same(raw, ledger):
     window = {"start_date": "2026-01-30", "end_date": "2026-02-03"}
 
     assert task.execute(context_of(task, params=window)) == {
-        "loaded": 1, "ready": 2, "incomplete": 1, "absent": 1, "can_load": False,
+        "loaded": 1, "ready": 2, "incomplete": 1, "unreadable": 0, "absent": 1, "can_load": False,
     }  # fmt: skip
 
 

@@ -55,6 +55,7 @@ def test_a_complete_day_passes_and_reports_what_is_there(aws):
     assert found["sources"]["orders"]["files"] == 1
     assert found["sources"]["order_items"]["empty_days"] == 1
     assert found["optional_missing"] == ["customers/dt=2026-03-01/"]
+    assert found["not_loaded"] == []
 
 
 @pytest.mark.parametrize("defer_after", [-1, 0], ids=["on the worker", "deferred"])
@@ -69,6 +70,7 @@ def test_a_missing_file_is_named_when_the_time_is_up(aws, defer_after):
     assert "s3://ecommerce-dwh-dev-raw/order_items/dt=2026-03-01/<file>.csv" in text
     assert "orders/dt" not in text.replace("order_items/dt", "")
     assert "nothing was loaded" in text
+    assert "order_items/dt=2026-03-01/notes.txt is no kind of file that can be read" in text
 
 
 @pytest.mark.parametrize("defer_after", [-1, 0], ids=["on the worker", "deferred"])

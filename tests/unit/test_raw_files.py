@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ecommerce_dwh.lake_layout import DATA_SUFFIXES, read_key, shown
 from ecommerce_dwh.raw_files import (
     Inventory,
+    add_strays,
     describe_missing,
+    describe_unloaded,
     listing_request,
-    parse_key,
     take_inventory,
 )
 
@@ -17,29 +21,101 @@ from ecommerce_dwh.raw_files import (
     "name", ["a.csv", "a.csv.gz", "a.json", "b.json.gz", "part-0.parquet", "A.CSV", "_EMPTY"]
 )
 def test_files_and_the_empty_marker_count(name):
-    file = parse_key(f"orders/dt=2026-01-01/{name}")
+    file = read_key(f"orders/dt=2026-01-01/{name}")
 
     assert (file.source, file.day, file.name) == ("orders", "2026-01-01", name)
     assert file.is_empty_marker == (name == "_EMPTY")
+    assert file.is_data == (name != "_EMPTY")
+    assert not file.is_named
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "orders/dt=2026-01-01/_SUCCESS",
-        "orders/dt=2026-01-01/.a.csv.crc",
-        "orders/dt=2026-01-01/_tmp.csv",
-        "orders/dt=2026-01-01/readme.txt",
-        "orders/dt=2026-01-01/",
-        "orders/dt=2026-01-01/sub/a.csv",
-        "orders/a.csv",
-        "orders/dt=latest/a.csv",
-        "x/orders/dt=2026-01-01/a.csv",
-        "orders/dt=2026-01-01/_empty",
-    ],
-)
-def test_everything_else_is_ignored(key):
-    assert parse_key(key) is None
+DAY = "orders/dt=2026-01-01/"
+# Key → kind, and what its reason begins with.
+KEYS = {
+    f"{DAY}_SUCCESS": ("hidden", ""),
+    f"{DAY}.a.csv.crc": ("hidden", ""),
+    f"{DAY}_tmp.csv": ("hidden", ""),
+    f"{DAY}_empty": ("hidden", ""),
+    DAY: ("hidden", ""),
+    "orders/dt=2026-01-01_$folder$": ("hidden", ""),
+    f"{DAY}readme.txt": ("refused", "is no kind of file"),
+    f"{DAY}a.csv ": ("refused", "is no kind of file"),
+    f"{DAY}a.parquet.gz": ("refused", "is no kind of file"),
+    f"{DAY}a\nb.csv": ("refused", "has the control character U+000A"),
+    f"{DAY}a.csv\n": ("refused", "has the control character U+000A"),
+    f"{DAY}a\x7f.csv": ("refused", "has the control character U+007F"),
+    f"{DAY}a\u2028.csv": ("refused", "has the control character U+2028"),
+    f"{DAY}sub/a.csv": ("unfit", "lies in a sub-folder"),
+    f"{DAY}/a.csv": ("unfit", "lies in a sub-folder"),
+    f"{DAY}../dt=2026-01-02/a.csv": ("unfit", "lies in a sub-folder"),
+    f"{DAY}_temporary/0/a.csv": ("unfit", "lies in a sub-folder"),
+    f"{DAY}sub/_EMPTY": ("unfit", "lies in a sub-folder"),
+    "orders/dt=2026-02-30/a.csv": ("unfit", "lies in the folder of 2026-02-30"),
+    "orders/dt=0000-01-01/a.csv": ("unfit", "lies in the folder of 0000-01-01"),
+    "orders/dt=2026-01-01 /a.csv": ("unfit", "lies in no folder"),
+    "orders/dt=2026-01-01\n/a.csv": ("unfit", "lies in no folder"),
+    "orders/dt=２０２６-01-01/a.csv": ("unfit", "lies in no folder"),
+    "orders/DT=2026-01-01/a.csv": ("unfit", "lies in no folder"),
+    "orders//dt=2026-01-01/a.csv": ("unfit", "lies in no folder"),
+    "orders/a.csv": ("unfit", "lies in no folder"),
+    "orders/dt=latest/a.csv": ("unfit", "lies in no folder"),
+    "x/orders/dt=2026-01-01/a.csv": ("unfit", "lies in no folder"),
+    "/orders/dt=2026-01-01/a.csv": ("unfit", "lies in no folder"),
+    "a.csv": ("unfit", "lies in no folder"),
+    **{f"{DAY}{name}": ("data", "") for name in (
+        "orders[1].csv", "{a,b}.csv", "*.csv", "?.csv", "a\\b.csv", "a%2Fb.csv", "a b.csv", "a:b.csv", "a#b.csv",
+        "zażółć.csv", "注文.csv", "🛒.csv", " a.csv", "a+b.csv", "a=b.csv", "x" * 900 + ".csv", "A.CSV.GZ")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_other_key_has_one_kind_and_a_reason(key):
+    found = read_key(key)
+
+    kind, reason = KEYS[key]
+    assert (found.kind, found.reason[: len(reason)]) == (kind, reason)
+    assert found.is_named == bool(found.reason) == (kind in ("refused", "unfit"))
+    assert found.remark.isprintable()
+
+
+@given(st.text(), st.text())
+def test_no_key_is_without_a_kind(folder, name):
+    for key in (folder + name, f"orders/{folder}/{name}", f"orders/dt=2026-01-01/{name}.csv"):
+        found = read_key(key)
+        assert found.kind in ("data", "empty", "hidden", "refused", "unfit")
+        assert shown(key).isprintable()
+        assert found.key == key
+        if found.is_data:
+            assert found.key == f"{found.source}/dt={found.day}/{found.name}"
+            assert found.name.lower().endswith(DATA_SUFFIXES)
+            assert not {"/", "\n", "\r", "\0"} & set(found.name)
+
+
+def test_what_is_not_loaded_is_named():
+    s3 = FakeS3(
+        [
+            "orders/dt=2026-01-01/a.csv", "orders/dt=2026-01-01/a\nb.csv", "orders/dt=2026-01-01 copy/a.csv",
+            "orders/dt=2026-01-01/_log", "orders/dt=2025-02-30/a.csv", "orders/old/a.csv", "orders/b.csv",
+            "order/dt=2026-01-01/a.csv", "_trash/a", "readme.txt",
+        ]
+    )  # fmt: skip
+
+    inventory = take_inventory(s3, "b", ["orders"], "2026-01-01", "2026-01-01")
+    add_strays(s3, "b", ["orders"], inventory)
+
+    assert [file.key for file in inventory.files["orders"]["2026-01-01"]] == ["orders/dt=2026-01-01/a.csv"]
+    assert inventory.hidden == 1
+    text = describe_unloaded("b", inventory.unloaded)
+    for name in (
+        "a\\nb.csv",
+        "dt=2026-01-01 copy/a.csv",
+        "orders/b.csv",
+        "orders/old/",
+        "order/",
+        "readme.txt",
+    ):
+        assert f"{name} " in text
+    assert text.count("\n") == 5
 
 
 class FakeS3:
@@ -58,11 +134,22 @@ class FakeS3:
             answer["NextContinuationToken"] = page[-1]
         return answer
 
+    def get_paginator(self, _name):
+        return self
+
+    def paginate(self, *, Bucket, Prefix, Delimiter):  # noqa: N803
+        below = [key[len(Prefix) :] for key in self.keys if key.startswith(Prefix)]
+        folders = sorted({key.partition("/")[0] for key in below if "/" in key})
+        yield {
+            "Contents": [{"Key": Prefix + key, "Size": 10} for key in below if Delimiter not in key],
+            "CommonPrefixes": [{"Prefix": f"{Prefix}{name}/"} for name in folders],
+        }
+
 
 def test_a_day_is_one_listing_of_its_folder():
     assert listing_request("b", "orders", "2026-01-01", "2026-01-01") == {
         "Bucket": "b",
-        "Prefix": "orders/dt=2026-01-01/",
+        "Prefix": "orders/dt=2026-01-01",  # neighbours that only begin like the day are named
     }
 
 

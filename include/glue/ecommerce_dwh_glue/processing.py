@@ -25,6 +25,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import SourceContract
+from ecommerce_dwh.lake_layout import RawObject
 from ecommerce_dwh_glue import dedup, ledger, manifest
 from ecommerce_dwh_glue.casting import AMOUNT_UNIT, amount_parts_sql, good_columns, spark_type, type_rows
 from ecommerce_dwh_glue.job import LATEST, JobError, Options, days_between
@@ -65,11 +66,13 @@ class Outcome:
         ledger: entries by source and day.
         drift: unknown or missing optional columns: source, column, kind, files.
         rounded: rows whose decimals lost digits, by source.
+        unfit: objects of the window that the raw bucket's layout has no place for; they were not loaded.
     """
 
     ledger: dict[tuple[str, str], ledger.Entry]
     drift: list[dict[str, Any]] = field(default_factory=list)
     rounded: dict[str, int] = field(default_factory=dict)
+    unfit: list[RawObject] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -150,10 +153,13 @@ class Processing:
         """
         start, end = self._window()
         days = days_between(start, end)
-        files = self._survey(start, end, days)
+        unfit: list[RawObject] = []
+        files = self._survey(start, end, days, unfit)
         volume = sum(file.size for file in files)
         self._note(f"{start} … {end}: {len(files)} files, {volume / 1e6:,.1f} MB, can be read")
-        outcome = Outcome(ledger.new_ledger(self.contracts, days))
+        outcome = Outcome(ledger.new_ledger(self.contracts, days), unfit=unfit)
+        for item in unfit:
+            self._note(f"s3://{self.options.raw_bucket}/{item.remark}")
         for file in files:
             outcome.ledger[(file.source, file.day)].files += 1
         outcome.drift = self._drift(files)
@@ -218,7 +224,7 @@ class Processing:
             raise JobError(f"start_date {start} is after end_date {end}")
         return start, end
 
-    def _survey(self, start: str, end: str, days: Sequence[str]) -> list[SourceFile]:
+    def _survey(self, start: str, end: str, days: Sequence[str], unfit: list[RawObject]) -> list[SourceFile]:
         bucket, storage = self.options.raw_bucket, self.storage
         listed: list[SourceFile] = []
         problems: list[tuple[str, str]] = []
@@ -228,6 +234,7 @@ class Processing:
             )
             for name, listing in listings:
                 listed += listing.files
+                unfit += listing.unfit
                 if self.contracts[name].delivery == "required":
                     seen = {file.day for file in listing.files} | {day for _, day in listing.empty_days}
                     missing = [day for day in days if day not in seen]
@@ -589,6 +596,12 @@ class Processing:
             ],
             "drift": outcome.drift,
             "rounded_rows": outcome.rounded,
+            # An object for each that is named, so that nothing delivered is forgotten; thousands of them are a heap
+            # of leftovers, of which the count says enough.
+            "not_loaded": [
+                {"key": item.key, "size": item.size, "reason": item.reason} for item in outcome.unfit[:1000]
+            ],
+            "not_loaded_count": len(outcome.unfit),
             "accepted_files": {
                 source.contract.name: [item.key for item in source.accepted] for source in sources
             },

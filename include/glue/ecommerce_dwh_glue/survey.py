@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from ecommerce_dwh.contracts import SourceContract
+from ecommerce_dwh.lake_layout import UNFIT, RawObject, is_behind, is_day, read_key, shown, window_prefix
 from ecommerce_dwh_glue.storage import Storage
 
 CHUNK = 1 << 20
@@ -29,8 +30,6 @@ SLICE = 64 << 20
 MAX_HEADER = 1 << 16
 BOM = codecs.BOM_UTF8
 
-_NAME = re.compile(r"(?P<source>[^/]+)/dt=(?P<day>\d{4}-\d{2}-\d{2})/(?P<name>.+)")
-_FORMAT = re.compile(r"\.(csv|json|parquet)(\.gz)?$")
 _GOOD_QUOTES = re.compile(rb'(?<=[,\n])"[^"\n]*(?:""[^"\n]*)*"(?=[,\n]|\r\n)')
 _BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")
 
@@ -109,10 +108,12 @@ class Listing:
     Attributes:
         files: files to read.
         empty_days: (source, day) declared empty by an ``_EMPTY`` object.
+        unfit: objects that lie elsewhere than files to load do; they are never loaded.
     """
 
     files: tuple[SourceFile, ...]
     empty_days: frozenset[tuple[str, str]]
+    unfit: tuple[RawObject, ...] = ()
 
 
 def latest_day(storage: Storage, bucket: str, sources: Iterable[str]) -> str | None:
@@ -121,7 +122,7 @@ def latest_day(storage: Storage, bucket: str, sources: Iterable[str]) -> str | N
         name[3:]
         for source in sources
         for name in storage.folders(bucket, f"{source}/")
-        if re.fullmatch(r"dt=\d{4}-\d{2}-\d{2}", name)
+        if name.startswith("dt=") and is_day(name[3:])
     ]
     return max(days, default=None)
 
@@ -131,33 +132,29 @@ def list_window(storage: Storage, bucket: str, source: str, start: str, end: str
 
     A window's folders are neighbours in the order of keys, so one listing serves a window of any length.
     """
-    files, empty_days = [], set()
-    prefix = f"{source}/dt={start}/" if start == end else f"{source}/dt="
-    for item in storage.objects(bucket, prefix, f"{source}/dt={start}"):
-        match = _NAME.fullmatch(item.key)
-        if match is None:
-            continue
-        if match["day"] > end:
+    files, empty_days, unfit = [], set(), []
+    prefix, after = window_prefix(source, start, end)
+    for item in storage.objects(bucket, prefix, after):
+        if is_behind(item.key, source, end):
             break
-        if match["day"] < start or item.key.endswith("/"):
-            continue
-        name = match["name"].rsplit("/", 1)[-1]
-        if name == "_EMPTY":
-            empty_days.add((source, match["day"]))
-            continue
-        if name.startswith(("_", ".")):
-            continue
-        form = _FORMAT.search(name)
-        found = SourceFile(source=source, day=match["day"], key=item.key, size=item.size)
-        if form is None or (form[1] == "parquet" and form[2]):
-            found = replace(
-                found,
-                problem="is no kind of file that can be read; name it .csv, .csv.gz, .json, .json.gz or .parquet",
+        found = read_key(item.key, item.size)
+        if found.is_empty_marker:
+            empty_days.add((source, found.day))
+        elif found.kind == UNFIT:
+            unfit.append(found)
+        elif found.is_data or found.is_named:
+            files.append(
+                SourceFile(
+                    source=source,
+                    day=found.day,
+                    key=found.key,
+                    size=found.size,
+                    format=found.format or "csv",
+                    gzipped=found.gzipped,
+                    problem=found.reason,
+                )
             )
-        else:
-            found = replace(found, format=form[1], gzipped=bool(form[2]))
-        files.append(found)
-    return Listing(tuple(files), frozenset(empty_days))
+    return Listing(tuple(files), frozenset(empty_days), tuple(unfit))
 
 
 def text_chunks(stream: BinaryIO, gzipped: bool) -> Iterator[bytes]:
@@ -377,8 +374,8 @@ def problems_text(bucket: str, problems: Sequence[tuple[str, str]]) -> str:
         bucket: raw bucket.
         problems: pairs of key and what is wrong with it.
     """
-    shown = "; ".join(f"s3://{bucket}/{key} {what}" for key, what in problems[:10])
+    found = "; ".join(f"s3://{bucket}/{shown(key)} {what}" for key, what in problems[:10])
     more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
-    return f"{len(problems)} problem(s) with the raw files, nothing was loaded: {shown}{more}".replace(
+    return f"{len(problems)} problem(s) with the raw files, nothing was loaded: {found}{more}".replace(
         "\n", " "
     )

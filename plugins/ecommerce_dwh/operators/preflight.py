@@ -38,12 +38,12 @@ class PreflightOperator(WarehouseOperator):
             return cursor.as_dicts(cursor.query(preflight.ledger_sql(), (window.start_date, window.end_date)))
 
         ledger = self.warehouse(context).transaction(read)
-        days = preflight.look(
+        days, unloaded = preflight.look(
             window.start_date,
             window.end_date,
             s3=S3Hook(aws_conn_id=self.aws_conn_id).get_conn(),
             ledger=ledger,
         )
-        text = preflight.describe(days, get_settings().raw_bucket)
+        text = preflight.describe(days, get_settings().raw_bucket, unloaded)
         (self.log.info if preflight.can_load(days) else self.log.warning)("%s", text)
         return {**preflight.counts(days), "can_load": preflight.can_load(days)}

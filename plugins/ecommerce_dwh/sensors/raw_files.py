@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout
 
-from ecommerce_dwh.raw_files import Inventory, describe_missing, take_inventory
+from ecommerce_dwh.raw_files import (
+    SHOWN,
+    Inventory,
+    add_strays,
+    describe_missing,
+    describe_unloaded,
+    take_inventory,
+)
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.triggers import RawFilesTrigger
 from ecommerce_dwh.window import LoadTemplates, LoadWindow, load_window
@@ -69,7 +76,7 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
             if not missing:
                 return self._report(window, required, optional)
             if time.time() >= deadline:
-                raise self._timeout(window, missing)
+                raise self._timeout(window, missing, inventory)
             self.log.info("%d folders still missing, first %s", len(missing), missing[0])
             if self.defer_after >= 0 and time.time() - started >= self.defer_after:
                 break
@@ -94,9 +101,10 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
             raise AirflowException(f"the raw bucket could not be watched: {(event or {}).get('message')}")
         window = load_window(context)
         required, optional = self._sources()
-        missing = self._look(window, required).missing(required, window.start_date, window.end_date)
+        inventory = self._look(window, required)
+        missing = inventory.missing(required, window.start_date, window.end_date)
         if missing:
-            raise self._timeout(window, missing)
+            raise self._timeout(window, missing, inventory)
         return self._report(window, required, optional)
 
     def _sources(self) -> tuple[list[str], list[str]]:
@@ -110,14 +118,18 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
             [contract.name for contract in contracts if contract.delivery != "required"],
         )
 
-    def _look(self, window: LoadWindow, sources: Sequence[str]) -> Inventory:
+    def _look(self, window: LoadWindow, sources: Sequence[str], *, strays: bool = False) -> Inventory:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - heavy; not at DAG parsing
 
         client = S3Hook(aws_conn_id=self.aws_conn_id).get_conn()
-        return take_inventory(client, window.raw_bucket, sources, window.start_date, window.end_date)
+        inventory = take_inventory(client, window.raw_bucket, sources, window.start_date, window.end_date)
+        if strays:
+            known = get_settings().sources
+            add_strays(client, window.raw_bucket, sorted({*known, *sources}), inventory)
+        return inventory
 
     def _report(self, window: LoadWindow, required: list[str], optional: list[str]) -> dict[str, Any]:
-        inventory = self._look(window, [*required, *optional])
+        inventory = self._look(window, [*required, *optional], strays=True)
         absent = inventory.missing(optional, window.start_date, window.end_date)
         for source, counts in inventory.counts().items():
             self.log.info(
@@ -128,12 +140,26 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
             self.log.info(
                 "Optional and not delivered: %d folders, first %s", len(absent), ", ".join(absent[:5])
             )
-        return {"window": str(window), "sources": inventory.counts(), "optional_missing": absent[:50]}
+        if inventory.hidden:
+            self.log.info("%d objects are left alone, because their names start with _ or .", inventory.hidden)
+        if inventory.unloaded:
+            self.log.warning(
+                "%d objects are not what the layout of the raw bucket asks for:\n%s",
+                len(inventory.unloaded), describe_unloaded(window.raw_bucket, inventory.unloaded),
+            )  # fmt: skip
+        return {
+            "window": str(window),
+            "sources": inventory.counts(),
+            "optional_missing": absent[:50],
+            "not_loaded": [item.remark for item in inventory.unloaded[:SHOWN]],
+        }
 
-    def _timeout(self, window: LoadWindow, missing: list[str]) -> AirflowSensorTimeout:
+    def _timeout(self, window: LoadWindow, missing: list[str], inventory: Inventory) -> AirflowSensorTimeout:
+        found = describe_unloaded(window.raw_bucket, inventory.unloaded)
+        beside = f"\nThere, but not as the layout asks for:\n{found}" if found else ""
         return AirflowSensorTimeout(
             f"{len(missing)} required source days did not arrive in bucket {window.raw_bucket} within "
             f"{timedelta(seconds=self.timeout)}; nothing was loaded. Missing:\n"
             f"{describe_missing(window.raw_bucket, missing)}\n"
-            f"Deliver the files (or an object named _EMPTY for a day without activity) and clear this task."
+            f"Deliver the files (or an object named _EMPTY for a day without activity) and clear this task.{beside}"
         )
