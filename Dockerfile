@@ -57,6 +57,8 @@ COPY --chown=airflow:root dags /opt/airflow/dags
 COPY --chown=airflow:root plugins /opt/airflow/plugins
 COPY --chown=airflow:root include /opt/airflow/include
 COPY --chown=airflow:root docker/healthy.py /opt/dwh/docker/healthy.py
+# In the image and not mounted: Airflow's simple auth manager opens it for writing, with a lock, at every start.
+COPY --chown=airflow:root --chmod=0600 docker/passwords.json /opt/dwh/docker/passwords.json
 
 ENV AIRFLOW__ECOMMERCE_DWH__INCLUDE_DIR=/opt/airflow/include \
     AIRFLOW__CORE__LOAD_EXAMPLES=False \

@@ -1,42 +1,45 @@
 """Dockerfile and compose file: linted, closed, pinned; and every service's command run here, without containers.
 
 There is no container engine where these tests run. What a container would start is started natively instead, with the
-compose file's own environment; only folders and ports are moved to free ones.
+compose file's own environment, under the files, owners and modes that the container would have (containers.py,
+containers_run.py); only ports are moved to free ones.
 """
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import json
-import os
 import re
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import containers
 import pytest
 import yaml
-from conftest import environment_python, free_port
+from conftest import environment_python
+from containers import Container, Image
+from containers_run import Natively, forwarded
 from terraform import REPO, environ
 
 COMPOSE = REPO / "docker-compose.yaml"
 DOCKERFILE = REPO / "Dockerfile"
 _TOOLS = Path(sys.executable).parent
-_PORTS = {
-    "5432": "postgres",
-    "4566": "aws",
-    "5439": "redshift",
-    "2525": "smtp",
-    "8025": "mail",
-    "8080": "airflow",
-}
+_PROFILES = ((), ("airflow",))
 
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, dict[str, Any]]:
     return dict(yaml.safe_load(COMPOSE.read_text())["services"])
+
+
+@pytest.fixture(scope="module")
+def images() -> dict[str, Image]:
+    return containers.images(DOCKERFILE.read_text())
 
 
 # --- as they are written ---------------------------------------------------------------------------------------------
@@ -71,7 +74,7 @@ def test_images_are_small_by_construction_pinned_and_not_root() -> None:
 
 
 def test_every_file_that_is_copied_exists() -> None:
-    for line in re.findall(r"^COPY (?!--from)(?:--chown=\S+ )?(.+)$", DOCKERFILE.read_text(), re.MULTILINE):
+    for line in re.findall(r"^COPY (?!--from)(?:--ch\w+=\S+ )*(.+)$", DOCKERFILE.read_text(), re.MULTILINE):
         *sources, _target = line.split()
         for source in sources:
             assert (REPO / source).exists(), source
@@ -88,14 +91,93 @@ def test_only_this_machine_reaches_the_ports(services: dict[str, dict[str, Any]]
     assert all(str(port).startswith("127.0.0.1:") for port in published)
 
 
-def test_services_are_confined_and_healthy_or_once(services: dict[str, dict[str, Any]]) -> None:
+def test_services_are_confined_and_start_again(services: dict[str, dict[str, Any]]) -> None:
     for name, service in services.items():
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
-        once = name in ("net", "provision", "airflow-database")
-        assert once or "healthcheck" in service, name
-        for needed in service.get("depends_on", {}):
-            assert needed in services, f"{name} needs {needed}"
+        assert re.fullmatch(r"unless-stopped|on-failure:\d", service.get("restart", "")), name
+        assert "healthcheck" in service, name
+
+
+@pytest.mark.parametrize("profiles", _PROFILES, ids=lambda profiles: "+".join(profiles) or "none")
+def test_up_wait_ends_well(services: dict[str, dict[str, Any]], profiles: tuple[str, ...]) -> None:
+    assert len(containers.active(services, profiles)) >= 6
+    assert containers.wait_fault(services, profiles) == ""
+
+
+def test_the_waiting_rule_finds_what_is_wrong(services: dict[str, dict[str, Any]]) -> None:
+    def broken(**changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        other = copy.deepcopy(services)
+        for name, change in changes.items():
+            other[name] |= change
+        return other
+
+    # `provision` awaited only by services of the profile: without it, `up --wait` ends with exit code 1.
+    alone = broken(redshift={"depends_on": {"postgres": {"condition": "service_healthy"}}})
+    assert "provision ends" in containers.wait_fault(alone, ())
+    assert "never ends" in containers.wait_fault(broken(provision={"restart": "unless-stopped"}), ())
+    assert "no health check" in containers.wait_fault(broken(smtp={"healthcheck": {"disable": True}}), ())
+    assert "do not start" in containers.wait_fault(broken(aws={"profiles": ["airflow"]}), ())
+
+
+# Where each service writes, besides what its environment names.
+_WRITES = {
+    "aws": ["/var/lib/dwh", "/var/lib/dwh/aws"], "smtp": ["/var/lib/dwh"], "redshift": [], "provision": [],
+    "airflow-database": ["/opt/airflow"],
+    **{
+        name: ["/opt/airflow", "/opt/airflow/logs"]
+        for name in ("api-server", "scheduler", "dag-processor", "triggerer")
+    },
+}  # fmt: skip
+
+
+def _written(name: str, service: dict[str, Any]) -> list[str]:
+    """Paths that a service opens for writing; Airflow's simple auth manager its password file, in `init()`."""
+    given = service["environment"]
+    options = ("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE",) if name == "api-server" else ()
+    return [*_WRITES[name], *(given[option] for option in options)]
+
+
+def test_each_service_may_write_where_it_writes(
+    services: dict[str, dict[str, Any]], images: dict[str, Image]
+) -> None:
+    ours = {name: service for name, service in services.items() if "build" in service}
+    assert set(ours) == set(_WRITES)
+    for name, service in ours.items():
+        container = Container(service, images[service["build"]["target"]])
+        assert container.user[0] != 0, name
+        closed = [path for path in _written(name, service) if not container.may_write(path)]
+        assert not closed, f"{name} cannot write {closed}"
+
+
+@pytest.mark.parametrize(
+    ("volumes", "writable"),
+    [
+        (["./docker/passwords.json:/opt/dwh/docker/passwords.json:ro"], False),
+        (["./docker/passwords.json:/opt/dwh/docker/passwords.json"], False),  # the owner is another user
+        (["./docker:/opt/dwh/docker:ro"], False),
+        (["keys:/opt/dwh/docker"], False),  # root's: the image has no such folder to copy the owner from
+        (["logs:/opt/airflow/logs"], True),
+        ([], True),
+    ],
+)
+def test_mounts_decide_what_can_be_written(
+    services: dict[str, dict[str, Any]], images: dict[str, Image], volumes: list[str], writable: bool
+) -> None:
+    container = Container({**services["api-server"], "volumes": volumes}, images["airflow"])
+    assert container.may_write("/opt/dwh/docker/passwords.json") is writable
+
+
+def test_users_and_owners_are_read_from_the_dockerfile(images: dict[str, Image]) -> None:
+    assert images["airflow"].user == (50000, 0)
+    assert images["aws"].user == (10001, 10001)
+    assert images["aws"].entries["/var/lib/dwh"].owner == (10001, 10001)
+    text = DOCKERFILE.read_text()
+    closed = containers.images(
+        text.replace("--chown=airflow:root --chmod=0600 docker/pass", "--chmod=0600 docker/pass")
+    )
+    assert not Container({}, closed["airflow"]).may_write("/opt/dwh/docker/passwords.json")
+    assert not Container({"read_only": True}, images["airflow"]).may_write("/opt/airflow")
 
 
 def test_commands_are_those_of_the_native_stack(services: dict[str, dict[str, Any]]) -> None:
@@ -123,151 +205,96 @@ def test_commands_are_those_of_the_native_stack(services: dict[str, dict[str, An
 
 # --- as they run -----------------------------------------------------------------------------------------------------
 
+_SIGN_IN = """
+from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+SimpleAuthManager().init()
+print("PASSWORDS", SimpleAuthManager.get_passwords())
+"""
 
-class Natively:
-    """Runs compose services as processes of this machine."""
 
-    def __init__(self, services: dict[str, dict[str, Any]], home: Path) -> None:
-        self.services = services
-        self.home = home
-        self.ports = {number: str(free_port()) for number in _PORTS}
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self.airflow = environment_python("airflow")
-        self.local = environment_python("local")
-        self.postgres_url = ""
+@pytest.mark.parametrize(
+    ("volumes", "error"),
+    [
+        ([], ""),
+        (
+            ["./docker/passwords.json:/opt/dwh/docker/passwords.json:ro"],
+            "Read-only file system|Permission denied",
+        ),
+    ],
+)
+def test_airflow_opens_its_passwords_in_the_container(
+    services: dict[str, dict[str, Any]], images: dict[str, Image], volumes: list[str], error: str
+) -> None:
+    with scratch() as home:
+        changed = {**services, "api-server": {**services["api-server"], "volumes": volumes}}
+        done = Natively(changed, images, home).says("api-server", _SIGN_IN)
+    if error:
+        assert re.search(rf"({error}): '\S*/opt/dwh/docker/passwords.json'", done.stderr), done.stderr[-2000:]
+    else:
+        assert "PASSWORDS {'admin': 'admin'}" in done.stdout, done.stderr[-2000:]
 
-    def environ(self, service: str) -> dict[str, str]:
-        """The service's own environment, with this machine's folders and ports."""
-        values = {
-            name: self._moved(str(value)) for name, value in self.services[service]["environment"].items()
-        }
-        paths = {
-            "/var/lib/dwh": str(self.home),
-            "/opt/dwh/docker/passwords.json": str(REPO / "docker" / "passwords.json"),
-        }
-        for inside, here in paths.items():
-            values = {name: value.replace(inside, here) for name, value in values.items()}
-        metadata = values.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
-        if metadata:
-            values["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = self._database(metadata)
-        values["DWH_LOCAL_POSTGRES_URL"] = self.postgres_url
-        image = {
-            "PYTHONPATH": f"{REPO}:{REPO / 'plugins'}", "DWH_LOCAL_VENVS": str(self.local.parents[2]),
-            "PYTHONUNBUFFERED": "1",
-        }  # fmt: skip
-        if "AIRFLOW__CORE__EXECUTOR" in values:
-            image = {
-                "AIRFLOW_HOME": str(self.home / "airflow"), "AIRFLOW__CORE__DAGS_FOLDER": str(REPO / "dags"),
-                "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPO / "plugins"),
-                "PATH": f"{self.airflow.parent}:{os.environ['PATH']}",
-                "AIRFLOW__ECOMMERCE_DWH__INCLUDE_DIR": str(REPO / "include"),
-            }  # fmt: skip
-        plain = {k: v for k, v in environ({}).items() if not k.startswith(("AIRFLOW", "PYTHON", "DWH_LOCAL"))}
-        return {**plain, **image, **values}
 
-    def _moved(self, text: str) -> str:
-        text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
-        for number, port in self.ports.items():
-            text = re.sub(rf"(?<!\d){number}(?!\d)", port, text)
-        return text
-
-    def _database(self, url: str) -> str:
-        head, _, _ = self.postgres_url.partition("?")
-        return url if not head else self.postgres_url.replace("postgresql://", "postgresql+psycopg2://", 1).replace(
-            "/postgres?", "/airflow?"
-        )  # fmt: skip
-
-    def command(self, service: str) -> list[str]:
-        given = [str(part) for part in self.services[service]["command"]]
-        if given[0] == "python":
-            return [str(self.local), *given[1:]]
-        return [str(self.airflow), str(self.airflow.parent / "airflow"), *given]
-
-    def start(self, service: str) -> None:
-        log = (self.home / f"{service}.log").open("wb")
-        self.running[service] = subprocess.Popen(
-            self.command(service), cwd=REPO, env=self.environ(service), stdout=log, stderr=subprocess.STDOUT
-        )
-
-    def once(self, service: str) -> None:
-        done = subprocess.run(
-            self.command(service), cwd=REPO, env=self.environ(service), capture_output=True, text=True, check=False,
-            timeout=240,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{service}:\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
-
-    def healthy(self, service: str, seconds: float = 300) -> None:
-        """Wait until the service's own health check passes."""
-        check = [self._moved(str(part)) for part in self.services[service]["healthcheck"]["test"]]
-        assert check[:2] == ["CMD", "python"]
-        until = time.monotonic() + seconds
-        while subprocess.call([sys.executable, *check[2:]], cwd=REPO) != 0:
-            process = self.running[service]
-            told = (self.home / f"{service}.log").read_text(errors="replace")[-3000:]
-            assert process.poll() is None, f"{service} ended with {process.returncode}:\n{told}"
-            assert time.monotonic() < until, f"{service} is not healthy:\n{told}"
-            time.sleep(0.5)
-
-    def stop(self) -> None:
-        for process in reversed(self.running.values()):
-            process.terminate()
-        for process in self.running.values():
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder that the users whom PostgreSQL and the services run as may enter; pytest's own is closed to them."""
+    with tempfile.TemporaryDirectory(prefix="dwh-compose-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
 
 
 @pytest.fixture(scope="module")
-def natively(
-    services: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Natively]:
-    runner = Natively(services, tmp_path_factory.mktemp("compose"))
-    # The image of PostgreSQL is not ours; the embedded server of the laptop stands for it.
-    embedded = {"DWH_LOCAL_HOME": str(runner.home), "PYTHONPATH": f"{REPO}:{REPO / 'plugins'}"}
-    log = (runner.home / "postgres.log").open("wb")
-    runner.running["postgres"] = subprocess.Popen(
-        [str(runner.local), "-m", "local.postgres"],
-        cwd=REPO,
-        env=environ(embedded),
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    code = (
-        "from local.config import load_config\nfrom local import postgres\nimport time\n"
-        "c = load_config()\n"
-        "while not postgres.answers(c): time.sleep(0.2)\n"
-        "print(postgres.url(c, 'postgres'))\n"
-    )
-    done = subprocess.run(
-        [str(runner.local), "-c", code],
-        cwd=REPO,
-        env=environ(embedded),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    try:
-        assert done.returncode == 0, done.stderr
-        runner.postgres_url = done.stdout.strip()
-        yield runner
-    finally:
-        runner.stop()
+def natively(services: dict[str, dict[str, Any]], images: dict[str, Image]) -> Iterator[Natively]:
+    with scratch() as home:
+        runner = Natively(services, images, home)
+        # The image of PostgreSQL is not ours; the embedded server of the laptop stands for it.
+        local = str(environment_python("local"))
+        embedded = environ({"DWH_LOCAL_HOME": str(home), "PYTHONPATH": f"{REPO}:{REPO / 'plugins'}"})
+        with (home / "postgres.log").open("wb") as log:
+            runner.running["postgres"] = subprocess.Popen(
+                [local, "-m", "local.postgres"], cwd=REPO, env=embedded, stdout=log, stderr=subprocess.STDOUT
+            )
+        code = (
+            "from local.config import load_config\nfrom local import postgres\nimport time\n"
+            "c = load_config()\n"
+            "while not postgres.answers(c): time.sleep(0.2)\n"
+            "print(postgres.socket_dir(c) / f'.s.PGSQL.{postgres.SOCKET_PORT}')\n"
+        )
+        try:
+            done = subprocess.run(
+                [local, "-c", code], cwd=REPO, env=embedded, capture_output=True, text=True, check=False, timeout=60
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+            with forwarded(int(runner.ports["5432"]), done.stdout.strip()):
+                yield runner
+                runner.stop()
+        finally:
+            runner.stop()
+
+
+def test_the_network_holder_is_healthy(services: dict[str, dict[str, Any]]) -> None:
+    check = services["net"]["healthcheck"]["test"]
+    assert check[0] == "CMD"
+    assert subprocess.run(check[1:], check=False).returncode == 0
+    assert subprocess.run([*check[1:-1], "/sys/class/net/no/flags"], check=False, stderr=-3).returncode != 0
 
 
 @pytest.mark.slow
 def test_every_service_becomes_healthy(natively: Natively) -> None:
-    servers, once = ("aws", "smtp", "redshift"), ("provision", "airflow-database")
+    servers, once = ("aws", "smtp"), ("provision",)
     airflow = ("api-server", "scheduler", "dag-processor", "triggerer")
     # The other two run nothing of ours: `sleep`, and the image of PostgreSQL, which the embedded one stands for.
-    assert {*servers, *once, *airflow} == set(natively.services) - {"net", "postgres"}
+    assert {*servers, *once, *airflow, "redshift", "airflow-database"} == set(natively.services) - {
+        "net",
+        "postgres",
+    }
     for name in servers:
         natively.start(name)
     for name in servers:
         natively.healthy(name)
-    for name in once:
-        natively.once(name)
+    natively.once("provision")
+    natively.start("redshift")
+    natively.healthy("redshift")
+    natively.once("airflow-database")
     for name in airflow:
         natively.start(name)
     for name in airflow:
