@@ -32,6 +32,7 @@ REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO))
 
 from local.packaging import LIBRARY, build_library, job_scripts  # noqa: E402 - needs the repository on the path
+from tools.mwaa_requirements import PackageError, check_closure, check_pins  # noqa: E402
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _SKIPPED = {"__pycache__", ".DS_Store"}
@@ -55,10 +56,6 @@ LIMITS = {
 }
 
 
-class PackageError(RuntimeError):
-    """The package cannot be built; the message says what to do."""
-
-
 def build(target: Path, repo: Path = REPO, wheels: Mapping[str, bytes] | None = None) -> dict[str, object]:
     """Build the package into ``target``, which is emptied first; returns the manifest.
 
@@ -68,8 +65,10 @@ def build(target: Path, repo: Path = REPO, wheels: Mapping[str, bytes] | None = 
         wheels: wheels by file name; fetched (and checked against the pinned hashes) when not given.
 
     Raises:
-        PackageError: a file is missing or too large, or a wheel cannot be had.
+        PackageError: a file is missing, too large or no Python, a wheel cannot be had, or MWAA's image could not
+            install requirements.txt.
     """
+    check_pins(_pins(repo), repo)
     files = contents(repo, fetch_wheels(repo) if wheels is None else wheels)
     check_limits(files)
     if target.exists():
@@ -86,6 +85,7 @@ def build(target: Path, repo: Path = REPO, wheels: Mapping[str, bytes] | None = 
 
 def contents(repo: Path, wheels: Mapping[str, bytes]) -> dict[str, bytes]:
     """Every file of the package by its path below ``dist``."""
+    check_closure(_pins(repo), wheels, repo)
     dags = {f"mwaa/dags/{path.name}": path.read_bytes() for path in sorted((repo / "dags").glob("*.py"))}
     if not dags:
         raise PackageError(f"there is no DAG file in {repo / 'dags'}")

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import mwaa
 import pytest
-from conftest import Applied, environment_python, python312
-from terraform import REPO, environ
+from conftest import Applied, environment_python
+from terraform import REPO
 
 from tools import package
+from tools.mwaa_requirements import IMAGE
 from tools.package import PackageError
 
 
@@ -42,6 +43,7 @@ def test_same_input_gives_same_bytes(dist: Path, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     for name in ("dags", "plugins", "include", "requirements"):
         shutil.copytree(REPO / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPO / IMAGE, clone / IMAGE)
     for name in ("requirements.txt", "startup.sh"):
         shutil.copy(REPO / name, clone / name)
     left_over = clone / "plugins" / "ecommerce_dwh" / "__pycache__" / "x.pyc"
@@ -104,109 +106,6 @@ def test_wheels_are_for_mwaa_whatever_builds_them(tmp_path: Path) -> None:
     assert name.endswith("x86_64.whl")
 
 
-def test_requirements_install_offline_on_the_image_s_pins(dist: Path, tmp_path: Path) -> None:
-    """A clean Python 3.12 on top of what the image has; nothing but that and the package's wheels is reachable.
-
-    The image's packages are empty here but bear its names and versions, which is what pip resolves by.
-    """
-    image = _image()
-    essential = {"apache-airflow": "3.3.1", "sqlalchemy": "2.0.51", "redshift-connector": "2.1.16"}
-    assert essential.items() <= image.items()
-    ours = {
-        line.partition("==")[0]
-        for line in (dist / "mwaa/requirements.txt").read_text().splitlines()
-        if "==" in line
-    }
-    assert not ours & set(image), "the image has it; its version must not be moved"
-    for name, version in image.items():
-        _empty_wheel(tmp_path / "image", name, version)
-    constraints = tmp_path / "constraints.txt"
-    constraints.write_text("".join(f"{name}=={version}\n" for name, version in image.items()))
-    with zipfile.ZipFile(dist / "mwaa/plugins.zip") as archive:
-        archive.extractall(tmp_path / "plugins")
-    text = (dist / "mwaa/requirements.txt").read_text()
-    assert package.WHEELS_ON_MWAA in text
-    wanted = tmp_path / "requirements.txt"
-    wanted.write_text(text.replace(package.WHEELS_ON_MWAA, str(tmp_path / "plugins" / "wheels")))
-    subprocess.run([python312(), "-m", "venv", str(tmp_path / "venv")], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    clean = {
-        "PIP_NO_INDEX": "1",
-        "PIP_CONFIG_FILE": os.devnull,
-        "PIP_FIND_LINKS": str(tmp_path / "image"),
-        "PIP_INDEX_URL": "",
-    }
-    done = subprocess.run(
-        [str(python), "-m", "pip", "install", "--quiet", "-r", str(wanted), "-c", str(constraints)],
-        env=environ(clean), capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    check = subprocess.run([str(python), "-m", "pip", "check"], capture_output=True, text=True, check=False)
-    assert check.returncode == 0, check.stdout
-    code = "import openlineage_sql, sqlglot, sys; print(sys.version_info[:2])"  # one of them is compiled
-    ran = subprocess.run(
-        [str(python), "-c", code], env=environ({}), capture_output=True, text=True, check=False
-    )
-    assert ran.stdout.strip() == "(3, 12)", ran.stderr
-
-
-_CLOSURE = """
-import json, re, sys
-from importlib.metadata import PackageNotFoundError, distribution
-from packaging.requirements import Requirement
-
-def plain(name):
-    return re.sub(r'[-_.]+', '-', name).lower()
-
-found, todo = {}, [Requirement(text) for text in json.loads(sys.argv[1])]
-while todo:
-    wanted = todo.pop()
-    try:
-        installed = distribution(wanted.name)
-    except PackageNotFoundError:
-        continue  # not for this Python or system
-    if found.get(plain(wanted.name), set()) >= {'', *wanted.extras}:
-        continue
-    found.setdefault(plain(wanted.name), set()).update({'', *wanted.extras})
-    for text in installed.requires or ():
-        needed = Requirement(text)
-        if needed.marker is None or any(needed.marker.evaluate({'extra': extra}) for extra in ('', *wanted.extras)):
-            todo.append(needed)
-print(json.dumps({name: distribution(name).version for name in found}))
-"""
-
-
-def _image() -> dict[str, str]:
-    """What the image has at least: the pins that requirements/airflow.in takes over from it, and what they need."""
-    ours = {line.partition("==")[0] for line in (REPO / "requirements.txt").read_text().splitlines()}
-    lines = [
-        line.partition("#")[0].strip()
-        for line in (REPO / "requirements" / "airflow.in").read_text().splitlines()
-    ]
-    pins = [line for line in lines if "==" in line and line.partition("==")[0] not in ours]
-    done = subprocess.run(
-        [str(environment_python("airflow")), "-c", _CLOSURE, json.dumps(pins)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
-
-
-def _empty_wheel(folder: Path, name: str, version: str) -> None:
-    folder.mkdir(exist_ok=True)
-    stem = f"{name.replace('-', '_')}-{version}"
-    with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w") as archive:
-        archive.writestr(
-            f"{stem}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        )
-        archive.writestr(
-            f"{stem}.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{stem}.dist-info/RECORD", "")
-
-
 def test_glue_jobs_need_no_wheels() -> None:
     """Glue 5.1 has all that the jobs import, so nothing is installed when a job starts.
 
@@ -262,39 +161,13 @@ def test_startup_script_is_sound_and_never_fails_a_component(tmp_path: Path) -> 
     assert "release=abc" in told.stdout
 
 
-_PARSE = """
-import json, sys
-from airflow.configuration import conf
-from airflow.dag_processing.dagbag import DagBag
-from airflow import plugins_manager
-from airflow.sdk import Connection
-from ecommerce_dwh.settings import get_settings
-
-options = json.loads(sys.argv[1])
-sections = conf.configuration_description
-known = {f'{section}.{key}' for section in sections for key in sections[section]['options']}
-unknown = [name for name in options if name not in known and not name.startswith('ecommerce_dwh.')]
-bag = DagBag()
-plugins_manager.ensure_plugins_loaded()
-found = get_settings()
-redshift = Connection.get('redshift_default')
-print('FOUND', json.dumps({
-    'dags': sorted(bag.dags), 'errors': bag.import_errors, 'plugin_errors': plugins_manager.get_import_errors(),
-    'plugins': [plugin.name for plugin in plugins_manager._get_plugins()[0]], 'unknown': unknown,
-    'lazy': conf.getboolean('core', 'lazy_load_plugins'), 'include': str(found.include_dir),
-    'topic': found.sns_topic_arn, 'host': redshift.host, 'password': redshift.password,
-}))
-"""
-
-
 def test_dags_parse_as_on_mwaa(dist: Path, applied: Applied, tmp_path: Path) -> None:
     """The unpacked package under the options that Terraform sets, with the connections that it wrote."""
     home = tmp_path / "airflow"
     mwaa.unpack(dist, home)
     options = applied.outputs["airflow_configuration"]
     variables = mwaa.airflow_environ(home, options, applied.endpoint.environ())
-    told = mwaa.run(environment_python("airflow"), _PARSE, home, variables, json.dumps(options))
-    found = json.loads(next(line for line in told.splitlines() if line.startswith("FOUND "))[6:])
+    found = mwaa.parse(environment_python("airflow"), home, variables, options)
     assert found["errors"] == {}
     assert found["plugin_errors"] == {}
     assert found["unknown"] == [], "options that this Airflow does not have"

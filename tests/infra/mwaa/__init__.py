@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from terraform import environ
 
@@ -55,3 +57,34 @@ def run(python: Path, script: str, home: Path, variables: Mapping[str, str], *ar
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:]
     return done.stdout
+
+
+_PARSE = """
+import json, sys
+from airflow.configuration import conf
+from airflow.dag_processing.dagbag import DagBag
+from airflow import plugins_manager
+from airflow.sdk import Connection
+from ecommerce_dwh.settings import get_settings
+
+options = json.loads(sys.argv[1])
+sections = conf.configuration_description
+known = {f'{section}.{key}' for section in sections for key in sections[section]['options']}
+unknown = [name for name in options if name not in known and not name.startswith('ecommerce_dwh.')]
+bag = DagBag()
+plugins_manager.ensure_plugins_loaded()
+found = get_settings()
+redshift = Connection.get('redshift_default')
+print('FOUND', json.dumps({
+    'dags': sorted(bag.dags), 'errors': bag.import_errors, 'plugin_errors': plugins_manager.get_import_errors(),
+    'plugins': [plugin.name for plugin in plugins_manager._get_plugins()[0]], 'unknown': unknown,
+    'lazy': conf.getboolean('core', 'lazy_load_plugins'), 'include': str(found.include_dir),
+    'python': sys.version_info[:2], 'topic': found.sns_topic_arn, 'host': redshift.host, 'password': redshift.password,
+}))
+"""
+
+
+def parse(python: Path, home: Path, variables: Mapping[str, str], options: Mapping[str, str]) -> dict[str, Any]:
+    """What that Airflow finds in the package: DAGs, plugins, their errors, settings and the warehouse's connection."""
+    told = run(python, _PARSE, home, variables, json.dumps(options))
+    return dict(json.loads(next(line for line in told.splitlines() if line.startswith("FOUND "))[6:]))
