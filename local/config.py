@@ -32,6 +32,8 @@ class LocalConfig:
     postgres_url: str = ""  # empty: the embedded PostgreSQL under home/postgres
     venvs: Path = REPO / ".venv"
     spark_driver_memory: str = "2g"
+    # STV_DB_ISOLATION_LEVEL of the warehouse: snapshot, the default of new clusters, or serializable.
+    redshift_isolation: str = "snapshot"
     redshift_user: str = "dwh_admin"
     redshift_password: str = "local-dwh-admin"  # noqa: S105 - loopback only
     aws_access_key: str = "local"

@@ -18,6 +18,10 @@ from local.redshift.session import Session
 
 log = logging.getLogger("local.redshift")
 
+# Isolation levels of a Redshift database and PostgreSQL's name of each. Both take the snapshot with the first statement
+# that is not LOCK: https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
+ISOLATION_LEVELS = {"snapshot": "repeatable read", "serializable": "serializable"}
+
 
 class Front:
     """The Redshift endpoint of one stack.
@@ -25,12 +29,14 @@ class Front:
     Args:
         config: the local stack.
         database: the warehouse's database.
+
+    Raises:
+        ValueError: the configured isolation level is neither ``snapshot`` nor ``serializable``.
     """
 
-    # What every session has: Redshift's way of resolving names and reading literals, snapshot isolation.
-    session_settings: ClassVar[dict[str, str]] = {
+    # Settings of every session: Redshift's way of resolving names and reading literals.
+    common_settings: ClassVar[dict[str, str]] = {
         "search_path": f"{DEFAULT_SEARCH_PATH}, {SEARCH_PATH_TAIL}",
-        "default_transaction_isolation": "repeatable read",
         "standard_conforming_strings": "off",
         "backslash_quote": "on",
         "escape_string_warning": "off",
@@ -43,6 +49,15 @@ class Front:
     def __init__(self, config: LocalConfig, database: str) -> None:
         self.config = config
         self.database = database
+        if config.redshift_isolation not in ISOLATION_LEVELS:
+            raise ValueError(
+                f"DWH_LOCAL_REDSHIFT_ISOLATION is {config.redshift_isolation!r}; "
+                f"it must be one of {', '.join(ISOLATION_LEVELS)}"
+            )
+        self.session_settings = {
+            **self.common_settings,
+            "default_transaction_isolation": ISOLATION_LEVELS[config.redshift_isolation],
+        }
         self.superuser = postgres.SUPERUSER
         self.pg_host, self.pg_port = _address(config)
         self.history = History(postgres.url(config, database))

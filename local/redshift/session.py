@@ -793,14 +793,7 @@ class Session:
         """An error of PostgreSQL in Redshift's words."""
         state = fields.get("C", "")
         if state == "40001":
-            table = fields.get("t") or self._target or "unknown"
-            fields = {
-                **fields,
-                "M": "1023",
-                "D": f"Serializable isolation violation on table - {table}, transactions forming the cycle are: "
-                f"{self.pid} (pid:{self.pid})",
-                "H": fields.get("M", ""),
-            }
+            fields = self._conflict(fields)
         elif state == "21000" and fields.get("M", "").startswith(
             "MERGE command cannot affect row a second time"
         ):
@@ -815,6 +808,22 @@ class Session:
                     "M": f"value too long for type character varying({check.group(1)})",
                 }
         return fields
+
+    def _conflict(self, fields: dict[str, str]) -> dict[str, str]:
+        """A refused write in the words of the database's isolation level.
+
+        https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
+        """
+        fields = {**fields, "C": "XX000", "H": fields.get("M", "")}
+        if self.front.config.redshift_isolation == "snapshot":
+            return {**fields, "M": "could not complete because of conflict with concurrent transaction"}
+        table = fields.get("t") or self._target or "unknown"
+        return {
+            **fields,
+            "M": "1023",
+            "D": f"Serializable isolation violation on table - {table}, transactions forming the cycle are: "
+            f"{self.pid} (pid:{self.pid})",
+        }
 
     _target = ""
 

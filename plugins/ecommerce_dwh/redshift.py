@@ -2,7 +2,7 @@
 
 Thin around the provider's hook. Operators hand in a function of their work; this module opens the connection,
 tags it so that a query can be traced to its task, commits or rolls back, and repeats the whole transaction when
-Redshift refuses it for another one's sake (error 1023, deadlock).
+Redshift refuses it because of another transaction (`is_conflict`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -30,11 +31,18 @@ T = TypeVar("T")
 
 QUERY_GROUP_LIMIT = 320  # characters that Redshift keeps of a query group
 _CONFLICT_STATES = {"40001", "40P01"}
-_CONFLICT_WORDS = (
-    "1023",
-    "serializable isolation violation",
-    "could not serialize access",
-    "deadlock detected",
+# Whole messages, from their beginning: a table's name, a type such as varchar(1023) or a rejected value may hold the
+# same words. SERIALIZABLE answers 1023, SNAPSHOT the second message; both come with SQLSTATE XX000, which Redshift also
+# gives to permanent errors. https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
+_CONFLICT = re.compile(
+    r"(?:error:\s*)?(?:"
+    r"1023(?:\s+detail:.*)?"
+    r"|could not complete because of conflict with concurrent transaction\.?"
+    r"|serializable isolation violation\b.*"
+    r"|could not serialize access\b.*"
+    r"|deadlock detected\.?"
+    r")",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
@@ -104,8 +112,7 @@ def is_conflict(error: BaseException) -> bool:
     fields = error_fields(error)
     if fields.get("C") in _CONFLICT_STATES:
         return True
-    message = fields.get("M", "").lower()
-    return any(words in message for words in _CONFLICT_WORDS)
+    return _CONFLICT.fullmatch(fields.get("M", "").strip()) is not None
 
 
 class Cursor:

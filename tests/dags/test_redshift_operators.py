@@ -202,9 +202,22 @@ def test_a_conflict_that_does_not_end_is_reported_with_its_attempts(redshift, mo
     [
         ({"C": "40001", "M": "could not serialize access"}, True),
         ({"C": "XX000", "M": "1023"}, True),
+        ({"C": "XX000", "M": "1023", "D": "Serializable isolation violation on table - 142443"}, True),
+        (
+            {"C": "XX000", "M": "ERROR: 1023 DETAIL: Serializable isolation violation on a table in Redshift"},
+            True,
+        ),
+        ({"C": "XX000", "M": "could not complete because of conflict with concurrent transaction"}, True),
+        ({"C": "XX000", "M": "deadlock detected"}, True),
         ({"C": "40P01", "M": "deadlock detected"}, True),
         ({"C": "42P01", "M": "relation does not exist"}, False),
         ({"C": "57014", "M": "Query cancelled on user's request"}, False),
+        ({"C": "22001", "M": "value too long for type character varying(1023)"}, False),
+        ({"C": "42P01", "M": 'relation "stg_1023" does not exist'}, False),
+        ({"C": "XX000", "M": "Assert: code 1023, context: spectrum scan"}, False),
+        ({"C": "XX000", "M": "10230"}, False),
+        ({"C": "22P02", "M": 'invalid input syntax for integer: "deadlock detected"'}, False),
+        ({"C": "XX000", "M": "Spectrum Scan Error: conflict with concurrent transaction log"}, False),
     ],
 )
 def test_only_conflicts_are_repeated(fields, expected):

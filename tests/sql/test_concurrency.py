@@ -105,7 +105,7 @@ def persistently(work: Callable[[], bool], seconds: float = 60) -> None:
             if work():
                 return
         except Exception as error:
-            if not any(word in str(error) for word in ("40001", "40P01", "1023", "deadlock")):
+            if not any(word in str(error) for word in ("conflict with concurrent", "deadlock")):
                 raise
         assert time.monotonic() < deadline, "the run did not get through"
         time.sleep(0.02)

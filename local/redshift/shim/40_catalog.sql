@@ -62,7 +62,11 @@ from redshift_shim.load_error_detail
 where username = current_user or (select usesuper from pg_catalog.pg_user where usename = current_user);
 
 create or replace view redshift_shim.stv_db_isolation_level as
-select datname::text as db_name, 'Snapshot Isolation'::text as isolation_level
+select
+    datname::text as db_name,
+    case current_setting('default_transaction_isolation')
+        when 'serializable' then 'Serializable' else 'Snapshot Isolation'
+    end as isolation_level
 from pg_catalog.pg_database
 where datname = current_database();
 

@@ -125,6 +125,18 @@ def connect(warehouse_config: LocalConfig) -> Iterator[Connections]:
 
 
 @pytest.fixture
+def connect_serializable(warehouse_config: LocalConfig) -> Iterator[Connections]:
+    """Opens connections to the same warehouse at isolation level SERIALIZABLE."""
+    config = replace(warehouse_config, redshift_port=_free_port(), redshift_isolation="serializable")
+    front = _start("local.redshift", config, lambda: _answers(config.redshift_port))
+    connections = Connections(config)
+    yield connections
+    connections.close()
+    front.send_signal(signal.SIGTERM)
+    front.wait(30)
+
+
+@pytest.fixture
 def schema(connect: Connections, request: pytest.FixtureRequest) -> Iterator[str]:
     """A schema of the test's own, dropped afterwards."""
     name = f"test_{zlib.crc32(request.node.nodeid.encode())}"

@@ -302,19 +302,57 @@ def test_readers_see_a_snapshot(connect: Any, schema: str) -> None:
     assert run(reader, f"select count(*) from {schema}.t") == [[1]]
 
 
-def test_a_conflict_is_error_1023(connect: Any, schema: str) -> None:
+def _write_after_another(connect: Any, table: str) -> dict[str, str]:
+    """The error of a write to a row that another transaction changed after this one's snapshot."""
     first, second = connect(), connect()
-    run(first, f"create table {schema}.t (a int, v int)")
-    run(first, f"insert into {schema}.t values (1, 0)")
+    run(first, f"create table {table} (a int, v int)")
+    run(first, f"insert into {table} values (1, 0)")
     first.commit()
-    run(second, f"select * from {schema}.t")
-    run(first, f"update {schema}.t set v = 1")
+    run(second, f"select * from {table}")
+    run(first, f"update {table} set v = 1")
     first.commit()
     with pytest.raises(redshift_connector.ProgrammingError) as caught:
-        run(second, f"update {schema}.t set v = 2")
-    assert fields(caught)["C"] == "40001"
+        run(second, f"update {table} set v = 2")
+    second.rollback()
+    return fields(caught)
+
+
+def test_a_conflict_under_snapshot_isolation_has_its_own_message(connect: Any, schema: str) -> None:
+    error = _write_after_another(connect, f"{schema}.t")
+    assert error["C"] == "XX000"
+    assert error["M"] == "could not complete because of conflict with concurrent transaction"
+    level = run(connect(), "select isolation_level from stv_db_isolation_level")
+    assert level == [["Snapshot Isolation"]]
+
+
+def test_a_conflict_under_serializable_isolation_is_error_1023(connect_serializable: Any, schema: str) -> None:
+    error = _write_after_another(connect_serializable, f"{schema}.t")
+    assert error["C"] == "XX000"
+    assert error["M"] == "1023"
+    assert error["D"].startswith(f"Serializable isolation violation on table - {schema}.t")
+    level = run(connect_serializable(), "select isolation_level from stv_db_isolation_level")
+    assert level == [["Serializable"]]
+
+
+def test_write_skew_is_refused_under_serializable_isolation_only(
+    connect: Any, connect_serializable: Any, schema: str
+) -> None:
+    """Two transactions that each read what the other writes: https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html"""
+    run(connect(autocommit=True), f"create table {schema}.t (a int, v int)")
+    run(connect(autocommit=True), f"insert into {schema}.t values (1, 0), (2, 0)")
+
+    def skew(sessions: Any) -> None:
+        first, second = sessions(), sessions()
+        for session, row in ((first, 1), (second, 2)):
+            run(session, f"select sum(v) from {schema}.t")
+            run(session, f"update {schema}.t set v = v + 1 where a = {row}")
+        first.commit()
+        second.commit()
+
+    skew(connect)
+    with pytest.raises(redshift_connector.ProgrammingError) as caught:
+        skew(connect_serializable)
     assert fields(caught)["M"] == "1023"
-    assert fields(caught)["D"].startswith(f"Serializable isolation violation on table - {schema}.t")
 
 
 def test_lock_comes_before_the_snapshot(connect: Any, schema: str) -> None:
