@@ -13,6 +13,7 @@ from ecommerce_dwh.incidents import FAILED, LATE, Incident
 from ecommerce_dwh.mail import Alert, Item, Link, Table
 from ecommerce_dwh.run_history import TaskTiming
 from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.texts import said, well_formed
 
 _SLOW_TASKS = 6  # rows of the late run's table
 # Which runbook section helps with which failing task.
@@ -100,7 +101,7 @@ def failure_alert(
         summary=summary,
         facts=facts,
         error="" if gate else _errors(notes),
-        items=[Item(item["text"], item["details"]) for item in notes["quality_gate"]["items"]] if gate else (),
+        items=_items(notes["quality_gate"]["items"]) if gate else (),
         links=links,
     )
 
@@ -262,17 +263,17 @@ def stale_alert(
 
 def run_url(dag_id: str, run_id: str) -> str:
     """The run's page in the Airflow UI."""
-    return f"{dag_url(dag_id)}/runs/{quote(run_id)}"
+    return f"{dag_url(dag_id)}/runs/{_quoted(run_id)}"
 
 
 def dag_url(dag_id: str) -> str:
     """The DAG's page in the Airflow UI."""
-    return f"{_base_url()}/dags/{dag_id}"
+    return f"{_base_url()}/dags/{_quoted(dag_id)}"
 
 
 def quality_page_url(day: str, run_key: str = "") -> str:
     """A day on the Data quality page of the Airflow UI; with a run key, that run's own report."""
-    run = f"?run={quote(run_key)}" if run_key else ""
+    run = f"?run={_quoted(run_key)}" if run_key else ""
     return f"{_base_url()}/plugin/data-quality#/day/{day}{run}"
 
 
@@ -282,7 +283,11 @@ def _base_url() -> str:
 
 def task_url(dag_id: str, run_id: str, task_id: str) -> str:
     """The task's page in the Airflow UI."""
-    return f"{run_url(dag_id, run_id)}/tasks/{task_id}"
+    return f"{run_url(dag_id, run_id)}/tasks/{_quoted(task_id)}"
+
+
+def _quoted(name: str) -> str:
+    return quote(well_formed(name))
 
 
 def span(seconds: float | timedelta | None) -> str:
@@ -325,8 +330,21 @@ def _runbook(notes: Mapping[str, Mapping[str, Any]]) -> str:
     return "task-failed"
 
 
+def _items(found: Any) -> list[Item]:
+    """The failed rules of a note, which came through XCom; what has another form is left out."""
+    return [
+        Item(said(item.get("text"), 2000), [said(detail, 500) for detail in _listed(item.get("details"))])
+        for item in _listed(found)
+        if isinstance(item, Mapping)
+    ]
+
+
+def _listed(found: Any) -> list[Any]:
+    return list(found) if isinstance(found, list | tuple) else []
+
+
 def _errors(notes: Mapping[str, Mapping[str, Any]]) -> str:
     lost = "no message: the task was ended from outside (killed, out of memory, marked failed); see the log"
     if len(notes) == 1:
-        return str(next(iter(notes.values())).get("error") or lost)
-    return "\n\n".join(f"{task}: {note.get('error') or lost}" for task, note in notes.items())
+        return said(next(iter(notes.values())).get("error"), 4000) or lost
+    return "\n\n".join(f"{task}: {said(note.get('error'), 1000) or lost}" for task, note in notes.items())

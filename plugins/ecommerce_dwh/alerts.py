@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,10 @@ from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference  # type:
 from ecommerce_dwh import run_history
 from ecommerce_dwh.alert_texts import deadline_alert, failure_alert, moment, recovery_alert
 from ecommerce_dwh.incidents import FAILED, LATE, Incident, IncidentLog, fingerprint
-from ecommerce_dwh.mail import send
+from ecommerce_dwh.mail import Alert, send
 from ecommerce_dwh.quality_page.masking import mask
 from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.texts import said
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -36,6 +37,8 @@ FAILURE_KEY = "failure"
 _FAILED_STATES = ("failed",)
 _WAREHOUSE_PATIENCE = 10.0  # seconds that an alert waits for the last published day
 _SAMPLES = 3  # of each failed rule, and of each reason of quarantine
+_MAX_ITEMS = 50  # failed rules in a mail
+_MAX_MESSAGE = 4000  # characters of an error that are kept for the mail; the log has it all
 
 
 def note_failure(context: Context) -> None:
@@ -53,7 +56,7 @@ def note_failure(context: Context) -> None:
         "type": type(error).__name__ if error else "",
         "try_number": ti.try_number,
         "max_tries": max_tries + 1 if isinstance(max_tries, int) else None,
-        "log_url": ti.log_url,
+        "log_url": said(ti.log_url, 2000),
         "items": gate_items(getattr(error, "failures", ()), getattr(error, "quarantine", ())),
         "report_url": getattr(error, "report_url", ""),
         "page_url": getattr(error, "page_url", ""),
@@ -71,15 +74,17 @@ def gate_items(failures: Sequence[Any], quarantine: Sequence[Mapping[str, Any]])
     """
     contracts = _contracts() if failures else {}
     items = []
-    for rule in failures:
+    for rule in failures[:_MAX_ITEMS]:
         contract = contracts.get(rule.source)
         columns = [column.name for column in contract.columns if column.pii] if contract else []
         kinds = {known.name: known.kind for known in contract.rules} if contract else {}
         is_personal = any(column in f"{rule.rule} {rule.message}" for column in columns)
-        details = [f"row {mask(str(key), is_personal=is_personal)}" for key in rule.samples[:_SAMPLES]]
+        details = [f"row {mask(said(key, 300), is_personal=is_personal)}" for key in rule.samples[:_SAMPLES]]
         if kinds.get(rule.rule) == "quarantine_ratio":
             details += _rejected_rows(rule.source, columns, quarantine)
-        items.append({"text": mask(str(rule), is_personal=is_personal), "details": details[: 3 * _SAMPLES]})
+        items.append(
+            {"text": mask(said(rule, 2000), is_personal=is_personal), "details": details[: 3 * _SAMPLES]}
+        )
     return items
 
 
@@ -91,8 +96,8 @@ def _rejected_rows(source: str, personal: Sequence[str], quarantine: Sequence[Ma
             continue
         hidden = str(reason.get("rule", "")).partition(":")[2] in personal
         found += [
-            f"{sample.get('source_file')}:{sample.get('source_line')} "
-            f"{mask(str(sample.get('message') or ''), is_personal=hidden)}"
+            f"{mask(said(sample.get('source_file'), 300))}:{sample.get('source_line')} "
+            f"{mask(said(sample.get('message'), 2000), is_personal=hidden)}"
             for sample in list(reason.get("samples", ()))[:_SAMPLES]
         ]
     return found
@@ -119,15 +124,33 @@ def mail_run_failure(context: Context) -> None:
     if not incident.is_mailed:
         log.info("Run %s failed for the cause that was mailed a short while ago; no further mail", run_id)
         return
-    alert = failure_alert(
-        dag_id,
+    _send_whatever_happens(
+        lambda: failure_alert(
+            dag_id,
+            run_id,
+            _words(window, run),
+            notes,
+            reason=said(context.get("reason"), 1000),
+            incident=incident,
+            is_backfill="backfill" in str(getattr(run, "run_type", "")).lower(),
+        ),
+        f"{dag_id}: a run failed",
         run_id,
-        _words(window, run),
-        notes,
-        reason=str(context.get("reason") or ""),
-        incident=incident,
-        is_backfill="backfill" in str(getattr(run, "run_type", "")).lower(),
     )
+
+
+def _send_whatever_happens(build: Callable[[], Alert], title: str, run_id: str) -> None:
+    """Send an alert; when its text cannot be made out of what the run left, one that says so."""
+    try:
+        alert = build()
+    except Exception:
+        log.exception("The alert's text could not be made")
+        alert = Alert(
+            kind="error",
+            title=f"[{get_settings().env}] {title}",
+            summary="The run's notes could not be read; the callback's log says why. Look at the run itself.",
+            facts=[("Run", run_id)],
+        )
     send(alert)
 
 
@@ -196,14 +219,16 @@ def _tell_late(run: Mapping[str, Any], deadline: Mapping[str, Any], last_task: s
         usual = _asked(run_history.usual_finish, dag_id, last_task, logical_date) if last_task else None
     day = str(run.get("data_interval_start") or run.get("logical_date") or "")[:10]
     IncidentLog().open(Incident(LATE, dag_id, day, day, run_id=run_id))
-    send(
-        deadline_alert(
+    _send_whatever_happens(
+        lambda: deadline_alert(
             run,
             str(deadline.get("deadline_time") or ""),
             _published_day(),
             timings=timings,
             usual_finish=usual,
-        )
+        ),
+        f"{dag_id}: a run is late",
+        run_id,
     )
 
 
@@ -231,8 +256,7 @@ def daily_deadline(last_task: str = "publish") -> DeadlineAlert:
 
 
 def _message(error: Any) -> str:
-    text = str(error).strip() if error is not None else ""
-    return text or (type(error).__name__ if error is not None else "")
+    return said(error, _MAX_MESSAGE).strip() or (type(error).__name__ if error is not None else "")
 
 
 def _contracts() -> dict[str, SourceContract]:

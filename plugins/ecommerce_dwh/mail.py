@@ -1,20 +1,25 @@
 """Builds and sends the alerts' mails: HTML with a plain-text twin, through the connection ``smtp_default``.
 
 Building is pure. Sending tries a few times and then only logs: a mail server that is down must not fail a run.
+
+Texts of an alert come from run ids, error messages and reports, so from anywhere: `tidy` cuts them and replaces what
+UTF-8 or SMTP refuse. A mail that says a little less is sent; a mail that cannot be encoded would be lost.
 """
 
 from __future__ import annotations
 
 import html
 import logging
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate, make_msgid, parseaddr
 from typing import TYPE_CHECKING, Any
 
 from ecommerce_dwh.settings import Settings, get_settings
+from ecommerce_dwh.texts import one_line, said
 
 if TYPE_CHECKING:
     from airflow.providers.smtp.hooks.smtp import SmtpHook
@@ -26,6 +31,10 @@ _COLOURS = {"error": "#b3261e", "warning": "#8a5a00", "info": "#1a6b3c"}
 # The same colours where a mail program shows the page dark; they stand on black as the others do on white.
 _DARK_COLOURS = {"error": "#ff8a80", "warning": "#ffca66", "info": "#7ddba0"}
 _MAX_ERROR = 3000
+_MAX_SNS = 200_000  # bytes; SNS takes 256 KiB of message and attributes
+# docs.aws.amazon.com/sns/latest/api/API_Publish.html: ASCII, no line break or control character, under 100 characters
+_MAX_SNS_SUBJECT = 99
+_ADDRESS = re.compile(r"[!-;=?A-~]{1,64}@[A-Za-z0-9.-]{1,255}")
 
 
 @dataclass(frozen=True)
@@ -78,8 +87,38 @@ class Alert:
     links: Sequence[Link] = field(default=())
 
 
+def tidy(alert: Alert) -> Alert:
+    """The alert with every text well-formed, of a length that people read, and at most so many of them."""
+    table = alert.table
+    return Alert(
+        kind=alert.kind,
+        title=one_line(alert.title, 200) or "Alert",
+        summary=said(alert.summary, 2000),
+        facts=[(one_line(label, 60), said(value, 1000)) for label, value in alert.facts[:40]],
+        error=said(alert.error, _MAX_ERROR),
+        items=[
+            Item(said(item.text, 2000), [said(detail, 500) for detail in item.details[:20]])
+            for item in alert.items[:50]
+        ],
+        table=table
+        and Table(
+            one_line(table.caption, 200),
+            [one_line(header, 60) for header in table.headers],
+            [[one_line(text, 200) for text in row] for row in table.rows[:100]],
+        ),
+        links=[Link(one_line(link.text, 100), _safe_url(link.url)) for link in alert.links[:20]],
+    )
+
+
+def _safe_url(url: object) -> str:
+    """An address that a mail program may open; of another scheme, nothing."""
+    text = "".join(said(url, 2000).split())
+    return text if text.startswith(("https://", "http://")) else ""
+
+
 def plain_text(alert: Alert) -> str:
     """The alert as plain text."""
+    alert = tidy(alert)
     lines = [alert.title, "=" * min(len(alert.title), 78), "", alert.summary, ""]
     width = max((len(label) for label, _ in alert.facts), default=0) + 1
     lines += [f"{label + ':':{width}} {value}" for label, value in alert.facts]
@@ -90,7 +129,7 @@ def plain_text(alert: Alert) -> str:
     if alert.table is not None:
         lines += ["", alert.table.caption, "-" * len(alert.table.caption), *_columns(alert.table)]
     if alert.error:
-        lines += ["", "Error", "-----", _cut(alert.error)]
+        lines += ["", "Error", "-----", alert.error]
     if alert.links:
         lines += ["", *(f"{link.text}: {link.url}" for link in alert.links)]
     return "\n".join(lines) + "\n"
@@ -113,6 +152,7 @@ def _columns(table: Table) -> list[str]:
 
 def html_page(alert: Alert) -> str:
     """The alert as HTML: tables and inline styles, as mail programs want it, readable in dark mode as well."""
+    alert = tidy(alert)
     colour = _COLOURS.get(alert.kind, _COLOURS["info"])
     dark = _DARK_COLOURS.get(alert.kind, _DARK_COLOURS["info"])
     links = "".join(
@@ -210,15 +250,16 @@ def _html_error(alert: Alert) -> str:
     return (
         f'<pre class="box" style="margin:16px 0 0 0;padding:12px;border:1px solid #d1d5db;border-radius:4px;'
         f'background-color:#f6f8fa;{_MONO};white-space:pre-wrap;word-break:break-word">'
-        f"{html.escape(_cut(alert.error))}</pre>"
+        f"{html.escape(alert.error)}</pre>"
     )
 
 
 def message(alert: Alert, *, sender: str, recipients: Sequence[str]) -> EmailMessage:
     """The mail of an alert."""
     mail = EmailMessage()
-    mail["Subject"] = " ".join(alert.title.split())
-    mail["From"] = sender
+    # Python decodes encoded words of RFC 2047 in what it is given; a title that holds one means its characters.
+    mail["Subject"] = tidy(alert).title.replace("=?", "=\u200b?")
+    mail["From"] = one_line(sender, 400)
     mail["To"] = ", ".join(recipients)
     mail["Date"] = formatdate(localtime=False)
     mail["Message-ID"] = make_msgid(domain="ecommerce-dwh")
@@ -252,14 +293,30 @@ def _attempt(channel: str, action: Any, pauses: Sequence[float]) -> bool:
 
 
 def _send_mail(alert: Alert, settings: Settings) -> None:
-    recipients = [
-        address.strip() for address in settings.alert_email.replace(";", ",").split(",") if address.strip()
-    ]
+    recipients = _addresses(settings.alert_email)
     with _smtp_hook() as hook:
         sender = hook.from_email or hook.smtp_user or recipients[0]
         # The hook's own send method knows HTML only; its client carries the mail with both parts.
         mail = message(alert, sender=sender, recipients=recipients)
         hook._smtp_client.send_message(mail)  # type: ignore[union-attr]
+
+
+def _addresses(text: str) -> list[str]:
+    """The recipients of a setting; one that is no address is logged and must not lose the others their mail.
+
+    Raises:
+        ValueError: there is none at all.
+    """
+    recipients = []
+    for named in re.split("[,;\r\n]+", text):
+        address = parseaddr(one_line(named, 400))[1]  # "Data team <data@company.com>" as well
+        if _ADDRESS.fullmatch(address):
+            recipients.append(address)
+        elif named.strip():
+            log.error("alert_email names %r, which is no mail address; it gets no mail", named[:400])
+    if not recipients:
+        raise ValueError("alert_email names no mail address")
+    return recipients
 
 
 def _smtp_hook() -> SmtpHook:
@@ -271,15 +328,12 @@ def _smtp_hook() -> SmtpHook:
 def _send_sns(alert: Alert, settings: Settings) -> None:
     from airflow.providers.amazon.aws.hooks.sns import SnsHook  # noqa: PLC0415 - only to send
 
-    subject = alert.title.encode("ascii", "replace").decode()[:100]  # SNS takes 100 ASCII characters
+    subject = tidy(alert).title.encode("ascii", "replace").decode()[:_MAX_SNS_SUBJECT]
+    text = plain_text(alert).encode()[:_MAX_SNS].decode(errors="ignore")
     SnsHook(aws_conn_id="aws_default").publish_to_target(
-        target_arn=settings.sns_topic_arn, message=plain_text(alert), subject=subject
+        target_arn=settings.sns_topic_arn, message=text, subject=subject
     )
 
 
 def _esc(text: str) -> str:
     return html.escape(text).replace("\n", "<br>") if text else ""
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _MAX_ERROR else f"{text[:_MAX_ERROR]}\n… (cut; the log has it all)"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from ecommerce_dwh.report_model import NotAsDocumented, checked_report, parse_json, shown
+from ecommerce_dwh.s3_read import REPORT_BYTES
 
 SCHEMA_VERSION = 1
 OVERRIDE_FILE = "gate_override.json"  # beside the report of the run whose gate a person opened
@@ -74,45 +76,38 @@ def day_of_key(key: str) -> str:
 
 
 def read_report(body: bytes | str, expected_run_id: str | None, expected_day: str = "") -> dict[str, Any]:
-    """Parse a report and make sure that it is whole, and of the expected run and day.
+    """Parse a report and make sure that it is whole, as documented, and of the expected run and day.
 
     Args:
         body: content of ``report.json``.
         expected_run_id: run key that it must name; any when None.
         expected_day: last day of its window; any when empty.
 
+    Returns:
+        the report in the form of `report_model.Report`: unknown fields are dropped, long texts cut.
+
     Raises:
-        ReportNotReady: it is empty, truncated, of another schema, run or day, or lacks what a verdict needs.
+        ReportNotReady: it is empty, too long, truncated, of another schema, run or day, or not as documented.
     """
+    if len(body) > REPORT_BYTES:
+        raise ReportNotReady(f"the report is too large: {len(body):,} bytes; at most {REPORT_BYTES:,} are read")
     try:
-        report = json.loads(body)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise ReportNotReady(f"the report is not complete JSON ({error})") from None
+        report = parse_json(body)
+    except NotAsDocumented as why:
+        raise ReportNotReady(f"the report is {why}") from None
     if not isinstance(report, dict):
         raise ReportNotReady("the report is not a JSON object")
-    if report.get("schema_version") != SCHEMA_VERSION:
-        raise ReportNotReady(
-            f"the report has schema version {report.get('schema_version')!r}, not {SCHEMA_VERSION}"
-        )
-    for key, kind in (("run_id", str), ("status", str), ("tables", list)):
-        if not isinstance(report.get(key), kind):
-            raise ReportNotReady(f"the report lacks {key!r}")
-    if report["status"] not in ("passed", "warned", "failed"):
-        raise ReportNotReady(f"the report's status is {report['status']!r}, not passed, warned or failed")
+    version = report.get("schema_version")
+    if type(version) is not int or version != SCHEMA_VERSION:
+        raise ReportNotReady(f"the report has schema version {shown(version)}, not {SCHEMA_VERSION}")
+    try:
+        report = checked_report(report)
+    except NotAsDocumented as why:
+        raise ReportNotReady(f"the report is not as documented: {why}") from None
     if expected_run_id and report["run_id"] != expected_run_id:
         raise ReportNotReady(f"the report belongs to run {report['run_id']}, not to {expected_run_id}")
     if expected_day and report.get("end_date") != expected_day:
         raise ReportNotReady(f"the report is of {report.get('end_date')!r}, not of {expected_day}")
-    if not report["tables"]:
-        raise ReportNotReady("the report is not as documented: it says nothing of any table")
-    for table in report["tables"]:
-        if not isinstance(table, dict) or not isinstance(table.get("rules"), list):
-            raise ReportNotReady("the report is not as documented: a table has no rules")
-        for rule in table["rules"]:
-            if not isinstance(rule, dict) or not isinstance(rule.get("passed"), bool):
-                raise ReportNotReady(
-                    f"the report is not as documented: a rule of {table.get('source', '?')} has no verdict"
-                )
     return report
 
 

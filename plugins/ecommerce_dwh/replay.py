@@ -72,7 +72,7 @@ def _held(
     if report is None:
         return Held(day, source, run, rows, is_loaded, {}, 0)
     rules = {
-        str(entry["rule"]): int(entry["rows"])
+        str(entry["rule"]): int(entry.get("rows", 0))
         for entry in report.get("quarantine") or ()
         if entry["source"] == source
     }

@@ -207,16 +207,20 @@ class QualityReportTrigger(PollingTrigger):
             day_of_key,
             read_report,
         )
+        from ecommerce_dwh.s3_read import REPORT_BYTES, TooLarge, read_body_async  # noqa: PLC0415
 
         try:
             response = await client.get_object(Bucket=self.bucket, Key=self.key)
-            body = await response["Body"].read()
+            body = await read_body_async(response, REPORT_BYTES)
+        except TooLarge:
+            return None
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
                 return None
             raise
         try:
-            read_report(body, self.run_id, day_of_key(self.key))
+            # In a thread: all triggers of the process share the event loop.
+            await asyncio.to_thread(read_report, body, self.run_id, day_of_key(self.key))
         except ReportNotReady:
             return None
         return {}

@@ -25,10 +25,14 @@ RULE = {
 
 
 def report(day, run, rows, start=""):
+    line = {
+        "source": "orders", "delivery_date": day, "raw_rows": 10, "accepted_rows": 10 - rows, "superseded_rows": 0,
+        "quarantined_rows": rows,
+    }  # fmt: skip
     return {
         "schema_version": 1, "run_id": run, "start_date": start or day, "end_date": day, "status": "passed",
         "tables": [{"source": "orders", "rows": 10, "rules": [RULE]}],
-        "ledger": [{"source": "orders", "delivery_date": day, "quarantined_rows": rows}],
+        "ledger": [line],
         "quarantine": [{"source": "orders", "rule": "unparseable:order_date", "rows": rows}],
     }  # fmt: skip
 

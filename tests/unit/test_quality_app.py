@@ -98,7 +98,7 @@ def test_no_page_asks_another_host_for_anything(client):
         ("/?to=2099-12", 200, "No rule failed"),
         ("/static/..%2Fapp.py", 404, "Not found"),
         ("/static/app.py", 404, "no such file"),
-        (f"/report/{LAST}?run=../../x", 404, "no such run"),
+        (f"/report/{LAST}?run=../../x", 422, "cannot be used: run"),
         ("/report/2026-03-09", 404, "left no page"),
         ("/nothing", 404, "Not found"),
     ],

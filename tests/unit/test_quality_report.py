@@ -91,12 +91,15 @@ def test_the_words_name_rule_rows_and_threshold():
         (b"[]", "not a JSON object"),
         (json.dumps({**report(), "schema_version": 2}), "schema version 2"),
         (json.dumps({**report(), "status": "great"}), "status is 'great'"),
-        (json.dumps({k: v for k, v in report().items() if k != "tables"}), "lacks 'tables'"),
+        (json.dumps({k: v for k, v in report().items() if k != "tables"}), "it lacks tables"),
         (json.dumps({**report(), "run_id": "run-0"}), "belongs to run run-0, not to run-1"),
-        (json.dumps({**report(), "end_date": "2025-12-31"}), "is of '2025-12-31', not of 2026-01-01"),
-        (json.dumps({**report(), "tables": []}), "says nothing of any table"),
-        (json.dumps({**report(), "tables": [{"source": "orders"}]}), "a table has no rules"),
-        (json.dumps(report({"rule": "key_unique"})), "a rule of orders has no verdict"),
+        (
+            json.dumps({**report(), "start_date": "2025-12-31", "end_date": "2025-12-31"}),
+            "is of '2025-12-31', not of 2026-01-01",
+        ),
+        (json.dumps({**report(), "tables": []}), "tables is a value of type list: .* at least 1 item"),
+        (json.dumps({**report(), "tables": [{"source": "orders"}]}), "it lacks tables.0.rules"),
+        (json.dumps(report({"rule": "key_unique"})), "it lacks tables.0.rules.0.passed"),
     ],
 )
 def test_a_report_that_is_not_whole_or_not_ours_is_not_judged(body, words):

@@ -124,8 +124,40 @@ def test_quoted_values_of_personal_columns_are_hidden():
     "change", [{"tables": [{}]}, {"quarantine": [{}]}, {"ledger": [{}]}, {"drift": [{}]}, {"tables": [3]}]
 )
 def test_a_malformed_report_is_told_and_not_shown(change):
-    with pytest.raises(ValueError, match="not as documented"):
-        views.day_view({**report("2026-03-10"), **change}, {})
+    snapshot = snapshot_of({**report("2026-03-10"), **change})
+
+    ((day, reason),) = views.unreadable(snapshot, ["2026-03"])
+    assert day == "2026-03-10"
+    assert "not as documented" in reason
+    assert cells(snapshot, "2026-03", "All tables")[9].state == "unreadable"
+
+
+def test_of_a_huge_report_the_page_shows_what_failed_and_counts_the_rest():
+    found = report("2026-03-10", rules=900, poisoned=True)
+    found["ledger"] *= 1000
+
+    view = views.day_view(found, {})
+
+    assert sum(len(table.rules) for table in view.tables) == views.MOST_RULES
+    assert sum(table.hidden for table in view.tables) == 5 * 901 - views.MOST_RULES
+    failed = [rule for table in found["tables"] for rule in table["rules"] if not rule["passed"]]
+    assert len(view.broken) == len(failed)
+    assert (len(view.ledger), view.hidden["ledger"]) == (views.MOST_LINES, 3000)
+
+
+def test_a_report_that_reaches_back_for_centuries_is_looked_at_for_the_span_only():
+    snapshot = snapshot_of(report("2026-03-10") | {"start_date": "1970-01-01"})
+
+    days = views.Coverage.of(snapshot, ["2026-02", "2026-03"]).by_day
+    assert (min(days), max(days)) == ("2026-02-01", "2026-03-10")
+
+
+@pytest.mark.parametrize("value", [0.0, 5e-324, -5e-324, 1e18, -1e18, 0.1])
+def test_a_chart_is_drawn_of_any_figure_that_a_report_may_hold(value):
+    points = [charts.Point("2026-03-01", "passed", 1, 0, value, value, value)]
+
+    assert charts.measured(points, "label").count("<circle") == 1
+    assert charts.number(value)
 
 
 def test_charts_escape_what_they_show():
@@ -185,7 +217,7 @@ def test_a_day_shows_measures_and_rules_without_enough_history():
     }  # fmt: skip
 
     young = views.day_view(report("2026-01-12"), {})
-    states = {rule.state for _, _, rules in young.tables for rule in rules if rule.rule == "rows_as_usual"}
+    states = {rule.state for table in young.tables for rule in table.rules if rule.rule == "rows_as_usual"}
     assert states == {"unjudged"}
     assert all(rule.rule != "rows_as_usual" for rule in young.broken)
 

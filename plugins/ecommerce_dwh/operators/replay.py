@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from ecommerce_dwh import replay
 from ecommerce_dwh.operators.redshift import WarehouseOperator
 from ecommerce_dwh.quality_report import ReportNotReady, read_report
 from ecommerce_dwh.redshift import Cursor
+from ecommerce_dwh.report_model import NotAsDocumented, parse_json, real_day
+from ecommerce_dwh.s3_read import REPORT_BYTES, TooLarge, read_body
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.window import LoadWindow, load_window, window_params
 
@@ -119,15 +120,22 @@ class ReplaySurveyOperator(_ReplayOperator):
         processing = self._json(window.processed_bucket, f"runs/{run}/processing.json")
         if processing is None:
             return None
-        key = f"quality/dt={processing.get('end_date')}/{run}/report.json"
-        return self._report(window.processed_bucket, key)
+        try:
+            day = real_day(str(processing.get("end_date")))
+        except ValueError:
+            self.log.warning("runs/%s/processing.json names no day: reasons are not known", run)
+            return None
+        return self._report(window.processed_bucket, f"quality/dt={day}/{run}/report.json")
 
     def _report(self, bucket: str, key: str) -> Mapping[str, Any] | None:
         body = self._get(bucket, key)
         if body is None:
             return None
         try:
-            return read_report(body, None)
+            report = read_report(body, None)
+            if not {"start_date", "end_date"} <= report.keys():
+                raise ReportNotReady("the report does not say of which days it is")
+            return report
         except ReportNotReady as why:
             self.log.warning("s3://%s/%s is left out: %s", bucket, key, why)
             return None
@@ -135,8 +143,8 @@ class ReplaySurveyOperator(_ReplayOperator):
     def _json(self, bucket: str, key: str) -> Mapping[str, Any] | None:
         body = self._get(bucket, key)
         try:
-            found = json.loads(body) if body is not None else None
-        except ValueError:
+            found = parse_json(body) if body is not None else None
+        except NotAsDocumented:
             found = None
         if not isinstance(found, dict):
             self.log.warning("s3://%s/%s is missing or not readable: reasons are not known", bucket, key)
@@ -149,7 +157,10 @@ class ReplaySurveyOperator(_ReplayOperator):
 
         try:
             client = S3Hook(aws_conn_id=self.aws_conn_id).get_conn()
-            return client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            return read_body(client.get_object(Bucket=bucket, Key=key), REPORT_BYTES)
+        except TooLarge as why:
+            self.log.warning("s3://%s/%s is left out: %s", bucket, key, why)
+            return None
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
                 return None

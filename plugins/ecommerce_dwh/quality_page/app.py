@@ -3,6 +3,9 @@
 Airflow's API server mounts it under `URL_PREFIX`. Every route, style sheet and script included, asks Airflow's own
 auth manager for the logged-in user and for the right to read the daily DAG; there is nothing to see without. Routes
 only read. Pages work without JavaScript; ``app.js`` adds the keyboard and the address in the browser's bar.
+
+Routes run in threads of the page's own (see `off_loop`): a slow S3 takes neither the event loop nor the threads in
+which Airflow answers its own API.
 """
 
 from __future__ import annotations
@@ -15,8 +18,9 @@ from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
-from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.app import API_ROOT_PATH, get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
@@ -27,8 +31,12 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import HTMLResponse, Response
 
 from ecommerce_dwh.quality_page import charts, views
+from ecommerce_dwh.quality_page.masking import mask
+from ecommerce_dwh.quality_page.off_loop import Busy, PageThreads
 from ecommerce_dwh.quality_page.store import DayReport, QualityStore, Snapshot, StoreError, shift_month
+from ecommerce_dwh.s3_read import TooLarge
 from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.texts import well_formed
 
 URL_PREFIX = "/data-quality"
 FIRST_RULES = 40  # rules in the list before a visitor asks for all
@@ -46,18 +54,29 @@ _HEADERS = {
         "base-uri 'none'; frame-ancestors 'self'"
     ),
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
     "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cache-Control": "private, no-store",
 }
-# The job's own page has its styles in it, and no script at all.
-_REPORT_CSP = (
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
-)
+# The job's own page has its styles in it. The sandbox gives it an origin of its own: no script, form, window or cookie
+# of Airflow is within its reach, whatever a file or an older job put into it.
+_REPORT_HEADERS = {
+    **_HEADERS,
+    "Content-Security-Policy": (
+        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'self'"
+    ),
+    "Referrer-Policy": "no-referrer",
+}
 
-DayInPath = Annotated[str, PathParameter(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+DayInPath = Annotated[str, PathParameter(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Name = Annotated[str, PathParameter(max_length=128)]
 Months = Annotated[int, Query(ge=1, le=36)]
-MonthName = Annotated[str, Query(pattern=r"^(\d{4}-(0[1-9]|1[0-2]))?$")]
+MonthName = Annotated[str, Query(pattern="^((19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2]))?$")]
+RunKey = Annotated[str, Query(pattern="^([A-Za-z0-9._-]{1,250})?$")]
 Text = Annotated[str, Query(max_length=200)]
 
 
@@ -86,6 +105,7 @@ def create_app(store: QualityStore | None = None, guard: Callable[..., Any] | No
         redoc_url=None,
         openapi_url=None,
         lifespan=lifespan,
+        redirect_slashes=False,  # a redirect would take its host from the request
         default_response_class=HTMLResponse,
         dependencies=[
             Depends(guard or requires_access_dag("GET", DagAccessEntity.RUN, param_dag_id=GUARDING_DAG))
@@ -93,13 +113,15 @@ def create_app(store: QualityStore | None = None, guard: Callable[..., Any] | No
     )
     app.state.store = reports
     _add_errors(app)
-    _add_pages(app, reports)
-    _add_files(app, reports)
+    threads = PageThreads()
+    _add_pages(app, reports, threads)
+    _add_files(app, reports, threads)
     return app
 
 
-def _add_pages(app: FastAPI, reports: QualityStore) -> None:
+def _add_pages(app: FastAPI, reports: QualityStore, threads: PageThreads) -> None:
     @app.get("/")
+    @threads.off_loop
     def overview(
         request: Request,
         months: Months = 3,
@@ -107,7 +129,7 @@ def _add_pages(app: FastAPI, reports: QualityStore) -> None:
         q: Text = "",
         show: Annotated[str, Query(pattern="^(failing|all)$")] = "failing",
         source: Text = "",
-        limit: Annotated[int, Query(ge=1, le=2000)] = FIRST_RULES,
+        limit: Annotated[int, Query(ge=1, le=1000)] = FIRST_RULES,
     ) -> HTMLResponse:
         """The matrix of days and tables, the newest verdict, and the rules that failed."""
         span = _Span(reports, months, to)
@@ -133,8 +155,9 @@ def _add_pages(app: FastAPI, reports: QualityStore) -> None:
         )
 
     @app.get("/day/{day}")
+    @threads.off_loop
     def day_page(
-        request: Request, day: DayInPath, run: Text = "", focus: Text = "", q: Text = ""
+        request: Request, day: DayInPath, run: RunKey = "", focus: Text = "", q: Text = ""
     ) -> HTMLResponse:
         """One day: failed rules, ledger, quarantine."""
         _real_day(day)
@@ -157,6 +180,7 @@ def _add_pages(app: FastAPI, reports: QualityStore) -> None:
         )
 
     @app.get("/rule/{source}/{rule}")
+    @threads.off_loop
     def rule_page(
         request: Request, source: Name, rule: Name, months: Months = 3, to: MonthName = ""
     ) -> HTMLResponse:
@@ -180,6 +204,7 @@ def _add_pages(app: FastAPI, reports: QualityStore) -> None:
         )
 
     @app.get("/ledger")
+    @threads.off_loop
     def ledger_page(
         request: Request, months: Months = 1, to: MonthName = "", source: Text = ""
     ) -> HTMLResponse:
@@ -192,22 +217,28 @@ def _add_pages(app: FastAPI, reports: QualityStore) -> None:
             source=source,
             sources=views.sources_of(span.snapshot, get_settings().sources),
             lines=views.ledger_lines(span.snapshot, span.names, source),
+            most_lines=views.MOST_LEDGER_LINES,
         )
 
 
-def _add_files(app: FastAPI, reports: QualityStore) -> None:
+def _add_files(app: FastAPI, reports: QualityStore, threads: PageThreads) -> None:
     @app.get("/report/{day}")
-    def job_page(day: DayInPath, run: Text = "") -> Response:
+    @threads.off_loop
+    def job_page(day: DayInPath, run: RunKey = "") -> Response:
         """The page that the quality job wrote, as it is."""
         _real_day(day)
-        if any(not (part.isalnum() or part in "._-") for part in run):
+        if run in (".", ".."):
             raise HTTPException(404, "There is no such run.")
-        body = reports.html(day, run)
+        try:
+            body = reports.html(day, run)
+        except TooLarge as why:
+            raise HTTPException(404, f"The quality job's page for {day} cannot be read: {why}.") from None
         if body is None:
             raise HTTPException(404, f"The quality job left no page for {day}.")
-        return HTMLResponse(body, headers={**_HEADERS, "Content-Security-Policy": _REPORT_CSP})
+        return HTMLResponse(body, headers=_REPORT_HEADERS)
 
     @app.get("/static/{name}")
+    @threads.off_loop
     def asset(name: str) -> Response:
         """Style sheet and script; behind the login like everything else."""
         if name not in _ASSETS:
@@ -217,20 +248,23 @@ def _add_files(app: FastAPI, reports: QualityStore) -> None:
 
 
 def _add_errors(app: FastAPI) -> None:
+    # Coroutines, so that an error is told even when every thread is taken.
     @app.exception_handler(StoreError)
-    def unreadable(request: Request, error: StoreError) -> HTMLResponse:
-        return _page(
-            request, "error.html", status=503, title="Reports cannot be read", text=str(error), login=""
-        )
+    async def unreadable(request: Request, error: StoreError) -> HTMLResponse:
+        return _error_page(request, 503, "Reports cannot be read", str(error))
+
+    @app.exception_handler(Busy)
+    async def busy(request: Request, error: Busy) -> HTMLResponse:
+        return _error_page(request, 503, "Please try again in a moment", str(error), {"Retry-After": "10"})
 
     @app.exception_handler(RequestValidationError)
-    def invalid(request: Request, error: RequestValidationError) -> HTMLResponse:
+    async def invalid(request: Request, error: RequestValidationError) -> HTMLResponse:
         names = ", ".join(str(item["loc"][-1]) for item in error.errors())
         text = f"The address holds a value that cannot be used: {names}."
-        return _page(request, "error.html", status=422, title="Cannot be shown", text=text, login="")
+        return _error_page(request, 422, "Cannot be shown", text)
 
     @app.exception_handler(StarletteHTTPException)
-    def refused(request: Request, error: StarletteHTTPException) -> HTMLResponse:
+    async def refused(request: Request, error: StarletteHTTPException) -> HTMLResponse:
         titles = {401: "Please log in", 403: "Not allowed", 404: "Not found"}
         texts = {
             401: "The data quality page needs the same login as the Airflow web UI.",
@@ -238,15 +272,38 @@ def _add_errors(app: FastAPI) -> None:
         }
         login = ""
         if error.status_code == 401:
-            login = get_auth_manager().get_url_login(next_url=str(request.url))
-        return _page(
+            login = get_auth_manager().get_url_login(next_url=_way_back(request))
+        return _error_page(
             request,
-            "error.html",
-            status=error.status_code,
-            title=titles.get(error.status_code, "Cannot be shown"),
-            text=texts.get(error.status_code, str(error.detail)),
+            error.status_code,
+            titles.get(error.status_code, "Cannot be shown"),
+            texts.get(error.status_code, str(error.detail)),
             login=login,
         )
+
+
+def _error_page(
+    request: Request,
+    status: int,
+    title: str,
+    text: str,
+    headers: Mapping[str, str] | None = None,
+    login: str = "",
+) -> HTMLResponse:
+    answer = _page(request, "error.html", status=status, title=title, text=text, login=login)
+    answer.headers.update(headers or {})
+    return answer
+
+
+def _way_back(request: Request) -> str:
+    """Where the visitor goes after the login: this page, as a path below Airflow's configured address.
+
+    Neither host nor scheme of the request occur in it, so that nobody is led elsewhere by a forged ``Host``.
+    """
+    inside = request.scope["path"].removeprefix(request.scope.get("root_path", "")).lstrip("/\\")
+    query = request.scope.get("query_string", b"").decode("ascii", "replace")
+    path = f"/{API_ROOT_PATH.strip('/')}{URL_PREFIX}/".replace("//", "/") + quote(inside)
+    return f"{path}?{query}" if query else path
 
 
 class _Span:
@@ -271,6 +328,7 @@ class _Span:
         self.older = shift_month(self.last, -months) if known and known[0] < self.names[0] else ""
         self.newer = min(shift_month(self.last, months), known[-1]) if known and known[-1] > self.last else ""
         self.spans = views.SPANS
+        self.unreadable = views.unreadable(self.snapshot, self.names)
 
     @property
     def words(self) -> str:
@@ -291,12 +349,8 @@ class _Shown:
 
 def _view_of(found: DayReport, focus: str = "", query: str = "") -> _Shown:
     if found.report is None:
-        return _Shown(None, found.problem)
-    try:
-        shown = views.day_view(found.report, _personal_columns(), focus, query)
-        return _Shown(shown, "", found.override)
-    except ValueError as error:
-        return _Shown(None, str(error))
+        return _Shown(None, mask(found.problem))
+    return _Shown(views.day_view(found.report, _personal_columns(), focus, query), "", found.override)
 
 
 @cache
@@ -354,4 +408,4 @@ def _templates() -> Environment:
 def _page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     base = request.scope.get("root_path", "").rstrip("/")
     text = _templates().get_template(template).render(base=base, **values)
-    return HTMLResponse(text, status_code=status, headers=_HEADERS)
+    return HTMLResponse(well_formed(text), status_code=status, headers=_HEADERS)

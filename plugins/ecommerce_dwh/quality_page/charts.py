@@ -107,7 +107,9 @@ def measured(points: Sequence[Point], label: str) -> Markup:
     """What a rule against history measured per day, over the band of what is usual on that day."""
     known = [(place, point) for place, point in enumerate(points) if point.value is not None]
     ends = [end for _, point in known for end in (point.value, point.low, point.high) if end is not None]
-    low, high = min([0.0, *ends]), max([0.0, *ends]) or 1.0
+    low, high = min([0.0, *ends]), max([0.0, *ends])
+    if high - low < 1e-9:
+        high = low + 1.0
     pace = _pace((high - low) / 4)
     low, high = math.floor(low / pace) * pace, math.ceil(high * 1.02 / pace) * pace
     step = (WIDTH - LEFT - 8) / max(len(points), 1)

@@ -13,12 +13,20 @@ import json
 from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Any
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, with_config
+from typing_extensions import TypedDict
 
 from ecommerce_dwh.quality_report import ReportNotReady, read_report
+from ecommerce_dwh.report_model import Count, Day, Figure, Name, NotAsDocumented, Share, checked, parse_json
+from ecommerce_dwh.s3_read import MIB, gunzip
 
 VERSION = 1
+INDEX_BYTES = 4 * MIB  # compressed
+MOST_RULES = 20_000  # of a month, of all tables
+_INDEX_CONTENT_BYTES = 64 * MIB
 PASSED, FAILED, UNKNOWN, NOT_JUDGED = "p", "f", "-", "n"
 
 
@@ -85,18 +93,32 @@ class Month:
             rule.verdicts = rule.verdicts[:place] + UNKNOWN + rule.verdicts[place + 1 :]
             rule.measures.pop(str(place), None)
 
-    def apply(self, day: str, etag: str, body: bytes) -> None:
-        """Enter a report as read from S3; one that cannot be read is entered with the reason."""
+    def apply(self, day: str, etag: str, body: bytes, problem: str = "") -> None:
+        """Enter a report as read from S3; one that cannot be read is entered with the reason.
+
+        Args:
+            day: of the folder in which it lies.
+            etag: of the object.
+            body: its content; not looked at when there is a problem.
+            problem: why it could not be read at all.
+        """
         self.forget(day)
+        if problem:
+            self.days[day] = DayEntry(etag, problem=problem)
+            return
         try:
-            report = read_day_report(body, day)
-            entry, figures = _digest(report, etag)
+            entry, figures = _digest(read_day_report(body, day), etag)
         except ReportNotReady as why:
             self.days[day] = DayEntry(etag, problem=str(why))
             return
+        if len(self.rules.keys() | figures.keys()) > MOST_RULES:
+            self.days[day] = DayEntry(
+                etag, problem=f"the month's reports name more than {MOST_RULES:,} different rules"
+            )
+            return
         self.days[day] = entry
         place = int(day[8:]) - 1
-        for key, (meta, checked, failed, verdict, measure) in figures.items():
+        for key, (meta, seen, failed, verdict, measure) in figures.items():
             rule = self.rules.get(key)
             if rule is None:
                 nothing: list[int | None] = [None] * self.length
@@ -105,7 +127,7 @@ class Month:
             # The newest day's words describe the rule; days come in any order, so the later one wins.
             if UNKNOWN * (self.length - place - 1) == rule.verdicts[place + 1 :]:
                 rule.dimension, rule.severity, rule.description, rule.threshold = meta
-            rule.checked[place], rule.failed[place] = checked, failed
+            rule.checked[place], rule.failed[place] = seen, failed
             rule.verdicts = rule.verdicts[:place] + verdict + rule.verdicts[place + 1 :]
             if measure:
                 rule.measures[str(place)] = measure
@@ -130,17 +152,72 @@ class Month:
             IndexUnusable: it is not the index of that month in this version.
         """
         try:
-            content = json.loads(gzip.decompress(body))
-            if content["version"] != VERSION or content["month"] != name:
-                raise IndexUnusable(f"version {content['version']} of {content['month']}")
-            month = cls(name, {day: DayEntry(**entry) for day, entry in content["days"].items()})
-            for source, rule, *values in content["rules"]:
-                month.rules[source, rule] = RuleMonth(*values)
-            if any(len(rule.verdicts) != month.length for rule in month.rules.values()):
-                raise IndexUnusable("a rule has not one place per day")
-        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise IndexUnusable(f"{type(error).__name__}: {error}") from None
+            content = checked(_content(), parse_json(gunzip(body, _INDEX_CONTENT_BYTES)))
+        except (ValueError, NotAsDocumented) as error:
+            raise IndexUnusable(str(error)) from None
+        if content["month"] != name:
+            raise IndexUnusable(f"it is of {content['month']}")
+        month = cls(name, {day: DayEntry(**entry) for day, entry in content["days"].items()})
+        for source, rule, *values in content["rules"]:
+            month.rules[source, rule] = RuleMonth(*values)
+        month._check()
         return month
+
+    def _check(self) -> None:
+        """Refuse what the form alone does not show.
+
+        Raises:
+            IndexUnusable: a day lies outside of the month, or a list has not one place per day.
+        """
+        if any(day[:7] != self.name or entry.start > day for day, entry in self.days.items()):
+            raise IndexUnusable("a day lies outside of its month or before its start")
+        for rule in self.rules.values():
+            if {len(rule.verdicts), len(rule.checked), len(rule.failed)} != {self.length}:
+                raise IndexUnusable("a rule has not one place per day")
+            if any(int(place) >= self.length for place in rule.measures):
+                raise IndexUnusable("a rule was measured on a day that the month has not")
+
+
+_Short = Annotated[str, StringConstraints(max_length=2100)]
+_Counts = dict[Name, Annotated[list[Count], Field(min_length=4, max_length=4)]]
+_Places = Annotated[list[Count | None], Field(max_length=31)]
+
+
+@with_config(ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))
+class _Entry(TypedDict):
+    etag: _Short
+    problem: _Short
+    run_id: _Short
+    status: Literal["", "passed", "warned", "failed"]
+    start: Day | Literal[""]
+    generated_at: _Short
+    tables: _Counts
+    ledger: dict[Day, _Counts]
+
+
+# Source, rule, then the fields of `RuleMonth`; JSON has lists only, so the tuples are not strict.
+_RuleLine = Annotated[
+    tuple[
+        Name, Name, _Short, _Short, _Short, Share, _Places, _Places,
+        Annotated[str, StringConstraints(pattern="^[pfn-]{28,31}$")],
+        dict[Annotated[str, StringConstraints(pattern="^[0-9]{1,2}$")],
+             Annotated[list[Figure | None], Field(min_length=3, max_length=3)]],
+    ],
+    Field(strict=False),
+]  # fmt: skip
+
+
+@with_config(ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))
+class _Content(TypedDict):
+    version: Literal[1]
+    month: Annotated[str, StringConstraints(pattern="^[0-9]{4}-[0-9]{2}$")]
+    days: dict[Day, _Entry]
+    rules: Annotated[list[_RuleLine], Field(max_length=MOST_RULES)]
+
+
+@cache
+def _content() -> TypeAdapter[Any]:
+    return TypeAdapter(_Content)
 
 
 def read_day_report(body: bytes, day: str) -> dict[str, Any]:
@@ -149,15 +226,9 @@ def read_day_report(body: bytes, day: str) -> dict[str, Any]:
     Raises:
         ReportNotReady: it is truncated, of another schema, or of another day.
     """
-    report = read_report(body, None)
-    if report.get("end_date") != day:
-        raise ReportNotReady(f"the report is of {report.get('end_date')!r}, not of {day}")
-    try:
-        start = date.fromisoformat(str(report.get("start_date")))
-    except ValueError:
-        raise ReportNotReady(f"the report's start_date is {report.get('start_date')!r}") from None
-    if start.isoformat() > day:
-        raise ReportNotReady(f"the report begins on {start}, after it ends")
+    report = read_report(body, None, day)
+    if "start_date" not in report:
+        raise ReportNotReady("the report is not as documented: it lacks start_date")
     return report
 
 
@@ -169,36 +240,26 @@ def _digest(report: Mapping[str, Any], etag: str) -> tuple[DayEntry, _Figures]:
     figures: _Figures = {}
     entry = DayEntry(
         etag,
-        run_id=str(report["run_id"]),
+        run_id=report["run_id"],
         status=report["status"],
         start=report["start_date"],
-        generated_at=str(report.get("generated_at", "")),
+        generated_at=report.get("generated_at", ""),
     )
-    try:
-        for table in report["tables"]:
-            source = str(table["source"])
-            state = entry.tables[source] = [int(table.get("rows") or 0), len(table["rules"]), 0, 0]
-            for rule in table["rules"]:
-                passed = bool(rule["passed"])
-                severity = str(rule.get("severity", "error"))
-                if not passed:
-                    state[3 if severity == "warning" else 2] += 1
-                meta = (
-                    str(rule.get("dimension", "")),
-                    severity,
-                    str(rule.get("description", "")),
-                    float(rule.get("threshold") or 0),
-                )
-                counts = int(rule.get("rows_checked") or 0), int(rule.get("rows_failed") or 0)
-                verdict = NOT_JUDGED if not rule.get("judged", True) else PASSED if passed else FAILED
-                past = rule.get("history") or {}
-                measure = [past.get(name) for name in ("value", "low", "high")] if past else []
-                figures[source, str(rule["rule"])] = (meta, *counts, verdict, measure)
-        for line in report.get("ledger") or ():
-            counts4 = [
-                int(line[name]) for name in ("raw_rows", "accepted_rows", "superseded_rows", "quarantined_rows")
-            ]
-            entry.ledger.setdefault(str(line["delivery_date"]), {})[str(line["source"])] = counts4
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ReportNotReady(f"the report is not as documented ({type(error).__name__}: {error})") from None
+    for table in report["tables"]:
+        source = table["source"]
+        state = entry.tables[source] = [table.get("rows", 0), len(table["rules"]), 0, 0]
+        for rule in table["rules"]:
+            passed = rule["passed"]
+            severity = rule.get("severity", "error")
+            if not passed:
+                state[3 if severity == "warning" else 2] += 1
+            meta = rule.get("dimension", ""), severity, rule.get("description", ""), rule.get("threshold", 0.0)
+            counts = rule.get("rows_checked", 0), rule.get("rows_failed", 0)
+            verdict = NOT_JUDGED if not rule.get("judged", True) else PASSED if passed else FAILED
+            past = rule.get("history")
+            measure = [past[name] for name in ("value", "low", "high")] if past else []
+            figures[source, rule["rule"]] = (meta, *counts, verdict, measure)
+    for line in report.get("ledger", ()):
+        counts4 = [line[name] for name in ("raw_rows", "accepted_rows", "superseded_rows", "quarantined_rows")]
+        entry.ledger.setdefault(line["delivery_date"], {})[line["source"]] = counts4
     return entry, figures

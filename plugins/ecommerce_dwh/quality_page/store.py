@@ -8,20 +8,20 @@ a visitor gets an answer at once and the rest is read behind their back. Index o
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ecommerce_dwh.quality_page.index import DayEntry, IndexUnusable, Month, read_day_report
+from ecommerce_dwh.quality_page.index import INDEX_BYTES, DayEntry, IndexUnusable, Month, read_day_report
 from ecommerce_dwh.quality_report import OVERRIDE_FILE, ReportNotReady
+from ecommerce_dwh.report_model import NotAsDocumented, checked_override, parse_json, real_day
+from ecommerce_dwh.s3_read import RECORD_BYTES, REPORT_BYTES, TooLarge, read_body
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ INDEX_PREFIX = "quality/index/v1/"
 WORKERS = 16
 FRESH_SECONDS = 10.0
 BUDGET_SECONDS = 0.6
+PATIENCE_SECONDS = 8.0  # for another visitor's listing
 _MISSING = ("NoSuchKey", "404", "NotFound")
 
 
@@ -108,7 +109,10 @@ def aws_client(aws_conn_id: str = "aws_default") -> Any:
     from botocore.config import Config  # noqa: PLC0415
 
     config = Config(
-        max_pool_connections=WORKERS, connect_timeout=3, read_timeout=10, retries={"max_attempts": 2}
+        max_pool_connections=WORKERS,
+        connect_timeout=2,
+        read_timeout=5,
+        retries={"mode": "standard", "total_max_attempts": 2},
     )
     return AwsBaseHook(aws_conn_id=aws_conn_id, client_type="s3", config=config).conn
 
@@ -121,6 +125,7 @@ class QualityStore:
         client: makes an S3 client; called once, and again after a failure.
         budget: seconds that a visitor waits for reports that are not in the index yet.
         fresh: seconds for which a listing is taken as current.
+        patience: seconds that a visitor waits for the listing of another one.
     """
 
     def __init__(
@@ -130,10 +135,12 @@ class QualityStore:
         *,
         budget: float = BUDGET_SECONDS,
         fresh: float = FRESH_SECONDS,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self.bucket = bucket
         self.budget = budget
         self.fresh = fresh
+        self.patience = patience
         self._make_client = client
         self._s3: Any = None
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="quality-page")
@@ -167,11 +174,15 @@ class QualityStore:
         Raises:
             StoreError: S3 cannot be read.
         """
-        with self._refreshing:
+        if not self._refreshing.acquire(timeout=self.patience):
+            raise StoreError("S3 is slow: another visitor's request still waits for it. Please try again.")
+        try:
             known = self._list_months()
             until = until or (known[-1] if known else "")
             wanted = [name for name in known if name > shift_month(until, -months)] if until else []
             self._guarded(lambda: self._refresh(wanted, self.budget if budget is None else budget))
+        finally:
+            self._refreshing.release()
         with self._state:
             loaded = tuple(self._months[name] for name in wanted)
             pending = sum(not future.done() for future in self._in_flight.values())
@@ -191,9 +202,11 @@ class QualityStore:
             why = f"run {run} left no report for {day}" if run else f"there is no report for {day}"
             return DayReport(day, None, why, ordered)
         try:
-            body = self._guarded(lambda: self._get(listed.key))
+            body = self._guarded(lambda: self._get(listed.key, REPORT_BYTES))
             report = read_day_report(body, day)
-            return DayReport(day, report, "", ordered, self._override(files, day, str(report["run_id"])))
+            return DayReport(day, report, "", ordered, self._override(files, day, report["run_id"]))
+        except TooLarge as why:
+            return DayReport(day, None, f"the report is too large: {why}", ordered)
         except ReportNotReady as why:
             return DayReport(day, None, str(why), ordered)
         except KeyError:
@@ -204,20 +217,21 @@ class QualityStore:
         if key not in files.overrides:
             return None
         try:
-            found = json.loads(self._guarded(lambda: self._get(key)))
-        except (KeyError, ValueError):
-            found = None
-        return (
-            found
-            if isinstance(found, dict)
-            else {"reason": "the record cannot be read", "by": "unknown", "at": ""}
-        )
+            return checked_override(parse_json(self._guarded(lambda: self._get(key, RECORD_BYTES))))
+        except (KeyError, TooLarge, NotAsDocumented) as why:
+            log.info("s3://%s/%s cannot be read: %s", self.bucket, key, why)
+            return {"reason": "the record cannot be read", "by": "unknown", "at": ""}
 
     def html(self, day: str, run: str = "") -> bytes | None:
-        """The HTML page that the quality job wrote; None when there is none."""
+        """The HTML page that the quality job wrote; None when there is none.
+
+        Raises:
+            TooLarge: it is larger than such a page can be.
+            StoreError: S3 cannot be read.
+        """
         folder = f"{PREFIX}{day}/{run}/" if run else f"{PREFIX}{day}/"
         try:
-            return self._guarded(lambda: self._get(f"{folder}report.html"))
+            return self._guarded(lambda: self._get(f"{folder}report.html", REPORT_BYTES))
         except KeyError:
             return None
 
@@ -252,10 +266,10 @@ class QualityStore:
                     ) from error
             return self._s3
 
-    def _get(self, key: str) -> bytes:
-        """An object's content; KeyError when there is none."""
+    def _get(self, key: str, limit: int) -> bytes:
+        """An object's content; KeyError when there is none, TooLarge when it has more bytes than the limit."""
         try:
-            return self._client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            return read_body(self._client().get_object(Bucket=self.bucket, Key=key), limit)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in _MISSING:
                 raise KeyError(key) from None
@@ -354,20 +368,23 @@ class QualityStore:
             return future
 
     def _read_into(self, month: Month, day: str, listed: Listed) -> None:
+        body, problem = b"", ""
         try:
-            body = self._get(listed.key)
+            body = self._get(listed.key, REPORT_BYTES)
         except KeyError:
-            body = b""
+            pass  # deleted since it was listed; an empty report says that it is not whole
+        except TooLarge as why:
+            problem = f"the report is too large: {why}"
         with self._state:
-            month.apply(day, listed.etag, body)
+            month.apply(day, listed.etag, body, problem)
             self._in_flight.pop(listed.key, None)
 
     def _load_index(self, name: str) -> Month:
         try:
-            return Month.load(name, self._get(f"{INDEX_PREFIX}{name}.json.gz"))
+            return Month.load(name, self._get(f"{INDEX_PREFIX}{name}.json.gz", INDEX_BYTES))
         except KeyError:
             return Month(name)
-        except IndexUnusable as why:
+        except (IndexUnusable, TooLarge) as why:
             log.info("The index of %s is built anew: %s", name, why)
             return Month(name)
 
@@ -417,7 +434,7 @@ class QualityStore:
 
 def _is_day(text: str) -> bool:
     try:
-        return date.fromisoformat(text).isoformat() == text
+        return real_day(text) == text
     except ValueError:
         return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -30,6 +31,9 @@ STATES = {
     "none": ("·", "no report"),
 }
 _WORST = ("passed", "warned", "failed", "unreadable")
+# What a page shows of one report; beyond it, how many more there are.
+MOST_RULES, MOST_BROKEN, MOST_LINES, MOST_GROUPS, MOST_SAMPLES = 1000, 100, 2000, 50, 5
+MOST_LEDGER_LINES = 20_000  # of a span of months
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,13 @@ class Coverage:
     by_day: dict[str, tuple[str, DayEntry]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> Coverage:
+    def of(cls, snapshot: Snapshot, names: Collection[str]) -> Coverage:
+        """Of the days from the first of the months named on; a report may claim to reach back for centuries."""
         result = cls()
+        first = f"{min(names, default='')}-01"
         for month in snapshot.months:
             for end, entry in month.days.items():
-                for day in _days(entry.start or end, end):
+                for day in _days(max(entry.start or end, first), end):
                     known = result.by_day.get(day)
                     if known is None or (_rank(entry), end == day) > (_rank(known[1]), known[0] == day):
                         result.by_day[day] = (end, entry)
@@ -143,7 +149,7 @@ def month_blocks(
         sources: tables, in order.
         today: days after it are left empty.
     """
-    coverage = Coverage.of(snapshot)
+    coverage = Coverage.of(snapshot, names)
     newest = max(coverage.by_day, default="")
     blocks = []
     for name in reversed(names):
@@ -169,7 +175,7 @@ def _cell(day: str, source: str, coverage: Coverage, newest: str, today: str) ->
     state = table_state(entry, source) if source else report_state(entry)
     words = STATES[state][1]
     if entry.problem:
-        words = f"report cannot be read: {entry.problem}"
+        words = f"report cannot be read: {mask(entry.problem)}"
     elif source in entry.tables:
         rows, rules, errors, warnings = entry.tables[source]
         counts = [f"{rows:,} rows", f"{rules} rules"]
@@ -299,15 +305,34 @@ def _ledger_line(day: str, source: str, counts: Sequence[int], link: str = "") -
 
 
 def ledger_lines(snapshot: Snapshot, names: Collection[str], source: str = "") -> list[LedgerLine]:
-    """The ledger of every day of the span, newest day first, as its newest report counts it."""
+    """The ledger of every day of the span, newest day first, as its newest report counts it.
+
+    At most `MOST_LEDGER_LINES`: those of the newest days.
+    """
     lines = []
-    for day, (end, entry) in sorted(Coverage.of(snapshot).by_day.items(), reverse=True):
+    for day, (end, entry) in sorted(Coverage.of(snapshot, names).by_day.items(), reverse=True):
         if day[:7] not in names:
             continue
         for table, counts in entry.ledger.get(day, {}).items():
             if not source or table == source:
                 lines.append(_ledger_line(day, table, counts, f"day/{end}"))
+                if len(lines) == MOST_LEDGER_LINES:
+                    return lines
     return lines
+
+
+def unreadable(snapshot: Snapshot, names: Collection[str]) -> list[tuple[str, str]]:
+    """Days of the span whose report cannot be read, newest first, each with the reason."""
+    return sorted(
+        (
+            (day, mask(entry.problem))
+            for month in snapshot.months
+            if month.name in names
+            for day, entry in month.days.items()
+            if entry.problem
+        ),
+        reverse=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -340,23 +365,38 @@ class QuarantineGroup:
 
 
 @dataclass(frozen=True)
+class TableView:
+    """A table's rules in a day's report, those that did not pass first.
+
+    Attributes:
+        hidden: rules that match as well and are not shown, because there are too many.
+    """
+
+    source: str
+    rows: int
+    rules: tuple[RuleResult, ...]
+    hidden: int = 0
+
+
+@dataclass(frozen=True)
 class DayView:
-    """A day's report, ready to show."""
+    """A day's report, ready to show; of each part at most so many entries as a person reads."""
 
     state: str
     start: str
     end: str
     run_id: str
     generated_at: str
-    tables: tuple[tuple[str, int, tuple[RuleResult, ...]], ...]
+    tables: tuple[TableView, ...]
     ledger: tuple[LedgerLine, ...]
     quarantine: tuple[QuarantineGroup, ...]
     drift: tuple[tuple[str, str, str, str], ...]
+    hidden: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def broken(self) -> tuple[RuleResult, ...]:
-        """Rules that did not pass, errors first."""
-        found = [rule for _, _, rules in self.tables for rule in rules if rule.state in ("failed", "warned")]
+        """Rules that did not pass, errors first; of the first `MOST_BROKEN`, messages and samples as well."""
+        found = [rule for table in self.tables for rule in table.rules if rule.state in ("failed", "warned")]
         return tuple(sorted(found, key=lambda rule: rule.state != "failed"))
 
 
@@ -366,90 +406,88 @@ def day_view(
     """Turn a report into what the day's page shows.
 
     Args:
-        report: as read from S3.
+        report: as `quality_report.read_report` returns it.
         personal: personal columns by source; None of their values is shown.
         focus: for the report of a range, the day whose ledger is asked for.
         query: only rules whose names or words match.
-
-    Raises:
-        ValueError: the report is not as documented.
     """
-    try:
-        return _day_view(report, personal, focus, query.lower().split())
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"the report is not as documented ({type(error).__name__}: {error})") from None
-
-
-def _day_view(
-    report: Mapping[str, Any], personal: Mapping[str, Collection[str]], focus: str, words: Sequence[str]
-) -> DayView:
-    tables, states = [], [report["status"]]
-    for table in report["tables"]:
-        source = str(table["source"])
-        results = [_result(source, rule) for rule in table["rules"]]
-        states += [result.state for result in results if result.state != "unjudged"]
-        shown = [
-            result
-            for result in results
-            if all(
-                word in f"{source}.{result.rule} {result.dimension} {result.description} {result.state}".lower()
-                for word in words
-            )
-        ]
-        order = {"failed": 0, "warned": 1, "unjudged": 2, "passed": 3}
-        shown.sort(key=lambda result: order[result.state])
-        tables.append((source, int(table.get("rows") or 0), tuple(shown)))
-    fields = ("raw_rows", "accepted_rows", "superseded_rows", "quarantined_rows")
-    ledger = [
-        _ledger_line(str(line["delivery_date"]), str(line["source"]), [int(line[name]) for name in fields])
-        for line in report.get("ledger") or ()
-        if not focus or str(line["delivery_date"]) == focus
+    words = query.lower().split()
+    found = [
+        (table["source"], _rule_state(rule), rule) for table in report["tables"] for rule in table["rules"]
     ]
-    quarantine = [
-        _group(entry, personal.get(str(entry["source"]), ())) for entry in report.get("quarantine") or ()
+    states = [report["status"], *(state for _, state, _ in found if state != "unjudged")]
+    matching = [item for item in found if _matches(*item, words)]
+    matching.sort(key=lambda item: _ORDER[item[1]])
+    shown: dict[str, list[RuleResult]] = {table["source"]: [] for table in report["tables"]}
+    for place, (source, state, rule) in enumerate(matching[:MOST_RULES]):
+        shown[source].append(_result(source, rule, state, in_full=place < MOST_BROKEN))
+    hidden = Counter(source for source, _, _ in matching[MOST_RULES:])
+    tables = [
+        TableView(source, table.get("rows", 0), tuple(shown[source]), hidden[source])
+        for table in report["tables"]
+        for source in [table["source"]]
     ]
-    drift = [
-        (str(item["source"]), str(item["column"]), str(item["kind"]), str(item.get("file_count", "")))
-        for item in report.get("drift") or ()
-    ]
+    lines = [line for line in report.get("ledger", ()) if not focus or line["delivery_date"] == focus]
+    rejected, drift = report.get("quarantine", ()), report.get("drift", ())
     return DayView(
         state=max(states, key=_WORST.index),
-        start=str(report["start_date"]),
-        end=str(report["end_date"]),
-        run_id=str(report["run_id"]),
-        generated_at=str(report.get("generated_at", "")),
+        start=report["start_date"],
+        end=report["end_date"],
+        run_id=report["run_id"],
+        generated_at=report.get("generated_at", ""),
         tables=tuple(tables),
-        ledger=tuple(ledger),
-        quarantine=tuple(quarantine),
-        drift=tuple(drift),
+        ledger=tuple(
+            _ledger_line(line["delivery_date"], line["source"], [line[name] for name in _LEDGER])
+            for line in lines[:MOST_LINES]
+        ),
+        quarantine=tuple(_group(entry, personal.get(entry["source"], ())) for entry in rejected[:MOST_GROUPS]),
+        drift=tuple(
+            (item["source"], mask(item["column"]), item["kind"], str(item.get("file_count", "")))
+            for item in drift[:MOST_GROUPS]
+        ),
+        hidden={
+            "ledger": max(len(lines) - MOST_LINES, 0),
+            "quarantine": max(len(rejected) - MOST_GROUPS, 0),
+            "drift": max(len(drift) - MOST_GROUPS, 0),
+        },
     )
 
 
-def _result(source: str, rule: Mapping[str, Any]) -> RuleResult:
-    checked, failed = int(rule.get("rows_checked") or 0), int(rule.get("rows_failed") or 0)
-    severity = str(rule.get("severity", "error"))
-    ratio = rule.get("failed_ratio")
+_ORDER = {"failed": 0, "warned": 1, "unjudged": 2, "passed": 3}
+_LEDGER = ("raw_rows", "accepted_rows", "superseded_rows", "quarantined_rows")
+
+
+def _matches(source: str, state: str, rule: Mapping[str, Any], words: Sequence[str]) -> bool:
+    if not words:
+        return True
+    about = (rule.get("dimension", ""), rule.get("description", ""), state)
+    text = f"{source}.{rule['rule']} {' '.join(about)}".lower()
+    return all(word in text for word in words)
+
+
+def _result(source: str, rule: Mapping[str, Any], state: str, *, in_full: bool) -> RuleResult:
+    checked, failed = rule.get("rows_checked", 0), rule.get("rows_failed", 0)
     return RuleResult(
         source=source,
-        rule=str(rule["rule"]),
-        dimension=str(rule.get("dimension", "")),
-        severity=severity,
-        description=str(rule.get("description", "")),
+        rule=rule["rule"],
+        dimension=rule.get("dimension", ""),
+        severity=rule.get("severity", "error"),
+        description=rule.get("description", ""),
         checked=checked,
         failed=failed,
-        ratio=float(ratio if ratio is not None else failed / checked if checked else 0),
-        threshold=float(rule.get("threshold") or 0),
-        state=_rule_state(rule, severity),
-        message=mask(str(rule.get("message") or "")),
-        samples=tuple(mask(str(sample)) for sample in rule.get("samples") or ()),
-        measured=_measured(rule.get("history") or {}),
+        ratio=rule.get("failed_ratio", failed / checked if checked else 0.0),
+        threshold=rule.get("threshold", 0.0),
+        state=state,
+        message=mask(rule.get("message", "")) if in_full else "",
+        samples=tuple(mask(sample) for sample in rule.get("samples", ())) if in_full else (),
+        measured=_measured(rule.get("history", {})),
     )
 
 
-def _rule_state(rule: Mapping[str, Any], severity: str) -> str:
+def _rule_state(rule: Mapping[str, Any]) -> str:
     if not rule.get("judged", True):
         return "unjudged"
-    return "passed" if rule["passed"] else "warned" if severity == "warning" else "failed"
+    return "passed" if rule["passed"] else "warned" if rule.get("severity") == "warning" else "failed"
 
 
 def _measured(found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -467,10 +505,14 @@ def _measured(found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def _group(entry: Mapping[str, Any], personal: Collection[str]) -> QuarantineGroup:
-    rule = str(entry["rule"])
+    rule = entry["rule"]
     is_personal = names_personal_column(rule, personal)
-    samples = []
-    for sample in entry.get("samples") or ():
-        message = mask(str(sample.get("message") or ""), is_personal=is_personal)
-        samples.append((str(sample.get("source_file", "")), str(sample.get("source_line", "")), message))
-    return QuarantineGroup(str(entry["source"]), rule, int(entry.get("rows") or 0), tuple(samples))
+    samples = tuple(
+        (
+            mask(sample.get("source_file", "")),
+            str(sample.get("source_line", "")),
+            mask(sample.get("message") or "", is_personal=is_personal),
+        )
+        for sample in entry.get("samples", ())[:MOST_SAMPLES]
+    )
+    return QuarantineGroup(entry["source"], rule, entry.get("rows", 0), samples)

@@ -26,6 +26,7 @@ from ecommerce_dwh.quality_report import (
     override_record,
     read_report,
 )
+from ecommerce_dwh.s3_read import REPORT_BYTES, TooLarge, read_body
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.triggers import QualityReportTrigger
 from ecommerce_dwh.window import LoadTemplates
@@ -235,7 +236,9 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
             response = (
                 S3Hook(aws_conn_id=self.aws_conn_id).get_conn().get_object(Bucket=self._bucket, Key=self.key)
             )
-            return response["Body"].read()
+            return read_body(response, REPORT_BYTES)
+        except TooLarge as why:
+            raise ReportNotReady(f"the report is too large: {why}") from None
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
                 raise ReportNotReady(f"there is no report at s3://{self._bucket}/{self.key}") from None
