@@ -11,6 +11,8 @@ from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
 
+from .iam import bucket_policy_fault, check_policies
+
 _DEFAULT_PARAMETERS = {
     "auto_analyze": "true",
     "enable_user_activity_logging": "false",
@@ -29,6 +31,10 @@ def fill_gaps(service: str) -> None:
             RedshiftResponse.create_cluster = create_cluster  # type: ignore[method-assign]
         for action in _REDSHIFT_ACTIONS:
             setattr(RedshiftResponse, action.__name__, action)
+    elif service == "iam":
+        check_policies()
+    elif service == "s3":
+        _check_bucket_policies()
     elif service == "ec2":
         _mend_rule_descriptions()
     elif service == "budgets":
@@ -222,6 +228,24 @@ def _mend_rule_descriptions() -> None:
     SecurityGroupRule.description = property(  # type: ignore[assignment,method-assign]
         lambda self: self.ip_range.get("Description") or self.local_description
     )
+
+
+def _check_bucket_policies() -> None:
+    """S3 reads a bucket's policy before it takes it."""
+    from moto.s3.exceptions import S3ClientError  # noqa: PLC0415
+    from moto.s3.models import S3Backend  # noqa: PLC0415
+
+    if hasattr(S3Backend, "plain_put_bucket_policy"):
+        return
+    S3Backend.plain_put_bucket_policy = S3Backend.put_bucket_policy  # type: ignore[attr-defined]
+
+    def put_bucket_policy(self: Any, bucket_name: str, policy: bytes) -> None:
+        fault = bucket_policy_fault(bucket_name, policy)
+        if fault:
+            raise S3ClientError("MalformedPolicy", fault)
+        self.plain_put_bucket_policy(bucket_name, policy)
+
+    S3Backend.put_bucket_policy = put_bucket_policy  # type: ignore[method-assign]
 
 
 # --- budgets --------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -18,6 +19,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from policies import Document, documents
 from terraform import OVERRIDE, REPO, Terraform, copy_tree, environ, point_at_endpoint
 
 ACCOUNT = "123456789012"
@@ -73,6 +75,11 @@ class Endpoint:
     url: str
     home: Path
 
+    def calls(self) -> list[dict[str, Any]]:
+        """Every request so far: service, region, operation, parameters."""
+        path = self.home / "trail.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
     def environ(self) -> dict[str, str]:
         return {
             "AWS_ENDPOINT_URL": self.url, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
@@ -97,6 +104,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     variables = {
         "DWH_LOCAL_HOME": str(home), "DWH_LOCAL_AWS_PORT": str(port), "PYTHONPATH": f"{REPO}:{REPO / 'plugins'}",
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "DWH_LOCAL_VENVS": str(_VENVS),
+        "DWH_LOCAL_AWS_TRAIL": str(home / "trail.jsonl"),
     }  # fmt: skip
     log = (home / "endpoint.log").open("w")
     process = subprocess.Popen(
@@ -166,7 +174,7 @@ def wait_for(url: str, process: subprocess.Popen[Any], log: Path, seconds: float
 
 @dataclass
 class Applied:
-    """The dev environment as Terraform made it on the endpoint."""
+    """An environment as Terraform made it on the endpoint."""
 
     terraform: Terraform
     endpoint: Endpoint
@@ -174,19 +182,25 @@ class Applied:
     outputs: dict[str, Any]
 
 
-# MWAA is the one service that the endpoint has nothing of; `terraform test` covers its module.
-_VARIABLES = (
-    f"-var=account_id={ACCOUNT}", "-var=airflow_enabled=false", "-var=disposable=true",
-    "-var=github_repository=company/ecommerce-dwh",
+# MWAA is the one service that the endpoint has nothing of; `terraform test` covers its module. Both environments share
+# an account here, as they may: prod leaves GitHub's OIDC provider and the trail to dev (docs/deployment.md).
+_COMMON = (
+    f"-var=account_id={ACCOUNT}", "-var=airflow_enabled=false", "-var=github_repository=company/ecommerce-dwh",
 )  # fmt: skip
+_VARIABLES = {
+    "dev": (*_COMMON, "-var=disposable=true"),
+    "prod": (*_COMMON, "-var=create_github_oidc_provider=false", "-var=cloudtrail=false"),
+}
 
 
-def _apply(endpoint: Endpoint, folder: Path) -> Applied:
-    """`terraform apply` of environments/dev on the endpoint, state in the endpoint's S3 with native locking."""
-    root = copy_tree(folder) / "environments" / "dev"
+def _apply(endpoint: Endpoint, folder: Path, env: str) -> Applied:
+    """`terraform apply` of an environment on the endpoint, state in the endpoint's S3 with native locking."""
+    root = copy_tree(folder) / "environments" / env
     point_at_endpoint(root)
     bucket = f"ecommerce-dwh-tfstate-{ACCOUNT}"
-    endpoint.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3 = endpoint.client("s3")
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     terraform = Terraform(root, endpoint.environ())
     terraform.init(
         f"-backend-config=bucket={bucket}", "-backend-config=use_path_style=true",
@@ -194,12 +208,12 @@ def _apply(endpoint: Endpoint, folder: Path) -> Applied:
         "-backend-config=skip_requesting_account_id=true",
     )  # fmt: skip
     try:
-        terraform.run("apply", "-auto-approve", "-input=false", "-no-color", *_VARIABLES)
+        terraform.run("apply", "-auto-approve", "-input=false", "-no-color", *_VARIABLES[env])
     except AssertionError as error:
         # Whether a request came twice, which the provider's error does not tell.
         error.add_note(f"the endpoint's log:\n{(endpoint.home / 'endpoint.log').read_text()[-6000:]}")
         raise
-    return Applied(terraform, endpoint, _VARIABLES, terraform.output())
+    return Applied(terraform, endpoint, _VARIABLES[env], terraform.output())
 
 
 def _bootstrap(endpoint: Endpoint, folder: Path) -> Terraform:
@@ -235,7 +249,10 @@ def ahead(
         work: dict[str, Future[Any]] = {}
         if "applied" in selected:
             endpoint = request.getfixturevalue("endpoint")
-            work["apply"] = pool.submit(_apply, endpoint, tmp_path_factory.mktemp("tree"))
+            work["dev"] = pool.submit(_apply, endpoint, tmp_path_factory.mktemp("tree"), "dev")
+        if "applied_prod" in selected:
+            endpoint = request.getfixturevalue("endpoint")
+            work["prod"] = pool.submit(_apply, endpoint, tmp_path_factory.mktemp("prod"), "prod")
         if "bootstrapped" in selected:
             endpoint = request.getfixturevalue("endpoint")
             work["bootstrap"] = pool.submit(_bootstrap, endpoint, tmp_path_factory.mktemp("bootstrap"))
@@ -256,8 +273,24 @@ def _start_early(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(scope="session")
 def applied(terraform_ready: None, ahead: dict[str, Future[Any]]) -> Applied:
     """The dev environment, applied to the endpoint."""
-    found: Applied = ahead["apply"].result()
+    found: Applied = ahead["dev"].result()
     return found
+
+
+@pytest.fixture(scope="session")
+def applied_prod(terraform_ready: None, ahead: dict[str, Future[Any]]) -> Applied:
+    """The prod environment, applied to the same account of the endpoint."""
+    found: Applied = ahead["prod"].result()
+    return found
+
+
+@pytest.fixture(scope="session")
+def rendered(applied: Applied, applied_prod: Applied) -> dict[str, list[Document]]:
+    """Every policy document of both environments, as it was applied."""
+    states = {"dev": applied, "prod": applied_prod}
+    return {
+        env: documents(json.loads(made.terraform.run("show", "-json").stdout)) for env, made in states.items()
+    }
 
 
 @pytest.fixture(scope="session")

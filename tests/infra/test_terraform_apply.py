@@ -18,7 +18,7 @@ import mwaa as airflow_on_mwaa
 import pytest
 from aws_edge import Mwaa
 from conftest import ACCOUNT, REGION, Applied, Endpoint, environment_python, free_port, local_component
-from policies import allowed
+from simulator import allowed
 from terraform import REPO, Terraform, copy_tree, environ, point_at_endpoint
 
 from ecommerce_dwh.settings import Settings
@@ -49,9 +49,9 @@ def test_outputs_are_what_the_guide_promises(applied: Applied) -> None:
 
 
 def test_state_lies_in_s3_and_its_lock_is_gone(applied: Applied) -> None:
-    listed = applied.endpoint.client("s3").list_objects_v2(Bucket=f"ecommerce-dwh-tfstate-{ACCOUNT}")[
-        "Contents"
-    ]
+    listed = applied.endpoint.client("s3").list_objects_v2(
+        Bucket=f"ecommerce-dwh-tfstate-{ACCOUNT}", Prefix="dev/"
+    )["Contents"]
     assert [item["Key"] for item in listed] == ["dev/terraform.tfstate"]
 
 
@@ -455,10 +455,11 @@ def test_zz_destroy_leaves_nothing(applied: Applied) -> None:
     applied.terraform.run("destroy", "-auto-approve", "-input=false", "-no-color", *applied.variables)
     assert applied.terraform.run("state", "list").stdout.strip() == ""
     left = [bucket["Name"] for bucket in applied.endpoint.client("s3").list_buckets()["Buckets"]]
-    assert [name for name in left if not name.startswith("ecommerce-dwh-tfstate-")] == []
+    assert [name for name in left if name.startswith("ecommerce-dwh-dev")] == []
     roles = [r["RoleName"] for r in applied.endpoint.client("iam").list_roles()["Roles"]]
     assert not [name for name in roles if name.startswith("ecommerce-dwh-dev")]
-    assert applied.endpoint.client("glue").get_jobs()["Jobs"] == []
+    jobs = applied.endpoint.client("glue").get_jobs()["Jobs"]
+    assert not [job["Name"] for job in jobs if job["Name"].startswith("ecommerce-dwh-dev")]
 
 
 # --- what is planned, not applied -------------------------------------------------------------------------------------

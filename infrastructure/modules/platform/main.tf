@@ -44,6 +44,7 @@ module "security" {
   monthly_budget_usd          = var.monthly_budget_usd
   alert_email                 = var.alert_email
   iam_suffix                  = var.iam_suffix
+  replica_kms_key_arn         = one(aws_kms_key.replica[*].arn)
 }
 
 module "network" {

@@ -111,13 +111,6 @@ locals {
         Resource = local.catalog_arns
       },
       {
-        # Errors of a job are read back into the task's log.
-        Sid      = "ReadJobLogs"
-        Effect   = "Allow"
-        Action   = ["logs:GetLogEvents", "logs:FilterLogEvents", "logs:DescribeLogStreams"]
-        Resource = "arn:aws:logs:${var.region}:${var.account_id}:log-group:/aws-glue/*"
-      },
-      {
         Sid    = "WarehouseLogin"
         Effect = "Allow"
         Action = "redshift:GetClusterCredentials"
@@ -132,12 +125,6 @@ locals {
         Action    = "redshift-serverless:GetCredentials"
         Resource  = "arn:aws:redshift-serverless:${var.region}:${var.account_id}:workgroup/*"
         Condition = { StringEquals = { "aws:ResourceTag/Environment" = var.env, "aws:ResourceTag/Project" = var.project } }
-      },
-      {
-        Sid      = "DescribeCluster"
-        Effect   = "Allow"
-        Action   = "redshift:DescribeClusters"
-        Resource = "arn:aws:redshift:${var.region}:${var.account_id}:cluster:${var.cluster}"
       },
       {
         Sid      = "Alert"

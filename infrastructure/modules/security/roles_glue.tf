@@ -108,8 +108,15 @@ locals {
     {
       Sid      = "Connection"
       Effect   = "Allow"
-      Action   = ["glue:GetConnection", "glue:GetSecurityConfiguration"]
+      Action   = "glue:GetConnection"
       Resource = ["arn:aws:glue:${var.region}:${var.account_id}:catalog", "arn:aws:glue:${var.region}:${var.account_id}:connection/${var.prefix}-vpc-*"]
+    },
+    {
+      # Knows no resources: docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html
+      Sid      = "SecurityConfiguration"
+      Effect   = "Allow"
+      Action   = "glue:GetSecurityConfiguration"
+      Resource = "*"
     },
   ]
 

@@ -108,3 +108,9 @@ variable "iam_suffix" {
   type        = string
   default     = ""
 }
+
+variable "replica_kms_key_arn" {
+  description = "Key of the copies in the second region; null where nothing is copied."
+  type        = string
+  default     = null
+}

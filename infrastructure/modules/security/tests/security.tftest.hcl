@@ -47,7 +47,7 @@ run "no_policy_allows_everything" {
     condition = alltrue(flatten([
       for policy in concat(values(aws_iam_role_policy.glue), values(aws_iam_role_policy.airflow), aws_iam_role_policy.deploy) : [
         for statement in jsondecode(policy.policy).Statement : statement.Resource != "*" || can(statement.Condition) || alltrue([
-          for action in flatten([statement.Action]) : can(regex("^(ec2:Describe|s3:GetAccountPublicAccessBlock|logs:DescribeLogGroups)", action))
+          for action in flatten([statement.Action]) : can(regex("^(ec2:Describe|s3:GetAccountPublicAccessBlock|logs:DescribeLogGroups|glue:GetSecurityConfiguration)", action))
         ])
       ]
     ]))
