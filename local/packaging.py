@@ -7,16 +7,22 @@ anything changed.
 from __future__ import annotations
 
 import io
+import re
 import sys
 import zipfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 from local.config import REPO
 
 LIBRARY = "ecommerce_dwh_glue.zip"
 # The modules of the plugin package that jobs share with the DAGs; none of them needs Airflow or YAML.
-_SHARED = ("__init__.py", "contracts.py", "lake_layout.py")
+_SHARED = ("__init__.py", "contact_data.py", "contracts.py", "lake_layout.py", "privacy.py")
+# What these import and Glue's Python has not, packed into the same zip: all of it is pure Python, which Glue takes from
+# --extra-py-files (AWS Glue, "Using Python libraries with AWS Glue"), so that a job in a VPC without internet needs no
+# package index. email-validator asks dnspython only when it looks up mail servers, which nothing here does.
+LIBRARIES = {"phonenumberslite": "phonenumbers", "email-validator": "email_validator", "idna": "idna"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -30,7 +36,51 @@ def library_files(repo: Path = REPO) -> Iterator[tuple[str, bytes]]:
     }
     files |= {f"ecommerce_dwh/{name}": (shared / name).read_bytes() for name in _SHARED}
     files["ecommerce_dwh_glue/contracts.json"] = contracts_text(repo).encode()
+    for distribution, package in LIBRARIES.items():
+        files |= third_party_files(distribution, package, _pinned(distribution, repo))
     yield from sorted(files.items())
+
+
+def _pinned(distribution: str, repo: Path) -> str:
+    """The version that requirements/spark.txt pins: Glue gets what the tests of the jobs ran with."""
+    text = (repo / "requirements" / "spark.txt").read_text()
+    found = re.search(rf"^{re.escape(distribution)}==(\S+)", text, re.MULTILINE)
+    if found is None:
+        raise RuntimeError(f"requirements/spark.txt does not pin {distribution}, which the Glue library packs")
+    return found[1]
+
+
+def third_party_files(distribution: str, package: str, version: str) -> dict[str, bytes]:
+    """The modules of an installed distribution, with its licence, by their names in the zip.
+
+    Args:
+        distribution: name on the package index.
+        package: the package that it brings.
+        version: the version that it must have.
+
+    Raises:
+        RuntimeError: it is not installed, has another version, or a file of it is no pure Python.
+    """
+    advice = "run make setup"
+    try:
+        found = metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        raise RuntimeError(
+            f"{distribution} {version} is not installed beside {sys.executable}; {advice}"
+        ) from None
+    if found.version != version:
+        raise RuntimeError(
+            f"{distribution} is {found.version}, requirements/spark.txt pins {version}; {advice}"
+        )
+    files: dict[str, bytes] = {}
+    for path in found.files or ():
+        name = path.as_posix()
+        is_licence = ".dist-info/" in name and re.search(r"licen[cs]e|notice|copying", name, re.IGNORECASE)
+        if name.startswith(f"{package}/") and path.suffix in (".so", ".pyd", ".dylib"):
+            raise RuntimeError(f"{name} of {distribution} is compiled; Glue takes pure Python from a zip only")
+        if (name.startswith(f"{package}/") and path.suffix == ".py") or is_licence:
+            files[name] = Path(str(path.locate())).read_bytes()
+    return files
 
 
 def contracts_text(repo: Path = REPO) -> str:

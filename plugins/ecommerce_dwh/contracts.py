@@ -106,6 +106,9 @@ _DATE_LETTERS = {
     "XXX",
 }
 
+# A name of a query parameter; "*" alone would keep them all.
+_URL_PARAMETER = re.compile(r"[A-Za-z0-9_.~-]{1,64}\*?")
+
 
 class ContractError(ValueError):
     """A contract that cannot be used; the message names file, line, and what to mend."""
@@ -127,6 +130,9 @@ class Column:
         lower: text is folded to lower case.
         synonyms: pairs (spelling, replacement), applied after trimming and folding.
         derivation: for derived columns, how the value comes about: ``raw:<column>`` or ``session_derived``.
+        url_parameters: the text is a URL; names of the query parameters that processing keeps, ``*`` at the end of one
+            for any ending. User part, fragment, other parameters and personal segments of the path go. None for texts
+            that are no URLs.
     """
 
     name: str
@@ -139,6 +145,7 @@ class Column:
     lower: bool = False
     synonyms: tuple[tuple[str, str], ...] = ()
     derivation: str = ""
+    url_parameters: tuple[str, ...] | None = None
 
     @property
     def base_type(self) -> str:
@@ -487,7 +494,7 @@ class _Reader:
                 f"use {_LOGICAL[base]}",
             )
         custom = _custom(item)
-        unknown = set(custom) - {"dateFormats", "lowerCase", "synonyms"}
+        unknown = set(custom) - {"dateFormats", "lowerCase", "synonyms", "urlParameters"}
         if unknown:
             raise self.fail(
                 (*path, "customProperties"), f"column '{name}': unknown customProperties {sorted(unknown)}"
@@ -514,7 +521,26 @@ class _Reader:
             minimum=None if minimum is None else str(minimum),
             lower=lower,
             synonyms=tuple((str(key), str(value)) for key, value in synonyms.items()),
+            url_parameters=self.url_parameters(name, custom.get("urlParameters"), base, path),
         )
+
+    def url_parameters(
+        self, name: str, value: Any, base: str, path: tuple[str | int, ...]
+    ) -> tuple[str, ...] | None:
+        if value is None:
+            return None
+        path = (*path, "customProperties")
+        if base != "varchar":
+            raise self.fail(path, f"column '{name}': urlParameters is for text")
+        if not isinstance(value, list) or not all(
+            isinstance(each, str) and _URL_PARAMETER.fullmatch(each) for each in value
+        ):
+            raise self.fail(
+                path,
+                f"column '{name}': urlParameters is {value!r}; list names of parameters to keep, such as "
+                "[page, utm_*], or give [] to keep none",
+            )
+        return tuple(value)
 
     def check_formats(self, name: str, formats: tuple[str, ...], path: tuple[str | int, ...]) -> None:
         shapes: dict[str, str] = {}
@@ -932,7 +958,11 @@ def contracts_from_json(text: str) -> dict[str, SourceContract]:
 
     def column(item: dict[str, Any]) -> Column:
         pairs = tuple((pair[0], pair[1]) for pair in item.pop("synonyms"))
-        return Column(**{**item, "formats": tuple(item["formats"]), "synonyms": pairs})
+        kept = item.pop("url_parameters")
+        return Column(
+            **{**item, "formats": tuple(item["formats"]), "synonyms": pairs},
+            url_parameters=None if kept is None else tuple(kept),
+        )
 
     result = {}
     for item in json.loads(text):

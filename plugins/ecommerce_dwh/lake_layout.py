@@ -19,6 +19,8 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
+from ecommerce_dwh.privacy import mask_path
+
 DATA, EMPTY, HIDDEN, REFUSED, UNFIT = "data", "empty", "hidden", "refused", "unfit"
 EMPTY_MARKER = "_EMPTY"
 DATA_SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".parquet")
@@ -143,12 +145,12 @@ def is_day(text: str) -> bool:
 
 
 def shown(key: str) -> str:
-    """A key as a person may see it: one line, with escapes for whatever does not print."""
+    """A key as a person may see it: people masked, one line, with escapes for whatever does not print."""
     return "".join(
         char
         if char.isprintable() and char != "\\"
         else char.encode("unicode_escape", "backslashreplace").decode()
-        for char in key
+        for char in mask_path(key)
     )
 
 

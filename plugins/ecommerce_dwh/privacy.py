@@ -32,8 +32,10 @@ MASK = "•••"
 # Version of the rules that a report was written under, in its field ``privacy``. A report without it was written by
 # code that quoted rejected values; readers hide its messages and samples.
 PRIVACY_VERSION = 1
+# The same, in the head of report.html.
+PRIVACY_MARK = f"<meta name=ecommerce-dwh-privacy content={PRIVACY_VERSION}>"
 LIMIT = 4000  # characters of a text that are shown; a longer one ends in an ellipsis
-_SHAPE_LENGTH = 40
+SHAPE_LENGTH = 40
 _CUT_BACK = 320  # the longest e-mail address, of which a cut text could end in a part
 
 
@@ -189,8 +191,8 @@ def shape(value: str) -> str:
 
     Cut after 40 characters. The @ is shown as ``?``, so that a form is never taken for an address.
     """
-    kept = [_shape_character(character) for character in value[:_SHAPE_LENGTH]]
-    return "".join(kept) + ("…" if len(value) > _SHAPE_LENGTH else "")
+    kept = [_shape_character(character) for character in value[:SHAPE_LENGTH]]
+    return "".join(kept) + ("…" if len(value) > SHAPE_LENGTH else "")
 
 
 def _shape_character(character: str) -> str:
@@ -207,9 +209,9 @@ def _shape_character(character: str) -> str:
 
 
 def describe(value: str) -> str:
-    """The length and form of a value, for a sentence: ``a text of 12 characters, form Aaaaa Aaaaaa``."""
+    """The length and form of a value, for a sentence: ``a text of 12 characters (Aaaaa Aaaaaa)``."""
     plural = "" if len(value) == 1 else "s"
-    return f"a text of {len(value)} character{plural}, form {shape(value)}"
+    return f"a text of {len(value)} character{plural} ({shape(value)})"
 
 
 def shown_value(value: str) -> str:

@@ -19,6 +19,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import Column, SourceContract
+from ecommerce_dwh.privacy import HARMLESS_NUMBER, LARGE_SIGNED, NULL_WORDS, SHAPE_LENGTH
+from ecommerce_dwh_glue.urls import stripped_url_sql
 
 # With a zone, the first and last year may leave the range that everyone downstream can hold.
 _ISO = (
@@ -51,6 +53,8 @@ def value_sql(column: Column) -> str:
     text, base = f"x_{column.name}", column.base_type
     if base == "varchar":
         result = f"lower({text})" if column.lower else text
+        if column.url_parameters is not None:
+            result = stripped_url_sql(result, column.url_parameters, column.length or 0)
         if column.synonyms:
             cases = " ".join(f"when {_literal(old)} then {_literal(new)}" for old, new in column.synonyms)
             result = f"case {result} {cases} else {result} end"
@@ -121,20 +125,57 @@ def _bad_sql(column: Column) -> str:
     return " or ".join(f"coalesce({test}, false)" for test in tests)
 
 
+def shown_sql(text: str) -> str:
+    """`ecommerce_dwh.privacy.shown_value` in SQL: a harmless value in quotation marks, of others length and form.
+
+    The rows of a file with a column too many or too few have names and addresses where numbers and dates belong, so
+    the column alone does not say whether a value may be shown.
+
+    Args:
+        text: SQL of the value; not null.
+    """
+    words = ", ".join(map(_literal, NULL_WORDS))
+    number = _literal(rf"\A({HARMLESS_NUMBER}|{LARGE_SIGNED})\z")
+    form = f"left({text}, {SHAPE_LENGTH})"
+    for pattern, sign in (
+        (r"[\p{L}\p{M}&&[^\p{Lu}\p{Lt}]]", "a"),
+        (r"[\p{Lu}\p{Lt}]", "A"),
+        (r"\p{N}", "#"),
+        ("[^ -?A-~]", "?"),
+    ):
+        form = f"regexp_replace({form}, {_literal(pattern)}, '{sign}')"
+    size = f"char_length({text})"
+    return (
+        f"case when lower({text}) in ({words}) or {text} rlike {number} then concat('\\'', {text}, '\\'') "
+        f"else concat('a text of ', {size}, if({size} = 1, ' character (', ' characters ('), {form}, "
+        f"if({size} > {SHAPE_LENGTH}, '…', ''), ')') end"
+    )
+
+
+def _rejected_sql(contract: SourceContract) -> str:
+    """The value for which a row was rejected; null where the rule is not about a value or the column is personal."""
+    pairs = [
+        f"'{column.name}', {'string(null)' if column.pii else f'x_{column.name}'}"
+        for column in contract.columns
+    ]
+    value = f"element_at(map({', '.join(pairs)}), substring_index(rule, ':', -1))"
+    return f"case when instr(rule, ':') > 0 then {value} end"
+
+
 def _message_sql(contract: SourceContract) -> str:
-    """Words for the row's rule. Maps keep the expression small: its size is paid on every start of a job."""
-    pairs: dict[str, list[str]] = {"text": [], "type": [], "expected": []}
+    """Words for the row's rule. Maps keep the expression small: its size is paid on every start of a job.
+
+    What the message shows of the value is column ``shown``, null where nothing may be shown.
+    """
+    pairs: dict[str, list[str]] = {"size": [], "type": [], "expected": []}
     for column in contract.columns:
-        # A rejected value helps to find the error, but personal data has no place in a message.
-        shown = "'a value'" if column.pii else f"concat('\\'', left(x_{column.name}, 80), '\\'')"
         if column.length:
-            size = f"cast(octet_length(x_{column.name}) as string)"
-            shown = f"case when rule like 'too_long%' then {size} else {shown} end"
-        pairs["text"].append(f"'{column.name}', {shown}")
+            pairs["size"].append(f"'{column.name}', octet_length(x_{column.name})")
         pairs["type"].append(f"'{column.name}', '{column.type}'")
         pairs["expected"].append(f"'{column.name}', '{_EXPECTED.get(column.base_type, '')}'")
     name = "substring_index(rule, ':', -1)"
-    text, kind, expected = (f"element_at(map({', '.join(entries)}), {name})" for entries in pairs.values())
+    size, kind, expected = (f"element_at(map({', '.join(entries)}), {name})" for entries in pairs.values())
+    text = "coalesce(shown, 'a value')"
     minimum = " ".join(
         f"when '{column.name}' then '{column.minimum}'"
         for column in contract.columns
@@ -142,7 +183,7 @@ def _message_sql(contract: SourceContract) -> str:
     )
     words = {
         "not_null": "' is empty, a value is required'",
-        "too_long": f"concat(' has ', {text}, ' bytes, ', {kind}, ' allows fewer')",
+        "too_long": f"concat(' has ', {size}, ' bytes, ', {kind}, ' allows fewer')",
         "unparseable": f"concat(': ', {text}, ' is not ', {expected})",
         "non_finite": f"concat(': ', {text}, ' is not a finite number')",
         "out_of_range": f"concat(': ', {text}, ' does not fit ', {kind})",
@@ -287,7 +328,10 @@ def judge_rows(typed: DataFrame, contract: SourceContract) -> DataFrame:
     judged = typed.select("*", "suspect.*").withColumn(
         "rule", F.expr(f"case when suspect is not null then coalesce(defect, {rules}) end")
     )
-    return judged.select(
+    shown = judged.withColumn("rejected", F.expr(_rejected_sql(contract))).withColumn(
+        "shown", F.expr(f"case when rejected is not null then {shown_sql('rejected')} end")
+    )
+    return shown.select(
         *good_columns(contract),
         "rule",
         F.expr(f"case when rule is not null then {_message_sql(contract)} end").alias("message"),

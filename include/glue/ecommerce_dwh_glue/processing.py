@@ -26,6 +26,7 @@ from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.lake_layout import RawObject
+from ecommerce_dwh.privacy import mask_error, mask_path, shown_name
 from ecommerce_dwh_glue import dedup, ledger, manifest
 from ecommerce_dwh_glue.casting import AMOUNT_UNIT, amount_parts_sql, good_columns, spark_type, type_rows
 from ecommerce_dwh_glue.job import LATEST, JobError, Options, days_between
@@ -296,7 +297,13 @@ class Processing:
             for name in sorted(known - set(file.header)):
                 found[(file.source, name, "optional column missing, null")].append(file.key)
         return [
-            {"source": source, "column": name, "kind": kind, "files": keys[:20], "file_count": len(keys)}
+            {
+                "source": source,
+                "column": shown_name(name),
+                "kind": kind,
+                "files": [mask_path(key) for key in keys[:20]],
+                "file_count": len(keys),
+            }
             for (source, name, kind), keys in sorted(found.items())
         ]
 
@@ -578,7 +585,7 @@ class Processing:
             manifest.write_copy_manifest(self.storage, bucket, run_key, source.contract.name, source.accepted)
         by_day: dict[tuple[str, str], list[str]] = defaultdict(list)
         for file in files:
-            by_day[(file.source, file.day)].append(file.key)
+            by_day[(file.source, file.day)].append(mask_path(file.key))
         report = {
             "schema_version": 1,
             "run_id": run_key,
@@ -625,4 +632,6 @@ class Processing:
             return JobError(problems_text(self.options.raw_bucket, problems))
         java = getattr(error, "java_exception", None)
         text = java.toString() if java is not None else str(error)
-        return JobError(f"Spark failed: {' '.join(text.split())[:500]}; the full trace is in the job's log")
+        return JobError(
+            f"Spark failed: {mask_error(' '.join(text.split()))[:500]}; the full trace is in the job's log"
+        )

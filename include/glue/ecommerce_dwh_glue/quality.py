@@ -21,6 +21,7 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import Rule, SourceContract
+from ecommerce_dwh.privacy import PRIVACY_VERSION, mask, mask_error, mask_path, shown_key
 from ecommerce_dwh_glue import history, manifest
 from ecommerce_dwh_glue.casting import spark_type
 from ecommerce_dwh_glue.job import JobError, Options
@@ -72,6 +73,14 @@ def _shown(findings: Mapping[str, history.Finding]) -> history.Finding:
     return next((finding for finding in findings.values() if finding.deviates), [*findings.values()][-1])
 
 
+def shown_sample(contract: SourceContract, sample: str) -> str:
+    """What a report shows of a row that `rules.sample_key` named: its key, or the masked place where it stands."""
+    if contract.column(contract.key).pii:
+        file, _, line = sample.rpartition(":")
+        return f"{mask_path(file)}:{line}"
+    return shown_key(sample)
+
+
 class Quality:
     """One run of the quality job.
 
@@ -119,7 +128,9 @@ class Quality:
         except (Py4JJavaError, PySparkException) as error:
             java = getattr(error, "java_exception", None)
             text = " ".join((java.toString() if java is not None else str(error)).split())
-            raise JobError(f"Spark failed: {text[:500]}; the full trace is in the job's log") from error
+            raise JobError(
+                f"Spark failed: {mask_error(text)[:500]}; the full trace is in the job's log"
+            ) from error
         self._publish(report)
         self._send_metrics(report)
         return report
@@ -231,9 +242,10 @@ class Quality:
             )
             entry["samples"].append(
                 {
-                    "source_file": row["source_file"],
+                    "source_file": mask_path(row["source_file"]),
                     "source_line": row["source_line"],
-                    "message": row["message"],
+                    # Says no more than form and length already; rows of earlier versions may be read again.
+                    "message": mask(row["message"] or ""),
                 }
             )
         return sorted(found.values(), key=lambda entry: (entry["source"], -entry["rows"], entry["rule"]))
@@ -272,7 +284,7 @@ class Quality:
                         "judged": found is None or total.checked > 0,
                         "passed": passed,
                         "message": message,
-                        "samples": samples.get((name, rule.name), []),
+                        "samples": [shown_sample(contract, key) for key in samples.get((name, rule.name), [])],
                         **({"history": _shown(found).as_plain()} if found else {}),
                     }
                 )
@@ -281,6 +293,7 @@ class Quality:
         fields = ("source", "delivery_date", "raw_rows", "accepted_rows", "superseded_rows", "quarantined_rows")
         return {
             "schema_version": 1,
+            "privacy": PRIVACY_VERSION,
             "run_id": self.options.run_id,
             "start_date": processing["start_date"],
             "end_date": processing["end_date"],

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from ecommerce_dwh.contracts import SourceContract
+from ecommerce_dwh.privacy import PRIVACY_MARK
 
 _STYLE = """
 :root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#1a1f29;--soft:#5d6676;--line:#e2e6ec;--track:#e9edf2;
@@ -296,6 +297,8 @@ def html_page(report: Mapping[str, Any], contracts: Mapping[str, SourceContract]
     owners = ", ".join(sorted({contract.owner for contract in contracts.values() if contract.owner}))
     return (
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
+        # Readers serve a page only when it says that nothing in it is personal.
+        f"{PRIVACY_MARK}"
         "<meta name=viewport content='width=device-width,initial-scale=1'>"
         "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<title>{escape(_TITLES[status])}: {escape(window)}</title><style>{_STYLE}</style></head><body><main>"

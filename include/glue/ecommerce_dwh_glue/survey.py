@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.lake_layout import UNFIT, RawObject, is_behind, is_day, read_key, shown, window_prefix
+from ecommerce_dwh.privacy import shown_name
 from ecommerce_dwh_glue.storage import Storage
 
 CHUNK = 1 << 20
@@ -227,11 +228,13 @@ def _header(head: bytes, file: SourceFile, contract: SourceContract) -> SourceFi
         )
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
-        raise FileError(f"names column(s) twice in its header: {', '.join(twice)}; each may appear once")
+        raise FileError(
+            f"names column(s) twice in its header: {', '.join(map(shown_name, twice))}; each may appear once"
+        )
     missing = [name for name in contract.required_columns if name not in header]
     if missing:
         raise FileError(
-            f"lacks required column(s) {', '.join(missing)}; its header has {', '.join(header)[:300]}"
+            f"lacks required column(s) {', '.join(missing)}; its header has {', '.join(map(shown_name, header))[:300]}"
         )
     return replace(file, header=header, header_lines=reader.line_num)
 

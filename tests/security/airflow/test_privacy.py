@@ -402,7 +402,7 @@ def test_harmless_values_are_quoted(value):
 )
 def test_other_values_show_length_and_form_alone(value, form):
     assert shape(value) == form
-    assert shown_value(value) == f"a text of {len(value)} characters, form {form}"
+    assert shown_value(value) == f"a text of {len(value)} characters ({form})"
 
 
 @given(st.text(max_size=120))
