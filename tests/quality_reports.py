@@ -75,6 +75,7 @@ def report(
     days = [(first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1)]
     found: dict[str, Any] = {
         "schema_version": 1,
+        "privacy": 1,
         "run_id": run_id or f"scheduled__{day}T02-00-00-00-00",
         "start_date": start,
         "end_date": day,

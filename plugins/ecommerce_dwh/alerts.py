@@ -21,7 +21,7 @@ from ecommerce_dwh import run_history
 from ecommerce_dwh.alert_texts import deadline_alert, failure_alert, moment, recovery_alert
 from ecommerce_dwh.incidents import FAILED, LATE, Incident, IncidentLog, fingerprint
 from ecommerce_dwh.mail import Alert, send
-from ecommerce_dwh.quality_page.masking import mask
+from ecommerce_dwh.privacy import mask, mask_error, mask_path
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.texts import said
 
@@ -52,7 +52,7 @@ def note_failure(context: Context) -> None:
     max_tries = getattr(ti, "max_tries", None)
     note: dict[str, Any] = {
         # Databases quote values of rows in their messages; a mail reaches more people than the warehouse lets in.
-        "error": mask(_message(error)),
+        "error": mask_error(_message(error)),
         "type": type(error).__name__ if error else "",
         "try_number": ti.try_number,
         "max_tries": max_tries + 1 if isinstance(max_tries, int) else None,
@@ -96,7 +96,7 @@ def _rejected_rows(source: str, personal: Sequence[str], quarantine: Sequence[Ma
             continue
         hidden = str(reason.get("rule", "")).partition(":")[2] in personal
         found += [
-            f"{mask(said(sample.get('source_file'), 300))}:{sample.get('source_line')} "
+            f"{mask_path(said(sample.get('source_file'), 300))}:{sample.get('source_line')} "
             f"{mask(said(sample.get('message'), 2000), is_personal=hidden)}"
             for sample in list(reason.get("samples", ()))[:_SAMPLES]
         ]

@@ -31,7 +31,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import HTMLResponse, Response
 
 from ecommerce_dwh.quality_page import charts, views
-from ecommerce_dwh.quality_page.masking import mask
+from ecommerce_dwh.quality_page.masking import is_guarded_page, mask
 from ecommerce_dwh.quality_page.off_loop import Busy, PageThreads
 from ecommerce_dwh.quality_page.store import DayReport, QualityStore, Snapshot, StoreError, shift_month
 from ecommerce_dwh.s3_read import TooLarge
@@ -235,6 +235,12 @@ def _add_files(app: FastAPI, reports: QualityStore, threads: PageThreads) -> Non
             raise HTTPException(404, f"The quality job's page for {day} cannot be read: {why}.") from None
         if body is None:
             raise HTTPException(404, f"The quality job left no page for {day}.")
+        if not is_guarded_page(body):
+            raise HTTPException(
+                404,
+                f"The quality job's page for {day} was written by an earlier version, which quoted values of rejected "
+                "rows, and is not shown. The day's page here has all of it that may be shown.",
+            )
         return HTMLResponse(body, headers=_REPORT_HEADERS)
 
     @app.get("/static/{name}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from ecommerce_dwh.privacy import mask_path
 from ecommerce_dwh.quality_page.charts import Point, number
 from ecommerce_dwh.quality_page.index import (
     FAILED,
@@ -17,7 +18,7 @@ from ecommerce_dwh.quality_page.index import (
     DayEntry,
     RuleMonth,
 )
-from ecommerce_dwh.quality_page.masking import mask, names_personal_column
+from ecommerce_dwh.quality_page.masking import guarded, mask, names_personal_column
 from ecommerce_dwh.quality_page.store import Snapshot, shift_month
 
 SPANS = (1, 3, 6, 12, 24)
@@ -411,6 +412,7 @@ def day_view(
         focus: for the report of a range, the day whose ledger is asked for.
         query: only rules whose names or words match.
     """
+    report = guarded(report)
     words = query.lower().split()
     found = [
         (table["source"], _rule_state(rule), rule) for table in report["tables"] for rule in table["rules"]
@@ -509,7 +511,7 @@ def _group(entry: Mapping[str, Any], personal: Collection[str]) -> QuarantineGro
     is_personal = names_personal_column(rule, personal)
     samples = tuple(
         (
-            mask(sample.get("source_file", "")),
+            mask_path(sample.get("source_file", "")),
             str(sample.get("source_line", "")),
             mask(sample.get("message") or "", is_personal=is_personal),
         )

@@ -13,8 +13,21 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ecommerce_dwh import contact_data, privacy
-from ecommerce_dwh.privacy import MASK, mask, mask_error, mask_path, shape, shown_key, shown_name, shown_value
+from ecommerce_dwh import alerts, contact_data, privacy
+from ecommerce_dwh.privacy import (
+    MASK,
+    PRIVACY_MARK,
+    mask,
+    mask_error,
+    mask_path,
+    shape,
+    shown_key,
+    shown_name,
+    shown_value,
+)
+from ecommerce_dwh.quality_page import masking, views
+from ecommerce_dwh.quality_report import FailedRule
+from tests.quality_reports import report
 
 parser = sys.modules[re.compile.__module__]._parser  # the standard library's own reader of patterns
 
@@ -457,3 +470,62 @@ def test_errors_hide_what_they_quote_of_a_row(text, shown):
 )
 def test_texts_of_personal_columns_hide_all_quotations(text, shown):
     assert mask(text, is_personal=True) == shown
+
+
+# --- reports that earlier code wrote ---
+
+
+def _earlier_report() -> dict:
+    found = report("2026-03-10", poisoned=True)
+    del found["privacy"]
+    found["tables"][2]["rules"][0] |= {
+        "message": "2 values such as 'Priya Sharma'",
+        "samples": ["Priya Sharma", "orders/dt=2026-03-10/priya@example.com.csv:7", "order-17"],
+    }
+    found["quarantine"][0]["samples"][0] |= {
+        "source_file": "orders/dt=2026-03-10/Priya Sharma.csv",
+        "message": "order_date: '12 MG Road, Pune' is not a timestamp",
+    }
+    found["drift"] = [{"source": "orders", "column": "priya sharma", "kind": "unknown", "file_count": 1}]
+    return found
+
+
+def test_the_day_page_hides_what_earlier_reports_quote_of_rows():
+    shown = repr(views.day_view(_earlier_report(), {"customers": {"email"}}))
+
+    for person in ("Priya", "priya", "Sharma", "MG Road", "asha.rao", "98765"):
+        assert person not in shown
+    assert "order-17" in shown
+    assert f"orders/dt=2026-03-10/{MASK}.csv" in shown
+
+
+def test_a_report_that_says_it_was_decided_upon_is_shown_as_it_is():
+    marked = report("2026-03-10", poisoned=True)
+
+    assert masking.guarded(marked) is marked
+
+
+@pytest.mark.parametrize(
+    ("page", "is_guarded"),
+    [
+        (f"<!doctype html><html><head><meta charset=utf-8>{PRIVACY_MARK}", True),
+        ("<!doctype html><html><head><meta charset=utf-8><title>Priya</title>", False),
+        ("", False),
+        # In the text of a row it is no mark: markup is escaped there, and it stands further down.
+        (f"<!doctype html><html><head>{' ' * 600}{PRIVACY_MARK}", False),
+    ],
+)
+def test_a_page_of_the_job_is_served_only_with_its_mark(page, is_guarded):
+    assert masking.is_guarded_page(page.encode()) is is_guarded
+
+
+def test_mails_show_neither_rows_nor_names_of_files(monkeypatch):
+    monkeypatch.setattr(alerts, "_contracts", dict)
+    rule = FailedRule(
+        "orders", "quarantine_ratio", "validity", "error", 10, 5, 0.5, 0.05, "5 of 10 rows, as of +91 98765 43210",
+        ("priya@example.com",),
+    )  # fmt: skip
+    (item,) = alerts.gate_items([rule], [])
+
+    assert "98765" not in str(item)
+    assert "priya" not in str(item)
