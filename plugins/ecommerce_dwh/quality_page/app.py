@@ -307,6 +307,8 @@ def _way_back(request: Request) -> str:
     Neither host nor scheme of the request occur in it, so that nobody is led elsewhere by a forged ``Host``.
     """
     inside = request.scope["path"].removeprefix(request.scope.get("root_path", "")).lstrip("/\\")
+    if ".." in inside.replace("\\", "/").split("/"):
+        inside = ""
     query = request.scope.get("query_string", b"").decode("ascii", "replace")
     path = f"/{API_ROOT_PATH.strip('/')}{URL_PREFIX}/".replace("//", "/") + quote(inside)
     return f"{path}?{query}" if query else path
