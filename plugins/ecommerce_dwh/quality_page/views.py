@@ -412,7 +412,6 @@ def day_view(
         focus: for the report of a range, the day whose ledger is asked for.
         query: only rules whose names or words match.
     """
-    report = guarded(report)
     words = query.lower().split()
     found = [
         (table["source"], _rule_state(rule), rule) for table in report["tables"] for rule in table["rules"]
@@ -421,7 +420,9 @@ def day_view(
     matching = [item for item in found if _matches(*item, words)]
     matching.sort(key=lambda item: _ORDER[item[1]])
     shown: dict[str, list[RuleResult]] = {table["source"]: [] for table in report["tables"]}
-    for place, (source, state, rule) in enumerate(matching[:MOST_RULES]):
+    quoted = _quoted_parts(report, [rule for _, _, rule in matching[:MOST_BROKEN]])
+    rules = [*quoted["tables"][0]["rules"], *(rule for _, _, rule in matching[MOST_BROKEN:MOST_RULES])]
+    for place, ((source, state, _), rule) in enumerate(zip(matching[:MOST_RULES], rules, strict=True)):
         shown[source].append(_result(source, rule, state, in_full=place < MOST_BROKEN))
     hidden = Counter(source for source, _, _ in matching[MOST_RULES:])
     tables = [
@@ -442,16 +443,32 @@ def day_view(
             _ledger_line(line["delivery_date"], line["source"], [line[name] for name in _LEDGER])
             for line in lines[:MOST_LINES]
         ),
-        quarantine=tuple(_group(entry, personal.get(entry["source"], ())) for entry in rejected[:MOST_GROUPS]),
+        quarantine=tuple(_group(entry, personal.get(entry["source"], ())) for entry in quoted["quarantine"]),
         drift=tuple(
             (item["source"], mask(item["column"]), item["kind"], str(item.get("file_count", "")))
-            for item in drift[:MOST_GROUPS]
+            for item in quoted["drift"]
         ),
         hidden={
             "ledger": max(len(lines) - MOST_LINES, 0),
             "quarantine": max(len(rejected) - MOST_GROUPS, 0),
             "drift": max(len(drift) - MOST_GROUPS, 0),
         },
+    )
+
+
+def _quoted_parts(report: Mapping[str, Any], rules: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What is shown of a report and may quote rows, as the privacy rules let it be shown.
+
+    Only that much, since looking for personal data takes longer than anything else.
+    """
+    rejected = report.get("quarantine", ())[:MOST_GROUPS]
+    return guarded(
+        {
+            **report,
+            "tables": [{"rules": list(rules)}],
+            "quarantine": [{**entry, "samples": entry.get("samples", ())[:MOST_SAMPLES]} for entry in rejected],
+            "drift": report.get("drift", ())[:MOST_GROUPS],
+        }
     )
 
 
@@ -515,6 +532,6 @@ def _group(entry: Mapping[str, Any], personal: Collection[str]) -> QuarantineGro
             str(sample.get("source_line", "")),
             mask(sample.get("message") or "", is_personal=is_personal),
         )
-        for sample in entry.get("samples", ())[:MOST_SAMPLES]
+        for sample in entry.get("samples", ())
     )
     return QuarantineGroup(entry["source"], rule, entry.get("rows", 0), samples)

@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ecommerce_dwh.privacy import PRIVACY_MARK
 from ecommerce_dwh.quality_page.app import create_app
 from ecommerce_dwh.quality_page.off_loop import THREADS, WAITING, Busy, PageThreads
 from ecommerce_dwh.quality_page.store import QualityStore
@@ -154,9 +155,12 @@ def test_every_answer_has_the_headers_that_shut_a_browser_in(seen, path):
 
 
 def test_the_jobs_page_is_served_in_a_sandbox(seen):
-    seen.put(f"quality/dt={DAY}/report.html", b"<script>top.location = 'https://evil.example'</script>")
+    page = f"<html><head>{PRIVACY_MARK}</head><script>top.location = 'https://evil.example'</script></html>"
+    seen.put(f"quality/dt={DAY}/report.html", page.encode())
 
-    headers = seen.client.get(f"/report/{DAY}").headers
+    answer = seen.client.get(f"/report/{DAY}")
+    headers = answer.headers
+    assert (answer.status_code, answer.text) == (200, page)
 
     policy = [directive.strip() for directive in headers["content-security-policy"].split(";")]
     assert policy[0] == "sandbox"  # allows nothing: no script, form, popup, no origin of ours
