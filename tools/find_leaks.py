@@ -1,9 +1,12 @@
 """Look for people and credentials in what a local stack tells: ``python tools/find_leaks.py [--home .local]``.
 
-Looked at are the logs of all components, tasks and Glue runs, every mail, and the quality reports. What is looked for
-comes from the stack itself: the personal columns of every raw file that lies in its lake (which columns those are, the
-contracts say), and every password and key that it works with. Run it with the Python of ``.venv/local`` after a run;
-the exit code is 1 when any of them was found, 2 when there was nothing to look at.
+Looked at are the logs of all components, tasks and Glue runs, every mail, the quality reports, what the jobs wrote of
+each run, and, while the stack's database runs, Airflow's XComs and the check results and audits of the warehouse. What
+is looked for comes from the stack itself: the personal columns of every raw file that lies in its lake (which columns
+those are, the contracts say), with people's full names; addresses and numbers in the names of these files; and every
+password and key that it works with. Names are looked for in any case, telephone numbers in any spelling. Run it with
+the Python of ``.venv/local`` after a run; the exit code is 1 when any of them was found, 2 when there was nothing to
+look at.
 """
 
 from __future__ import annotations
@@ -18,14 +21,16 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPO), str(REPO / "plugins")]
 
-from ecommerce_dwh.contracts import SourceContract, load_contracts  # noqa: E402 - needs the repository on the path
+from ecommerce_dwh.contact_data import personal_spans  # noqa: E402 - needs the repository on the path
+from ecommerce_dwh.contracts import SourceContract, load_contracts  # noqa: E402
 from ecommerce_dwh.settings import load_settings  # noqa: E402
 from local.aws.store import ObjectStore  # noqa: E402
 from local.config import LocalConfig, load_config  # noqa: E402
@@ -33,7 +38,11 @@ from local.config import LocalConfig, load_config  # noqa: E402
 # Shorter values (a first name, a gender, a year) are ordinary words of a log; a leaked row shows by its longer ones.
 _SHORTEST = 9
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T].*)?")
+# Together they tell a person from others; each alone is an ordinary word.
+_NAMES = ("first_name", "last_name")
 # A log is cut into pieces at these; people's values are cut the same way, so that each piece is one look-up in a set.
+_NUMBER = re.compile(r"\+?[(]?[0-9](?:[-. ()/]{0,3}[0-9]){9,16}")
+_NO_DIGIT = re.compile(r"[^0-9]")
 _PIECE = re.compile(r"[^\s\"'<>()\[\]{},;|]+")
 
 
@@ -54,6 +63,9 @@ def personal_values(contract: SourceContract, text: Iterable[str]) -> set[str]:
         values |= {
             (value or "").strip() for name, value in row.items() if name in columns and isinstance(value, str)
         }
+        names = [(row.get(name) or "").strip() for name in _NAMES if name in columns]
+        if len(names) == len(_NAMES) and all(names):
+            values.add(" ".join(names))
     return {value for value in values if len(value) >= _SHORTEST and not _DATE.fullmatch(value)}
 
 
@@ -64,15 +76,22 @@ def people(config: LocalConfig) -> set[str]:
     store = ObjectStore(config.aws_dir / "s3", "ap-south-1")
     found: set[str] = set()
     for name, contract in contracts.items():
-        if not any(column.pii for column in contract.columns):
-            continue
         for stored in store.scan(bucket, f"{name}/"):
+            found |= people_of_name(stored.key)
+            if not any(column.pii for column in contract.columns):
+                continue
             if stored.key.endswith((".csv", ".csv.gz")):
                 body = store.read(bucket, stored.key)
                 data = gzip.decompress(body) if stored.key.endswith(".gz") else body
                 found |= personal_values(contract, io.StringIO(data.decode("utf-8", "replace")))
     store.close()
     return found
+
+
+def people_of_name(key: str) -> set[str]:
+    """Addresses and numbers in the name of a raw file."""
+    name = key.rpartition("/")[2]
+    return {name[start:end] for start, end in personal_spans(name)}
 
 
 def credentials(config: LocalConfig) -> set[str]:
@@ -97,29 +116,79 @@ def told(config: LocalConfig) -> Iterator[tuple[str, str]]:
         return
     bucket = load_settings(os.environ).processed_bucket
     store = ObjectStore(config.aws_dir / "s3", "ap-south-1")
-    for stored in store.scan(bucket, "quality/"):
-        if stored.key.endswith((".json", ".html")):
-            yield f"s3://{bucket}/{stored.key}", store.read(bucket, stored.key).decode("utf-8", "replace")
+    for folder in ("quality/", "runs/"):
+        for stored in store.scan(bucket, folder):
+            if stored.key.endswith((".json", ".html")):
+                yield f"s3://{bucket}/{stored.key}", store.read(bucket, stored.key).decode("utf-8", "replace")
     store.close()
+
+
+# What people read of the databases: query by place. Airflow shows XComs to whoever may read a DAG.
+_AIRFLOW = {
+    "XCom": "select concat_ws('/', dag_id, run_id, task_id, key), value::text from xcom",
+    "Airflow's audit log": "select event, extra from log where extra is not null",
+}
+_WAREHOUSE = {
+    "check results": "select distinct source || '.' || rule, message from quality.check_results",
+    "audits": "select distinct audit, sample from quality.audit_results where sample is not null",
+}
+
+
+def kept(config: LocalConfig) -> Iterator[tuple[str, str]]:
+    """What people get to read of a running stack's databases, by place; nothing when they do not run."""
+    import psycopg  # noqa: PLC0415 - drivers that only the environment of a stack has
+
+    from local.postgres import answers, sqlalchemy_url  # noqa: PLC0415
+    from local.stack.summary import connect  # noqa: PLC0415
+
+    if not answers(config):
+        return
+    with psycopg.connect(sqlalchemy_url(config, "airflow").replace("+psycopg2", "")) as airflow:
+        for place, query in _AIRFLOW.items():
+            for number, (name, text) in enumerate(airflow.execute(query).fetchall()):
+                yield f"{place} {number} {name}", str(text)
+    with closing(connect(config)) as warehouse:
+        cursor = warehouse.cursor()
+        for place, query in _WAREHOUSE.items():
+            cursor.execute(query)
+            for number, (name, text) in enumerate(cursor.fetchall()):
+                yield f"{place} {number} {name}", str(text)
 
 
 def find_leaks(texts: Iterable[tuple[str, str]], persons: set[str], secrets: set[str]) -> Iterator[Leak]:
     """Where texts, given by their place, hold personal values or credentials."""
-    words = {piece for value in persons if len(pieces := _PIECE.findall(value)) == 1 for piece in pieces}
+    folded = {value.casefold() for value in persons}
+    words = {piece for value in folded if len(pieces := _PIECE.findall(value)) == 1 for piece in pieces}
     # Addresses and the like consist of several words: looked for by their longest word, then whole.
     by_word: dict[str, list[str]] = {}
-    for value in persons:
+    for value in folded:
         pieces = _PIECE.findall(value)
         if len(pieces) > 1:
             by_word.setdefault(max(pieces, key=len), []).append(value)
+    # A number is told by its last ten digits, however the others and the separators are written.
+    numbers = {digits[-10:] for value in persons if len(digits := _phone_digits(value)) >= 10}
     for place, text in texts:
         for number, line in enumerate(text.split("\n"), 1):
             if any(secret in line for secret in secrets):
                 yield Leak(place, number, "credential")
-            for piece in _PIECE.findall(line):
-                if piece.strip(".:=") in words or any(value in line for value in by_word.get(piece, ())):
-                    yield Leak(place, number, "personal data")
-                    break
+            if _has_person(line.casefold(), words, by_word, numbers):
+                yield Leak(place, number, "personal data")
+
+
+def _has_person(line: str, words: set[str], by_word: Mapping[str, list[str]], numbers: set[str]) -> bool:
+    for piece in _PIECE.findall(line):
+        if piece.strip(".:=") in words or any(value in line for value in by_word.get(piece, ())):
+            return True
+    return any(
+        _NO_DIGIT.sub("", found[0])[start : start + 10] in numbers
+        for found in _NUMBER.finditer(line)
+        for start in range(max(len(_NO_DIGIT.sub("", found[0])) - 9, 0))
+    )
+
+
+def _phone_digits(value: str) -> str:
+    """The digits of a value that looks like a telephone number, else none."""
+    return _NO_DIGIT.sub("", value) if _NUMBER.fullmatch(value.strip()) else ""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -129,6 +198,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     config = load_config({**os.environ, "DWH_LOCAL_HOME": str(options.home)} if options.home else os.environ)
     texts = dict(told(config))
+    if (config.aws_dir / "s3").is_dir():
+        texts |= dict(kept(config))
     persons = people(config) if (config.aws_dir / "s3").is_dir() else set()
     if not texts or not persons:
         print(
@@ -141,8 +212,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{leak.place}:{leak.line}: {leak.kind}")
     size = sum(map(len, texts.values()))
     print(
-        f"{len(found)} leaks; looked for {len(persons):,} personal values in {len(texts)} logs, mails and reports, "
-        f"{size:,} characters"
+        f"{len(found)} leaks; looked for {len(persons):,} personal values in {len(texts)} logs, mails, reports and "
+        f"XComs, {size:,} characters"
     )
     return 1 if found else 0
 

@@ -9,12 +9,13 @@ passes one of these functions first; the DAGs, the quality page and the Glue job
 `mask_path`            keys of objects and names of files
 `shown_value`          a rejected value: as it is when harmless, else its length and form
 `shown_key`            a row's key: as it is when it has the form of a key, else its length and form
+`shown_cell`           a value of a row of the warehouse, for the message of an audit
 `shown_name`           a column's name found in a file: as it is when it has the form of a name in code
 =====================  ==================================================================================
 
 A name of a person has no form of its own. So a value out of a row is shown only when its form says that it cannot be
-one (`is_harmless`); everything else is described by `shape`. Whoever needs the text itself reads the quarantine table,
-which takes the role ``dwh_pii_reader``.
+one (`is_harmless`); everything else is described by `shape`. Whoever needs the text itself reads the quarantine files,
+which jobs and administrators can.
 
 How long each function takes grows with the length of its text and not faster: texts are cut to a limit first, every
 pattern's repetitions are bounded. How addresses and numbers are found: `ecommerce_dwh.contact_data`.
@@ -100,7 +101,8 @@ def _hide_tail(text: str) -> str:
 
 
 # What databases and Spark quote: identifiers in lower case stay, values go.
-_QUOTED = re.compile(r"'([^'\n]{0,4000})'|\"([^\"\n]{0,4000})\"")
+# (a word that a database does not understand is one of our statement: "syntax error at or near …").
+_QUOTED = re.compile(r"(?<!near )'([^'\n]{0,4000})'|(?<!near )\"([^\"\n]{0,4000})\"")
 _IN_CODE = re.compile(r"[a-z_][a-z0-9_.$-]{0,127}")
 _ROW = re.compile(r"(Failing row contains |\)=|\bvalues? )\([^\n]{0,4000}", re.IGNORECASE)
 
@@ -244,6 +246,14 @@ def shown_key(key: str) -> str:
     words = () if _HEX_WORD.fullmatch(key.replace("-", "")) else _KEY_LETTERS.findall(key)
     is_key = all(word.lower() in _KEY_WORDS for word in words) and not _DATE.fullmatch(key)
     return key if is_key and not has_personal(key) else describe(key)
+
+
+_CODE_WORD = re.compile(r"[a-z][a-z_]{0,63}")
+
+
+def shown_cell(value: object) -> object:
+    """A value of the warehouse for a message: a text by `shown_key` unless it is a word in code, others as they are."""
+    return shown_key(value) if isinstance(value, str) and not _CODE_WORD.fullmatch(value) else value
 
 
 _COLUMN = re.compile(r"[a-z_][a-z0-9_-]{0,63}")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk.exceptions import AirflowException
 
+from ecommerce_dwh.privacy import mask_error, shown_cell
 from ecommerce_dwh.sql_text import first_line, leaves_transaction, without_comments
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ class Cursor:
             if is_conflict(error):
                 raise
             of = f" of {self._total}" if self._total else ""
-            raise StatementError(f"statement {number}{of} ({title}) failed: {describe(error)}") from error
+            # Without the driver's own error, whose fields quote rows and would stand in the log beside ours.
+            raise StatementError(f"statement {number}{of} ({title}) failed: {describe(error)}") from None
         rows = self._raw.rowcount if self._raw.rowcount is not None and self._raw.rowcount >= 0 else None
         result = StatementResult(title, rows, round(time.monotonic() - started, 3))
         self.results.append(result)
@@ -166,7 +168,8 @@ class Cursor:
         """
         rows = self.query(statement)
         if rows:
-            shown = "\n".join(f"  {row}" for row in self.as_dicts(rows[:limit]))
+            cells = [tuple(map(shown_cell, row)) for row in rows[:limit]]
+            shown = "\n".join(f"  {row}" for row in self.as_dicts(cells))
             more = f"\n  … {len(rows) - limit} more" if len(rows) > limit else ""
             raise GuardError(f"{message}\n{shown}{more}")
 
@@ -191,10 +194,14 @@ class Cursor:
 
 
 def describe(error: BaseException) -> str:
-    """An error of the driver as one readable line."""
+    """An error of the driver as one readable line, without what the server quotes of rows."""
     fields = error_fields(error)
-    text = fields.get("M", str(error))
-    extras = [f"{label}: {fields[key]}" for key, label in (("D", "detail"), ("H", "hint")) if fields.get(key)]
+    text = mask_error(fields.get("M", str(error)))
+    extras = [
+        f"{label}: {mask_error(fields[key])}"
+        for key, label in (("D", "detail"), ("H", "hint"))
+        if fields.get(key)
+    ]
     if fields.get("C"):
         extras.append(f"SQLSTATE {fields['C']}")
     return text + (f" ({'; '.join(extras)})" if extras else "")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowException
 
 from ecommerce_dwh.operators.redshift import WarehouseOperator
+from ecommerce_dwh.privacy import shown_cell
 from ecommerce_dwh.redshift import Cursor
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.sql_text import Audit, parse_audit
@@ -114,7 +115,8 @@ class WarehouseAuditOperator(WarehouseOperator):
             f"select * from ({body}) as violations order by 1 limit {self.sample_rows + 1}",  # noqa: S608
             title=f"audit {audit.name}",
         )
-        sample = cursor.as_dicts(rows[: self.sample_rows])
+        # Into a table, a log and a mail; a key may be anything that a file had in its place.
+        sample = cursor.as_dicts([tuple(map(shown_cell, row)) for row in rows[: self.sample_rows]])
         violations = len(rows)
         if violations > self.sample_rows:
             count = f"select count(*) from ({body}) as violations"  # noqa: S608

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import html
+import logging
 import re
 import sys
+import traceback
 import unicodedata
 from urllib.parse import quote
 
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ecommerce_dwh import alerts, contact_data, privacy
+from ecommerce_dwh import alerts, contact_data, privacy, redshift
 from ecommerce_dwh.privacy import (
     MASK,
     PRIVACY_MARK,
@@ -529,3 +531,53 @@ def test_mails_show_neither_rows_nor_names_of_files(monkeypatch):
 
     assert "98765" not in str(item)
     assert "priya" not in str(item)
+
+
+# --- errors of the warehouse ---
+
+_DRIVER_ERROR = {
+    "S": "ERROR",
+    "C": "22P02",
+    "M": 'invalid input syntax for type integer: "Priya Sharma"',
+    "D": "Failing row contains (o1, Priya Sharma, 12 MG Road, +91 98765 43210).",
+    "H": "See priya@example.com.",
+}
+
+
+class _Refusing:
+    """A driver's cursor whose server refuses a row."""
+
+    rowcount = -1
+
+    def execute(self, *_arguments: object) -> None:
+        raise RuntimeError(_DRIVER_ERROR)
+
+
+def test_an_error_of_the_warehouse_quotes_no_row():
+    with pytest.raises(redshift.StatementError) as caught:
+        redshift.Cursor(_Refusing(), logging.getLogger("test")).run("insert into staging.orders select 1")
+
+    shown = "".join(traceback.format_exception(caught.value))
+    for person in ("Priya", "priya", "MG Road", "98765"):
+        assert person not in shown
+    assert "SQLSTATE 22P02" in shown
+    assert "invalid input syntax for type integer" in shown
+
+
+def test_a_syntax_error_still_names_the_word():
+    assert mask_error('syntax error at or near "FORM"') == 'syntax error at or near "FORM"'
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("o-17", "o-17"),
+        ("order_items", "order_items"),
+        ("Priya Sharma", "a text of 12 characters (Aaaaa Aaaaaa)"),
+        ("priya@example.com", "a text of 17 characters (aaaaa?aaaaaaa.aaa)"),
+        (17, 17),
+        (None, None),
+    ],
+)
+def test_samples_of_audits_show_keys_and_words_in_code(cell, shown):
+    assert privacy.shown_cell(cell) == shown
