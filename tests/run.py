@@ -3,7 +3,7 @@
 Linters and test suites, each in the Python environment that its code runs in, in as many lanes as there are cores
 (at most two: a suite starts processes of its own). A suite that runs no test fails: an empty suite proves nothing.
 What a suite prints goes to ``artifacts/tests/<suite>.log`` and, when it fails, to the terminal. Ends with one table
-and one verdict; the exit code follows the verdict.
+and one verdict; the exit code follows the verdict. ``artifacts/tests/times.md`` has the suites and the slowest tests.
 
     .venv/local/bin/python tests/run.py [--lanes N] [lint] [suite …]
 
@@ -84,8 +84,7 @@ EXTRA_SUITES = (
     Suite("flow", "local", ("tests/flow",)),
     Suite("backfill", "local", ("tests/backfill",)),  # DWH_BACKFILL_DAYS=60: 40 minutes
     Suite("extension", "local", ("tests/extension",)),
-    # 552 random histories shared by all guarantees; then 500 of the first and in proportion of the others.
-    # `make test` draws 103, `make soak` 10,000.
+    # Random histories, shared by all guarantees: how many each profile draws is in `tests/sql/worlds.py`.
     Suite("histories", "local", ("tests/sql",), ("-m", "history"), {"HYPOTHESIS_PROFILE": "brief"}),
     Suite("properties", "local", ("tests/sql",), ("-m", "history"), {"HYPOTHESIS_PROFILE": "ci"}),
     # Every mail of a stack of its own: mostly waiting for deadlines and retries.
@@ -154,6 +153,7 @@ def main(arguments: Sequence[str]) -> int:
         work.insert(min(1, lanes - 1), lambda: [_lint(*linter) for linter in linters()])
     with ThreadPoolExecutor(lanes) as pool:
         outcomes = [outcome for outcomes in pool.map(lambda piece: piece(), work) for outcome in outcomes]
+    _write_times(suites, outcomes)
     return _verdict(outcomes, time.monotonic() - began)
 
 
@@ -258,6 +258,57 @@ def _counts(report: Path) -> tuple[int, int, int]:
         failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
         skipped += int(suite.get("skipped", 0))
     return total - failed - skipped, failed, skipped
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a test took, its fixtures included."""
+
+    suite: str
+    test: str
+    seconds: float
+
+
+SLOWEST = 40  # tests in the file; the terminal shows a few
+
+
+def timings(suite: str, report: Path) -> list[Timing]:
+    """Every test of a JUnit report; none of a report that is missing or broken off."""
+    try:
+        root = ET.parse(report).getroot()
+    except (OSError, ET.ParseError):
+        return []
+    return [
+        Timing(suite, f"{case.get('classname', '')}::{case.get('name', '')}", float(case.get("time") or 0))
+        for case in root.iter("testcase")
+    ]
+
+
+def times_page(outcomes: Sequence[Outcome], tests: Sequence[Timing]) -> str:
+    """Suites and linters, longest first, and the slowest tests, as Markdown."""
+    lines = ["| suite | seconds | passed | failed | skipped |", "|---|---:|---:|---:|---:|"]
+    lines += [
+        f"| {done.name} | {done.seconds:.1f} | {done.passed} | {done.failed} | {done.skipped} |"
+        for done in sorted(outcomes, key=lambda done: -done.seconds)
+    ]
+    lines += ["", "| seconds | suite | test |", "|---:|---|---|"]
+    slowest = sorted(tests, key=lambda found: -found.seconds)[:SLOWEST]
+    lines += [
+        f"| {found.seconds:.1f} | {found.suite} | `{found.test.replace('|', '/')}` |" for found in slowest
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _write_times(suites: Sequence[Suite], outcomes: Sequence[Outcome]) -> None:
+    tests = [found for suite in suites for found in timings(suite.name, RESULTS / f"{suite.name}.xml")]
+    if not tests:
+        return
+    page = RESULTS / "times.md"
+    page.write_text(times_page(outcomes, tests), "utf-8")
+    console.rule("[bold]Slowest tests[/]", align="left")
+    for found in sorted(tests, key=lambda found: -found.seconds)[:8]:
+        console.print(Text(f"{found.seconds:7.1f} s  {found.suite:<18} {found.test[-90:]}"), soft_wrap=True)
+    console.print(Text(f"All suites and the {SLOWEST} slowest tests: {page.relative_to(REPO)}", "dim"))
 
 
 def _verdict(outcomes: list[Outcome], seconds: float) -> int:

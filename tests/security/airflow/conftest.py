@@ -26,14 +26,8 @@ import json  # noqa: E402 - Airflow reads the environment when it is first impor
 from collections.abc import Iterator  # noqa: E402
 
 import pytest  # noqa: E402
-from fake_s3 import FakeS3  # noqa: E402
-from fastapi.testclient import TestClient  # noqa: E402
+from page_site import Site  # noqa: E402
 from servers import LocalAws, Mailbox, start_local_aws, start_mail  # noqa: E402
-
-from tests.quality_reports import report  # noqa: E402
-
-DAY = "2026-03-10"
-KEY = f"quality/dt={DAY}/report.json"
 
 
 @pytest.fixture(scope="session")
@@ -62,23 +56,6 @@ def mailbox(mail_server, monkeypatch) -> Mailbox:
     mail_server.clear()
     monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(mail_server.connection))
     return mail_server
-
-
-class Site:
-    """The page over a bucket in memory, for a visitor who has logged in; errors of the server are raised."""
-
-    def __init__(self) -> None:
-        from ecommerce_dwh.quality_page.app import create_app
-        from ecommerce_dwh.quality_page.store import QualityStore
-
-        self.s3 = FakeS3()
-        self.put(f"quality/dt={DAY[:-2]}09/report.json", json.dumps(report(f"{DAY[:-2]}09")).encode())
-        store = QualityStore("processed", lambda: self.s3, fresh=0.0, budget=30.0)
-        self.app = create_app(store, guard=lambda: None)
-        self.client = TestClient(self.app)
-
-    def put(self, key: str, body: bytes) -> None:
-        self.s3.put(key, body)
 
 
 @pytest.fixture(scope="module")

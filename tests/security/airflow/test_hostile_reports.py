@@ -15,10 +15,10 @@ from html.parser import HTMLParser
 
 import pytest
 from airflow.sdk.exceptions import AirflowException
-from conftest import DAY, KEY
 from contexts import context_of, execute, in_dag
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from page_site import DAY, KEY, Site
 
 from ecommerce_dwh.quality_page.index import IndexUnusable, Month
 from ecommerce_dwh.quality_report import ReportNotReady, judge, read_report
@@ -376,8 +376,6 @@ INDEXES = {
 
 @pytest.mark.parametrize("name", INDEXES)
 def test_a_bad_index_is_built_anew(name):
-    from conftest import Site
-
     if name != "large":
         with pytest.raises(IndexUnusable):
             Month.load(DAY[:7], INDEXES[name])

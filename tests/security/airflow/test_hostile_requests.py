@@ -10,11 +10,11 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import httpx
 import pytest
-from conftest import DAY, KEY
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from page_site import DAY, KEY
 
 from ecommerce_dwh.privacy import PRIVACY_MARK
 from ecommerce_dwh.quality_page.app import create_app
