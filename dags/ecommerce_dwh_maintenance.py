@@ -6,7 +6,8 @@ Keeps warehouse and lake quick and small. Nothing here changes what readers see.
 2. **remove_unreferenced_files**: files of dead attempts that no manifest names, and files beyond their retention
 3. **check_storage**: lifecycle and versioning of the buckets; fails when a rule would delete raw files
 4. **clean_staging**, **care_for_tables**: abandoned rows of staging; VACUUM and ANALYZE of the tables that need it
-5. **wait_until_published**, **full_audits**: the audits that read the whole warehouse, when nothing is half done
+5. **wait_until_published**, **full_audits**: the audits that read the whole warehouse, when nothing is half done. While
+   a run is between facts and refresh they wait, and after an hour they are skipped, with what is left as the reason
 6. **report_slow_queries**: the slowest queries of the week
 
 What deletes or stops (1, 2, 4) only shows it when a person starts the run, unless the Param *Dry run* is set to false;
@@ -20,7 +21,6 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 
 from ecommerce_dwh.dag_defaults import dag_arguments
-from ecommerce_dwh.operators.audit import WarehouseAuditOperator
 from ecommerce_dwh.operators.maintenance import (
     OrphanRunsOperator,
     SlowQueryReport,
@@ -29,6 +29,7 @@ from ecommerce_dwh.operators.maintenance import (
     TableCareOperator,
     UnreferencedFilesOperator,
     WarehouseIdleSensor,
+    WholeWarehouseAudit,
     maintenance_params,
 )
 
@@ -55,9 +56,7 @@ with DAG(
     wait_until_published = WarehouseIdleSensor(
         task_id="wait_until_published", timeout=timedelta(hours=3), execution_timeout=timedelta(hours=4)
     )
-    full_audits = WarehouseAuditOperator(
-        task_id="full_audits", folder="audits/full", mark_audited=False, execution_timeout=timedelta(hours=2)
-    )
+    full_audits = WholeWarehouseAudit(task_id="full_audits", execution_timeout=timedelta(hours=3))
 
     clean_staging >> care_for_tables
     wait_until_published >> full_audits

@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from local.config import LocalConfig, load_config
+from local.config import LocalConfig, keep_private, load_config
 from local.stack import airflow
 from local.stack.display import StepDisplay, console, grid, heading, human_seconds
 from local.stack.ports import PortTakenError
@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest and options.command not in (_psql, _load_sample):
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
+    keep_private()
     # A stop by the system is handled like Ctrl-C, so that `run` takes its stack down in both cases.
     signal.signal(signal.SIGTERM, _interrupt)
     try:

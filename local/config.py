@@ -15,6 +15,22 @@ from typing import Any
 REPO = Path(__file__).resolve().parents[1]
 
 
+PRIVATE_UMASK = 0o077
+
+
+def keep_private() -> None:
+    """What this process and its children write from now on is its user's alone: lake, mail, logs, passwords."""
+    os.umask(PRIVATE_UMASK)
+
+
+def private_folder(path: Path) -> Path:
+    """A folder that nobody else may enter, made or closed; parents are made the same way."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.mkdir(mode=0o700, exist_ok=True)
+    path.chmod(0o700)
+    return path
+
+
 @dataclass(frozen=True)
 class LocalConfig:
     """Ports, folders and credentials of one local stack.
@@ -29,6 +45,9 @@ class LocalConfig:
     smtp_port: int = 2525
     mail_port: int = 8025
     airflow_port: int = 8080
+    # Further names by which clients reach the servers, beside those of the loopback interface: `name` or `name:port`,
+    # separated by commas.
+    allowed_hosts: str = ""
     postgres_url: str = ""  # empty: the embedded PostgreSQL under home/postgres
     venvs: Path = REPO / ".venv"
     spark_driver_memory: str = "2g"

@@ -24,11 +24,12 @@ import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
 
-from local.config import LocalConfig, load_config
+from local.config import LocalConfig, keep_private, load_config, private_folder
 
 log = logging.getLogger("local.postgres")
 
@@ -181,6 +182,16 @@ def ensure_databases(config: LocalConfig, databases: Iterable[str] = DATABASES) 
                     )
                 except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                     log.debug("another process created the database %s first", name)
+        # A user of the warehouse or of the shop has no business in the others.
+        for name in {"airflow", "postgres", "template1"} & {*present, *databases}:
+            close_to_all(connection, name)
+
+
+def close_to_all(connection: psycopg.Connection[Any], database: str) -> None:
+    """Let only those connect to a database who were granted it by name."""
+    connection.execute(
+        psycopg.sql.SQL("revoke all on database {} from public").format(psycopg.sql.Identifier(database))
+    )
 
 
 class Server:
@@ -204,8 +215,8 @@ class Server:
         Raises:
             PostgresError: it did not come up; the message ends with its own log.
         """
-        self.data.parent.mkdir(parents=True, exist_ok=True)
-        self.log_file.parent.mkdir(parents=True, exist_ok=True)
+        self.data.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(self.log_file.parent)
         self._adopted = self._running_pid()
         if not self._adopted:
             owner = self._owner()
@@ -332,6 +343,7 @@ class Server:
             path.chmod(0o600)
 
     def _launch(self, owner: Owner) -> None:
+        self.log_file.touch(mode=0o600)
         with self.log_file.open("ab") as output:
             self._process = subprocess.Popen(
                 [str(self._bin / "postgres"), "-D", str(self.data)],
@@ -358,6 +370,7 @@ class Server:
 
 def main() -> int:
     """Serve until a signal comes; the exit code is 1 when the server cannot start or dies."""
+    keep_private()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     config = load_config()
     ended: list[int] = []

@@ -68,6 +68,12 @@ def create(config: LocalConfig) -> None:
             )
         for source in SOURCES.values():
             database.execute(table_ddl(source))
+        postgres.close_to_all(database, DATABASE)
+        database.execute(
+            sql.SQL("grant connect on database {} to {}").format(
+                sql.Identifier(DATABASE), sql.Identifier(READER)
+            )
+        )
         database.execute(sql.SQL("grant usage on schema shop to {}").format(sql.Identifier(READER)))
         database.execute(
             sql.SQL("grant select on all tables in schema shop to {}").format(sql.Identifier(READER))

@@ -7,13 +7,14 @@ import signal
 import sys
 import threading
 
-from local.config import load_config
+from local.config import keep_private, load_config
 
 from .server import AlreadyRunningError, Endpoint
 
 
 def main() -> int:
     """Run the endpoint; the exit code is 1 when it cannot start."""
+    keep_private()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for noisy in ("werkzeug", "botocore", "boto3", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -16,10 +16,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from xml.sax.saxutils import escape
 
 from .store import BLOCK, Blob, ObjectStore, StoredObject, StoreError, crc32_text, md5_text
+
+if TYPE_CHECKING:
+    from .signatures import Signed
 
 _NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 _OWNER = "<Owner><ID>local</ID><DisplayName>local</DisplayName></Owner>"
@@ -40,7 +43,11 @@ _SIGNATURE_QUERIES = re.compile(
 
 @dataclass
 class Request:
-    """One HTTP request, body unread."""
+    """One HTTP request, body unread.
+
+    Attributes:
+        signed: what its signature says about the body.
+    """
 
     method: str
     path: str
@@ -48,6 +55,7 @@ class Request:
     headers: dict[str, str]
     body: BinaryIO
     length: int
+    signed: Signed
 
     @property
     def bucket(self) -> str:
@@ -58,10 +66,16 @@ class Request:
         return self.path.lstrip("/").partition("/")[2]
 
     def chunks(self) -> Iterator[bytes]:
-        """The payload, with the signing frames of ``aws-chunked`` taken off."""
-        if self.headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
-            yield from _unframe(self.body)
-            return
+        """The payload, with the signing frames of ``aws-chunked`` taken off.
+
+        Raises:
+            StoreError: the body ended early, or is not the one that was signed.
+        """
+        if self.signed.payload.startswith("STREAMING-"):
+            return self.signed.unframed(self.body)
+        return self.signed.checked(self._blocks())
+
+    def _blocks(self) -> Iterator[bytes]:
         # A body in HTTP chunks has no announced length; the server's stream ends where the body does.
         remaining = 1 << 62 if self.headers.get("transfer-encoding", "").lower() == "chunked" else self.length
         announced = remaining == self.length
@@ -85,30 +99,6 @@ class Response:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | Iterable[bytes] = b""
-
-
-def _unframe(stream: BinaryIO) -> Iterator[bytes]:
-    """Take the chunk headers (``<hex size>;chunk-signature=…``) and trailers off an aws-chunked body."""
-    while True:
-        header = stream.readline()
-        if not header:
-            raise StoreError("IncompleteBody", "The chunked upload ended early")
-        try:
-            size = int(header.split(b";")[0].strip(), 16)
-        except ValueError:
-            raise StoreError("InvalidRequest", "The chunked upload has a malformed chunk header") from None
-        remaining = size
-        while remaining:
-            block = stream.read(min(BLOCK, remaining))
-            if not block:
-                raise StoreError("IncompleteBody", "The chunked upload ended early")
-            remaining -= len(block)
-            yield block
-        if size == 0:
-            while stream.readline().strip():
-                pass  # trailing checksums
-            return
-        stream.readline()
 
 
 def _iso(timestamp: float) -> str:
@@ -569,7 +559,7 @@ def _precondition(stored: StoredObject, headers: dict[str, str]) -> int | None:
     return None
 
 
-def request_from_environ(environ: dict[str, Any], path: str) -> Request:
+def request_from_environ(environ: dict[str, Any], path: str, signed: Signed) -> Request:
     """Read a WSGI request; ``path`` is the percent-decoded path."""
     headers = {
         name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")
@@ -579,5 +569,11 @@ def request_from_environ(environ: dict[str, Any], path: str) -> Request:
     query = dict(urllib.parse.parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     body = environ.get("wsgi.input") or io.BytesIO()
     return Request(
-        environ["REQUEST_METHOD"], path, query, headers, body, int(environ.get("CONTENT_LENGTH") or 0)
+        environ["REQUEST_METHOD"],
+        path,
+        query,
+        headers,
+        body,
+        int(environ.get("CONTENT_LENGTH") or 0),
+        signed,
     )

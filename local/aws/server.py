@@ -1,8 +1,14 @@
-"""The endpoint: one port for every AWS service, chosen by the signature's service name."""
+"""The endpoint: one port for every AWS service, chosen by the signature's service name.
+
+A request comes in when it passes the door (`local.doors`: no page of a browser) and its signature is the stack's
+(`signatures`); nothing is done for any other. Unsigned are the health page and, as on AWS, the links by which somebody
+confirms or ends a subscription of SNS, which carry a token.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import io
 import json
 import logging
@@ -18,7 +24,8 @@ from xml.sax.saxutils import escape
 from cheroot import wsgi
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local.config import LocalConfig
+from local.config import LocalConfig, private_folder
+from local.doors import door, wsgi_headers
 
 from . import spark
 from .catalog import Catalog
@@ -28,15 +35,18 @@ from .faults import FaultSwitch
 from .glue import GlueApi
 from .jobs import JobService, RunSettings
 from .moto_state import MotoState
-from .s3 import Response, S3Api, request_from_environ
+from .s3 import Response, S3Api, error_response, request_from_environ
+from .signatures import Denied, Signatures, Signed, denial
 from .state import Documents
-from .store import ObjectStore
+from .store import ObjectStore, StoreError
 
 log = logging.getLogger("local.aws")
 
 REGION = "ap-south-1"
 ACCOUNT = "123456789012"
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
+# docs.aws.amazon.com/sns/latest/api/API_ConfirmSubscription.html and API_Unsubscribe.html
+_UNSIGNED_ACTIONS = re.compile(r"(?:^|&)Action=(?:ConfirmSubscription|Unsubscribe)(?:&|$)")
 _ATTEMPT = re.compile(r"attempt=(\d+)")
 
 Environ = dict[str, Any]
@@ -62,7 +72,7 @@ class Endpoint:
             AlreadyRunningError: another endpoint has the state open.
         """
         self.config = config
-        config.aws_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(config.aws_dir)
         self._lock_file = (config.aws_dir / "lock").open("w")
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,6 +94,8 @@ class Endpoint:
                 minute=minute,
             ),
         )
+        self._signatures = Signatures(config.aws_access_key, config.aws_secret_key)
+        self._door = door(config.host, config.aws_port, config.allowed_hosts)
         self.s3 = S3Api(self.store)
         self.catalog = Catalog(self.documents, ACCOUNT, REGION)
         self.crawlers = CrawlerService(self.documents, self.store, self.catalog, self._logs.write)
@@ -109,44 +121,80 @@ class Endpoint:
     # -- WSGI ------------------------------------------------------------------------------------------------
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        raw = environ.get("REQUEST_URI") or environ.get("RAW_URI")
-        if raw:
-            # PATH_INFO cannot tell %2F in a key from a slash in the path.
-            raw_path = re.sub(r"^https?://[^/]*", "", raw).partition("?")[0]
-            path = urllib.parse.unquote(raw_path)
-        else:
-            path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+        if why := self._door.refusal(environ["REQUEST_METHOD"], wsgi_headers(environ)):
+            return self._refused(
+                Response(403, {"Content-Type": "text/plain"}, f"{why}\n".encode()), environ, start_response
+            )
+        # PATH_INFO cannot tell %2F in a key from a slash in the path.
+        uri = (
+            environ.get("REQUEST_URI")
+            or environ.get("RAW_URI")
+            or urllib.parse.quote(environ["PATH_INFO"], "/%")
+        )
+        raw_path = re.sub(r"^https?://[^/]*", "", uri).partition("?")[0]
+        path = urllib.parse.unquote(raw_path)
         if path == "/_local/health":
             return _send(self._health(), environ, start_response)
-        service = self._service(environ, path)
+        service = self._service(environ)
+        try:
+            signed = self._signed(environ, raw_path, service)
+        except Denied as denied:
+            log.warning("%s %s %s: %s", service, environ["REQUEST_METHOD"], path, denied)
+            return self._refused(denial(denied, service, environ), environ, start_response)
         _note_repetition(environ, service, path)
         log.debug("%s %s %s %s", service, environ["REQUEST_METHOD"], path, environ.get("HTTP_X_AMZ_TARGET", ""))
         response = self.faults.strike(service, environ["REQUEST_METHOD"], path)
         if response is not None:
             environ["wsgi.input"].read()  # what a client still sends would be taken for its next request
         elif service == "s3":
-            response = self.s3.handle(request_from_environ(environ, path))
+            request = request_from_environ(environ, path, signed)
+            response = self.s3.handle(request)
+            if response is None:
+                response = _held(environ, signed)
         elif service == "glue":
-            length = int(environ.get("CONTENT_LENGTH") or 0)
-            body = environ["wsgi.input"].read(length) if length else b""
+            body = environ["wsgi.input"].getvalue()
             action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
             response = self.glue.handle(action, body)
-            environ["wsgi.input"] = io.BytesIO(body)
             if response is None:
                 return self._catalog_request(action, body, environ, start_response)
         if response is None:
-            try:
-                with self._moto_turn:
-                    self._moto_state.prepare(service)
-                    if service == "s3":
-                        self._mirror_bucket(path)
-                    answer = list(self._moto(environ, start_response))
-            except NotImplementedError as error:
-                return _send(_not_served(str(error), environ), environ, start_response)
-            if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
-                self._moto_state.touched(service)
-            return answer
+            return self._moto_request(service, path, environ, start_response)
         return _send(response, environ, start_response)
+
+    def _signed(self, environ: Environ, raw_path: str, service: str) -> Signed:
+        """Check the signature; a body that it covers is read for that, except S3's.
+
+        Raises:
+            Denied: the request is none of this stack's.
+        """
+        if service == "s3":
+            return self._signatures.check(environ, raw_path, "")
+        if environ["REQUEST_METHOD"] == "GET" and _UNSIGNED_ACTIONS.search(environ.get("QUERY_STRING", "")):
+            return Signed("")
+        body = _buffered(environ)
+        return self._signatures.check(environ, raw_path, hashlib.sha256(body).hexdigest())
+
+    @staticmethod
+    def _refused(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request whose body nobody reads."""
+        if environ.get("HTTP_TRANSFER_ENCODING"):  # the server skips a body of announced length by itself
+            environ["wsgi.input"].read()
+        return _send(response, environ, start_response)
+
+    def _moto_request(
+        self, service: str, path: str, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        try:
+            with self._moto_turn:
+                self._moto_state.prepare(service)
+                if service == "s3":
+                    self._mirror_bucket(path)
+                answer = list(self._moto(environ, start_response))
+        except NotImplementedError as error:
+            return _send(_not_served(str(error), environ), environ, start_response)
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            self._moto_state.touched(service)
+        return answer
 
     def _mirror_bucket(self, path: str) -> None:
         """Let moto know a bucket whose settings it is asked about."""
@@ -179,19 +227,16 @@ class Endpoint:
         return answer
 
     @staticmethod
-    def _service(environ: Environ, path: str) -> str:
-        scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-        if scope is None:
-            scope = _SCOPE.search(
-                urllib.parse.unquote(environ.get("QUERY_STRING", "")).replace("X-Amz-Credential", "Credential")
-            )
+    def _service(environ: Environ) -> str:
+        """The service that the request is signed for; S3 when it does not say, as its objects have addresses."""
+        query = urllib.parse.unquote(environ.get("QUERY_STRING", "")).replace("X-Amz-Credential", "Credential")
+        scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", "")) or _SCOPE.search(query)
         if scope:
             return scope.group(2).lower()
-        unsigned = environ["REQUEST_METHOD"] in ("GET", "HEAD") and not environ.get("HTTP_X_AMZ_TARGET")
-        # A person's browser or curl on an object, for example a quality report.
-        if "Action=" in environ.get("QUERY_STRING", ""):
-            return ""  # a link of the query protocol, for example to confirm a subscription
-        return "s3" if unsigned and not path.startswith(("/moto-api", "/latest/")) else ""
+        other = (
+            environ.get("HTTP_X_AMZ_TARGET") or "Action=" in query or "json" in environ.get("CONTENT_TYPE", "")
+        )
+        return "" if other or "x-www-form-urlencoded" in environ.get("CONTENT_TYPE", "") else "s3"
 
     def _health(self) -> Response:
         jobs, running = self.jobs.counts()
@@ -239,6 +284,29 @@ class Endpoint:
         self.store.close()
         self._lock_file.close()
         log.info("stopped in %.1f s", time.monotonic() - began)
+
+
+def _buffered(environ: Environ) -> bytes:
+    """The whole body, which whoever comes next can read again."""
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+        body = bytes(environ["wsgi.input"].read())  # the server's stream ends where the body does
+    else:
+        body = bytes(environ["wsgi.input"].read(length)) if length else b""
+    environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
+    return body
+
+
+def _held(environ: Environ, signed: Signed) -> Response | None:
+    """Read a body for moto, which does not check what was signed; an error when it is another one."""
+    body = _buffered(environ)
+    try:
+        streaming = signed.payload.startswith("STREAMING-")
+        for _ in signed.unframed(io.BytesIO(body)) if streaming else signed.checked([body]):
+            pass
+    except StoreError as error:
+        return error_response(error, "")
+    return None
 
 
 def _note_repetition(environ: Environ, service: str, path: str) -> None:

@@ -109,8 +109,10 @@ def spark_defaults(config: LocalConfig) -> dict[str, str]:
     return {
         "spark.master": "local[2]",
         "spark.driver.memory": config.spark_driver_memory,
-        "spark.driver.host": config.host,
-        "spark.driver.bindAddress": config.host,
+        # The driver talks to itself only, wherever the endpoint listens; its ports ask for a secret of the run's own.
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.authenticate": "true",
         "spark.driver.extraClassPath": class_path(config),
         "spark.driver.extraJavaOptions": java_options,
         "spark.ui.enabled": "false",
@@ -179,7 +181,7 @@ def spark_environ(config: LocalConfig, conf_dir: Path, base: Mapping[str, str] =
         "JAVA_HOME": str(java),
         "SPARK_HOME": str(spark_home(config)),
         "SPARK_CONF_DIR": str(conf_dir),
-        "SPARK_LOCAL_IP": config.host,
+        "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": python,
         "PYSPARK_DRIVER_PYTHON": python,
         "PYTHONUNBUFFERED": "1",

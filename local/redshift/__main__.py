@@ -12,7 +12,7 @@ import time
 import psycopg
 
 from local import postgres
-from local.config import LocalConfig, load_config
+from local.config import LocalConfig, keep_private, load_config
 from local.redshift import warehouse
 from local.redshift.server import Front
 
@@ -21,6 +21,7 @@ _WAIT_SECONDS = 120
 
 def main() -> int:
     """Run the endpoint; the exit code is 1 when it cannot start."""
+    keep_private()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for noisy in ("botocore", "boto3", "urllib3", "s3transfer"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

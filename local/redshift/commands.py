@@ -46,7 +46,7 @@ _FIXED_SETTINGS = {
 }
 _SHARED_SETTINGS = {
     *("search_path", "statement_timeout", "timezone", "datestyle", "extra_float_digits", "application_name"),
-    *("client_encoding", "client_min_messages", "intervalstyle", "session_authorization", "role"),
+    *("client_encoding", "client_min_messages", "intervalstyle"),
 }
 _SYNONYMS = {"true": {"true", "on", "1", "yes"}, "false": {"false", "off", "0", "no"}}
 SEARCH_PATH_TAIL = "redshift_shim, pg_catalog"
@@ -65,8 +65,10 @@ def set_command(nodes: Sequence[Node]) -> Plan:
     if starts(nodes, "TIME ZONE", index):
         return Plan("UTILITY", render(nodes).strip())
     if starts(nodes, "SESSION AUTHORIZATION", index):
-        return Plan("UTILITY", f"set session authorization {render(nodes[index + 2 :]).strip()}")
+        return _session_authorization(nodes[index + 2 :])
     name = identifier(nodes[index])
+    if name == "role":
+        raise not_in_redshift("SET ROLE", "use SET SESSION AUTHORIZATION")
     if not (
         starts(nodes, "TO", index + 1) or is_mark(nodes[index + 1] if index + 1 < len(nodes) else None, "=")
     ):
@@ -99,6 +101,18 @@ def set_command(nodes: Sequence[Node]) -> Plan:
     return Plan("UTILITY", render(nodes).strip())
 
 
+def _session_authorization(nodes: Sequence[Node]) -> Plan:
+    """``SET SESSION AUTHORIZATION``: the session acts as a user that it made; its own login stays what it was."""
+    if len(nodes) != 1 or not isinstance(nodes[0], Token):
+        raise Refused("syntax error in SET SESSION AUTHORIZATION", "42601")
+    if nodes[0].up == "DEFAULT":
+        return Plan("UTILITY", "reset role", tag="SET")
+    user = string_value(nodes[0]) if nodes[0].kind == "string" else identifier(nodes[0])
+    if user.lower() == "none":  # a word of PostgreSQL's SET ROLE
+        raise Refused(f'role "{user}" does not exist', "22023")
+    return Plan("UTILITY", f"set role {quote_name(user)}", tag="SET")
+
+
 def _setting_value(nodes: Sequence[Node]) -> str:
     if len(nodes) == 1 and isinstance(nodes[0], Token) and nodes[0].kind == "string":
         return string_value(nodes[0])
@@ -108,6 +122,10 @@ def _setting_value(nodes: Sequence[Node]) -> str:
 def reset_command(nodes: Sequence[Node]) -> Plan:
     """``RESET name``."""
     name = identifier(nodes[1])
+    if name == "session" and starts(nodes, "AUTHORIZATION", 2):
+        return Plan("UTILITY", "reset role", tag="RESET")
+    if name not in _SHARED_SETTINGS | _KEPT_SETTINGS | {"all"} and not name.startswith("redshift_shim"):
+        raise Refused(f'unrecognized configuration parameter "{name}"', "42704")
     if name == "search_path":
         return Plan("UTILITY", f"set search_path to {DEFAULT_SEARCH_PATH}, {SEARCH_PATH_TAIL}", tag="RESET")
     if name == "all":
@@ -260,7 +278,9 @@ def create_user(nodes: Sequence[Node]) -> Plan:
             options.append(word.lower())
             index += 1
         elif word in {"CREATEUSER", "NOCREATEUSER"}:
-            options.append("superuser createrole" if word == "CREATEUSER" else "nosuperuser nocreaterole")
+            if word == "CREATEUSER":
+                raise not_served("A second superuser (CREATEUSER)")
+            options.append("nocreaterole")
             index += 1
         elif starts(nodes, "SYSLOG ACCESS", index):
             index += 3

@@ -152,7 +152,7 @@ class History:
             try:
                 if self._connection is None or self._connection.closed:
                     self._connection = await psycopg.AsyncConnection.connect(
-                        self._url, application_name="redshift-history"
+                        self._url, application_name="redshift-history", options="-c search_path=pg_catalog"
                     )
                 async with self._connection.transaction(), self._connection.cursor() as cursor:
                     for record in batch:

@@ -44,6 +44,8 @@ class Front:
         "redshift_shim.query_group": "unset",
         "redshift_shim.last_copy_count": "0",
         "plan_cache_mode": "force_custom_plan",
+        # Who makes a user has what is that user's, as Redshift's superuser has.
+        "createrole_self_grant": "set, inherit",
     }
 
     def __init__(self, config: LocalConfig, database: str) -> None:

@@ -172,6 +172,11 @@ class Session:
         await self._up.connect(
             {"user": self.user, "database": self.database, **settings, **self.front.session_settings}, password
         )
+        if self._up.parameters.get("is_superuser") != "off":  # nor is any other of PostgreSQL's superusers
+            self._up.close()
+            raise wire.ServerError(
+                {"S": "FATAL", "C": "28000", "M": f'"{self.user}" is no user of the warehouse'}
+            )
         self.key = self._up.key
         (self.pid,) = struct.unpack_from("!i", self.key)
         self.front.sessions[self.key] = self

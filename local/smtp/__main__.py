@@ -5,16 +5,19 @@ from __future__ import annotations
 import signal
 import threading
 
-from local.config import load_config
+from local.config import keep_private, load_config
 from local.smtp.server import MailServer
 
 
 def main() -> None:
+    keep_private()
     config = load_config()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with MailServer(config.host, config.smtp_port, config.mail_port, config.mail_dir) as server:
+    with MailServer(
+        config.host, config.smtp_port, config.mail_port, config.mail_dir, config.allowed_hosts
+    ) as server:
         print(f"SMTP on {config.host}:{config.smtp_port}, mailbox at {server.page_url}")
         print(f"files in {config.mail_dir}", flush=True)
         stop.wait()

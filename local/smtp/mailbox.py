@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 
+from local.config import private_folder
+
 
 @dataclass(frozen=True)
 class Message:
@@ -42,7 +44,7 @@ class Mailbox:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         self._counter = itertools.count()
 
     def add(self, content: bytes, sender: str, recipients: list[str]) -> str:

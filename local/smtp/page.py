@@ -1,7 +1,8 @@
 """The mailbox as web pages and JSON.
 
 Mail comes from anywhere, so nothing of it is trusted: text is escaped, HTML is shown in a sandboxed frame
-without scripts, forms or network, and every page forbids all active content.
+without scripts, forms or network, and every page forbids all active content. Pages of other origins get nothing
+(`local.doors`).
 
 ``/``                    list
 ``/messages/<id>``       one message
@@ -19,6 +20,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import quote, unquote, urlsplit
 
+from local.doors import Door, joined
 from local.smtp.mailbox import Mailbox, Message
 
 _PAGE_POLICY = (
@@ -42,11 +44,22 @@ iframe { width: 100%; height: 32rem; background: white; }
 
 
 class MailboxHandler(BaseHTTPRequestHandler):
-    """Serves one mailbox; subclassed per server with its ``mailbox``."""
+    """Serves one mailbox; subclassed per server with its ``mailbox`` and its ``door``."""
 
     mailbox: Mailbox
+    door: Door
     server_version = "Mailbox"
     sys_version = ""
+
+    def parse_request(self) -> bool:
+        """Read the head of a request; False when it is malformed or refused, and then answered."""
+        if not super().parse_request():
+            return False
+        why = self.door.refusal(self.command, joined(self.headers.items()))
+        if why:
+            self.close_connection = True
+            self._send(f"{why}\n".encode(), "text/plain; charset=utf-8", _PAGE_POLICY, HTTPStatus.FORBIDDEN)
+        return not why
 
     def do_GET(self) -> None:
         parts = [unquote(part) for part in urlsplit(self.path).path.strip("/").split("/")]

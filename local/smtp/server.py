@@ -12,6 +12,7 @@ from typing import Self
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from local.doors import door
 from local.smtp.mailbox import Mailbox
 from local.smtp.page import MailboxHandler
 
@@ -35,6 +36,27 @@ class _Keep:
         return "250 Message kept"
 
 
+class _Smtp(SMTP):
+    """An SMTP server that hangs up when a browser speaks to it.
+
+    A page can send this port an HTTP request whose body is a mail, and SMTP would skip the lines that it does not know.
+    """
+
+    async def smtp_POST(self, arg: str | None) -> None:  # noqa: ARG002, N802 - named by aiosmtpd's convention
+        """Answer an HTTP request by an error, and end the connection."""
+        await self.push("421 4.7.0 This is a mail server; it takes no HTTP request")
+        if self.transport is not None:
+            self.transport.close()
+
+    smtp_GET = smtp_HEAD = smtp_PUT = smtp_PATCH = smtp_DELETE = smtp_OPTIONS = smtp_POST  # noqa: N815
+    smtp_CONNECT = smtp_TRACE = smtp_POST  # noqa: N815
+
+
+class _Controller(Controller):
+    def factory(self) -> SMTP:
+        return _Smtp(self.handler, **self.SMTP_kwargs)
+
+
 class MailServer:
     """SMTP server and mailbox page; use as a context manager.
 
@@ -43,14 +65,18 @@ class MailServer:
         smtp_port: port of the SMTP server.
         page_port: port of the page.
         folder: where messages are kept.
+        allowed_hosts: further names of the page, as `local.doors.door` takes them.
     """
 
-    def __init__(self, host: str, smtp_port: int, page_port: int, folder: Path) -> None:
+    def __init__(
+        self, host: str, smtp_port: int, page_port: int, folder: Path, allowed_hosts: str = ""
+    ) -> None:
         self.mailbox = Mailbox(folder)
         handler = type("Handler", (MailboxHandler,), {"mailbox": self.mailbox})
         self._page = ThreadingHTTPServer((host, page_port), handler)
+        handler.door = door(host, self._page.server_port, allowed_hosts, own_pages=True, links=True)  # type: ignore[attr-defined]
         self._page.daemon_threads = True
-        self._smtp = Controller(_Keep(self.mailbox), hostname=host, port=smtp_port, enable_SMTPUTF8=True)
+        self._smtp = _Controller(_Keep(self.mailbox), hostname=host, port=smtp_port, enable_SMTPUTF8=True)
         self.page_url = f"http://{host}:{self._page.server_port}"
 
     def __enter__(self) -> Self:

@@ -103,6 +103,8 @@ def airflow_environ(config: LocalConfig, metadata_url: str, database: str) -> di
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{config.airflow_url}/execution/",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url,
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(config.logs_dir / "airflow"),
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
         "AIRFLOW__API__HOST": config.host,
         "AIRFLOW__API__PORT": str(config.airflow_port),
         "AIRFLOW__API__BASE_URL": config.airflow_url,
@@ -132,8 +134,8 @@ def airflow_environ(config: LocalConfig, metadata_url: str, database: str) -> di
         **clean_environ(),
         **options,
         **connections(config, database),
-        # Links to reports open the object itself; on AWS they open the console.
-        "AIRFLOW__ECOMMERCE_DWH__OBJECT_URL": f"{config.aws_url}/{{bucket}}/{{key}}",
+        # What `aws s3 cp` takes: the endpoint gives an object only to a signed request, and there is no console here.
+        "AIRFLOW__ECOMMERCE_DWH__OBJECT_URL": "s3://{bucket}/{key}",
         **product_options(),
         **config.aws_environ(),
         "PATH": os.pathsep.join([str(config.airflow_python.parent), os.environ.get("PATH", os.defpath)]),

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import psutil
 
+from local.config import PRIVATE_UMASK, private_folder
+
 # Start times are computed from the boot time, which the clock's corrections may move a little.
 _SAME_START_SECONDS = 2.0
 _LOG_KEEP_BYTES = 5_000_000
@@ -53,11 +55,12 @@ class ProcessBook:
         self, name: str, command: Sequence[str], environ: Mapping[str, str], cwd: Path
     ) -> subprocess.Popen[bytes]:
         """Start a detached process whose output goes to its log, and remember it."""
-        self.run_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(self.run_dir)
+        private_folder(self.logs_dir)
         log = self.log_path(name)
-        log.parent.mkdir(parents=True, exist_ok=True)
         if log.exists() and log.stat().st_size > _LOG_KEEP_BYTES:
             log.replace(log.with_suffix(".log.1"))
+        log.touch(mode=0o600)
         with log.open("ab") as output:
             offset = output.tell()
             child = subprocess.Popen(
@@ -68,6 +71,7 @@ class ProcessBook:
                 env=dict(environ),
                 cwd=cwd,
                 start_new_session=True,
+                umask=PRIVATE_UMASK,
             )
         self._children[name] = child
         try:
@@ -189,6 +193,7 @@ class ProcessBook:
 
     def _write(self, name: str, record: Record) -> None:
         temporary = self._pid_file(name).with_suffix(".tmp")
+        temporary.touch(mode=0o600)
         temporary.write_text(json.dumps(asdict(record)))
         temporary.replace(self._pid_file(name))
 

@@ -99,12 +99,14 @@ def plan(config: LocalConfig) -> Plan:
     client = airflow.AirflowClient(config.airflow_url)
 
     def airflow_component(
-        name: str, title: str, key: str, *arguments: str, ports: tuple[Port, ...] = (), **options: Any
-    ) -> Service:
+        name: str, title: str, key: str, *arguments: str, ports: tuple[Port, ...] = (), module: str = "",
+        **options: Any,
+    ) -> Service:  # fmt: skip
+        started = ["-m", module] if module else [airflow_command, name]
         return Service(
             name,
             title,
-            [str(config.airflow_python), airflow_command, name, *arguments],
+            [str(config.airflow_python), *started, *arguments],
             airflow_environ,
             ready=lambda since: _component_healthy(client, key, since),
             needs=("airflow-database",),
@@ -178,6 +180,7 @@ def plan(config: LocalConfig) -> Plan:
             "api-server",
             "Airflow web UI and API",
             "metadatabase",
+            module="local.stack.api_server",
             ports=(Port(config.airflow_port, "the Airflow web UI", "DWH_LOCAL_AIRFLOW_PORT"),),
         ),
         # Logs are on this machine's disk, where the web UI reads them itself: two log servers less.

@@ -141,7 +141,8 @@ class Stack:
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
         """One command at a time changes a stack."""
-        self.config.home.mkdir(parents=True, exist_ok=True)
+        # Under root PostgreSQL's user passes through it (local/postgres.py), which its mode then says.
+        self.config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (self.config.home / "stack.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

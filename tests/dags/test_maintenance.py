@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout
+from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout, AirflowSkipException
 from contexts import context_of, in_dag
 from servers import REPO
 
+from ecommerce_dwh.operators.audit import AuditError
 from ecommerce_dwh.operators.maintenance import (
     OrphanRunsOperator,
     SlowQueryReport,
@@ -20,10 +22,12 @@ from ecommerce_dwh.operators.maintenance import (
     TableCareOperator,
     UnreferencedFilesOperator,
     WarehouseIdleSensor,
+    WholeWarehouseAudit,
     is_dry_run,
     maintenance_params,
     maintenance_sql,
 )
+from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.sql_text import split_statements
 
 PROCESSED = "ecommerce-dwh-dev-processed"
@@ -225,6 +229,106 @@ def test_whole_warehouse_audits_wait_for_what_is_half_done(queue, change, words)
 
     with pytest.raises(AirflowSensorTimeout, match=words):
         sensor.execute(context_of(sensor))
+
+
+@pytest.fixture
+def comparison(queue, tmp_path, monkeypatch):
+    """The real audit of aggregates and facts, on tables that disagree as long as a run is between the two."""
+    shipped = get_settings().sql_dir
+    (tmp_path / "sql" / "audits" / "full").mkdir(parents=True)
+    audit = (shipped / "audits" / "full" / "product_days_match_facts.sql").read_text()
+    (tmp_path / "sql" / "audits" / "full" / "product_days_match_facts.sql").write_text(audit)
+    for folder in ("control", "maintenance"):
+        (tmp_path / "sql" / folder).symlink_to(shipped / folder)
+    monkeypatch.setenv("AIRFLOW__ECOMMERCE_DWH__INCLUDE_DIR", str(tmp_path))
+    get_settings.cache_clear()
+    queue.run(
+        "drop table if exists quality.audit_results",
+        "create table quality.audit_results (run_id varchar(250), audit varchar(128), severity varchar(16), "
+        "violations bigint, sample varchar(4000), checked_at timestamp)",
+        "drop schema if exists facts cascade",
+        "create schema facts",
+        "create table facts.fact_sales (product_id varchar(8), order_date date, quantity int, is_revenue boolean)",
+        "create table facts.agg_product_day (product_id varchar(8), order_date date, units bigint)",
+        "insert into facts.fact_sales values ('p', '2026-01-01', 2, true)",
+        "insert into facts.agg_product_day values ('p', '2026-01-01', 2)",
+    )
+    yield queue
+    queue.run("drop schema facts cascade", "drop table quality.audit_results")
+    get_settings.cache_clear()
+
+
+_MERGE = (
+    "insert into facts.fact_sales values ('p', '2026-01-02', 1, true)",
+    "insert into history.pending_key values ('agg_order', 'o-1')",
+    "update quality.warehouse_state set merge_seq = merge_seq + 1",
+)
+_REFRESH = (
+    "insert into facts.agg_product_day values ('p', '2026-01-02', 1)",
+    "delete from history.pending_key",
+    "update quality.warehouse_state set audited_seq = merge_seq",
+)
+
+
+def whole(**arguments):
+    task = in_dag(WholeWarehouseAudit, **{"pause": timedelta(seconds=0.05), **arguments})
+    return task.execute(context_of(task))
+
+
+def results(redshift):
+    return redshift.query("select audit, violations from quality.audit_results")
+
+
+def test_a_run_between_facts_and_refresh_is_no_violation(comparison):
+    comparison.run(*_MERGE)
+
+    with pytest.raises(
+        AirflowSkipException, match=r"not published .*1 keys of agg_order.*1 merges without audit"
+    ):
+        whole(patience=timedelta(0))
+
+    assert results(comparison) == []
+
+
+def test_an_audited_run_whose_aggregates_are_not_refreshed_is_none_either(comparison):
+    """Between audit and refresh the sequence numbers agree already; only the pending keys tell."""
+    comparison.run(*_MERGE, "update quality.warehouse_state set audited_seq = merge_seq")
+
+    with pytest.raises(AirflowSkipException, match="1 keys of agg_order"):
+        whole(patience=timedelta(0))
+
+
+def test_the_audits_wait_for_a_run_that_ends(comparison):
+    comparison.run(*_MERGE)
+    refresh = threading.Timer(0.3, comparison.run, _REFRESH)
+    refresh.start()
+
+    found = whole(patience=timedelta(minutes=2))
+
+    refresh.join()
+    assert found["audits"] == 1
+    assert results(comparison) == [("product_days_match_facts", 0)]
+
+
+def test_a_run_that_merges_while_an_audit_reads_is_no_violation(comparison, monkeypatch):
+    """The look for unpublished work and the audit see one snapshot, whatever is committed between them."""
+    looked = WholeWarehouseAudit.__mro__[1]._check
+
+    def check(self, audit, cursor):
+        comparison.run(*_MERGE)
+        return looked(self, audit, cursor)
+
+    monkeypatch.setattr(WholeWarehouseAudit.__mro__[1], "_check", check)
+
+    assert whole()["audits"] == 1
+    assert results(comparison) == [("product_days_match_facts", 0)]
+
+
+def test_what_disagrees_in_a_warehouse_at_rest_is_told(comparison):
+    comparison.run(_MERGE[0])
+
+    with pytest.raises(AuditError, match="product_days_match_facts: 1 rows break"):
+        whole()
 
 
 def uuid(task, run_id="scheduled__1"):

@@ -30,6 +30,12 @@ create table if not exists redshift_shim.table_design (
 grant usage on schema redshift_shim to public;
 grant select, insert, update, delete on redshift_shim.table_design to public;
 
+-- Redshift's superuser is a user with CREATEUSER. Here that is PostgreSQL's CREATEROLE; nobody is PostgreSQL's own.
+create or replace function redshift_shim.is_superuser() returns boolean
+language sql stable as $$
+    select rolcreaterole from pg_catalog.pg_roles where rolname operator(pg_catalog.=) current_user
+$$;
+
 -- A user sees his own rows, a superuser all.
 create or replace view redshift_shim.sys_query_history as
 select
@@ -37,7 +43,7 @@ select
     result_cache_hit, start_time, end_time, elapsed_time, queue_time, execution_time, error_message,
     returned_rows, returned_bytes, query_text, redshift_version
 from redshift_shim.query_history
-where username = current_user or (select usesuper from pg_catalog.pg_user where usename = current_user);
+where username = current_user or redshift_shim.is_superuser();
 
 create or replace view redshift_shim.stl_query as
 select
@@ -52,14 +58,14 @@ select
     duration, data_source, file_format, loaded_rows, loaded_bytes, source_file_count, source_file_bytes,
     file_count_scanned, file_bytes_scanned, error_count, copy_job_id
 from redshift_shim.load_history
-where username = current_user or (select usesuper from pg_catalog.pg_user where usename = current_user);
+where username = current_user or redshift_shim.is_superuser();
 
 create or replace view redshift_shim.sys_load_error_detail as
 select
     user_id, query_id, transaction_id, session_id, database_name, table_id, start_time, file_name, line_number,
     column_name, column_type, column_length, "position", error_code, error_message
 from redshift_shim.load_error_detail
-where username = current_user or (select usesuper from pg_catalog.pg_user where usename = current_user);
+where username = current_user or redshift_shim.is_superuser();
 
 create or replace view redshift_shim.stv_db_isolation_level as
 select

@@ -7,13 +7,14 @@ is left empty, in every run that a person started.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Param
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from ecommerce_dwh.housekeeping import (
     OrphanRun,
@@ -26,11 +27,12 @@ from ecommerce_dwh.housekeeping import (
     plan_care,
     plan_removals,
 )
+from ecommerce_dwh.operators.audit import WarehouseAuditOperator
 from ecommerce_dwh.operators.redshift import WarehouseOperator
 from ecommerce_dwh.redshift import Cursor, Warehouse
 from ecommerce_dwh.sensors.warehouse import Look, WarehouseSensor
 from ecommerce_dwh.settings import get_settings
-from ecommerce_dwh.sql_text import split_statements
+from ecommerce_dwh.sql_text import Audit, split_statements
 from ecommerce_dwh.triggers import GLUE_LIVE_STATES
 from ecommerce_dwh.window import LoadWindow, load_window
 
@@ -178,14 +180,63 @@ class WarehouseIdleSensor(WarehouseSensor):
     """Wait until everything that was merged is audited and published, so that whole-warehouse audits can compare."""
 
     def look(self, context: Context) -> Look:
-        def read(cursor: Cursor) -> list[tuple[Any, ...]]:
-            return cursor.query(maintenance_sql("unpublished_work")[0], title="unpublished work")
-
-        left = self.warehouse(context).transaction(read)
+        left = self.warehouse(context).transaction(_unpublished)
         if not left:
             return Look(True, "everything that was merged is published")
-        what = ", ".join(f"{int(count):,} {name}" for name, count in left)
-        return Look(False, f"a run has merged but not published ({what}); mend or finish it")
+        return Look(False, f"{left}; mend or finish it")
+
+
+class UnpublishedWorkError(Exception):
+    """A run is between its merges and the refresh of the aggregates; the message says what is left."""
+
+
+class WholeWarehouseAudit(WarehouseAuditOperator):
+    """Run the audits that compare aggregates with facts, each on a state of the warehouse in which they must agree.
+
+    A run can begin between `WarehouseIdleSensor` and the audits, or between two of them. So each audit looks for
+    unpublished work in its own transaction first: both read one snapshot (docs.aws.amazon.com/redshift/latest/dg/
+    c_serial_isolation.html), and what a run changes after it does not count. Where a run is in between, nothing is
+    written to ``quality.audit_results``; the audits begin again after ``pause``, and after ``patience`` the task is
+    skipped, with the unpublished work as its reason.
+
+    Args:
+        patience: how long a run in between is waited for.
+        pause: time between two attempts.
+    """
+
+    def __init__(
+        self,
+        *,
+        patience: timedelta = timedelta(hours=1),
+        pause: timedelta = timedelta(minutes=1),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(folder="audits/full", mark_audited=False, **kwargs)
+        self.patience = patience
+        self.pause = pause
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        deadline = time.monotonic() + self.patience.total_seconds()
+        while True:
+            try:
+                return super().execute(context)
+            except UnpublishedWorkError as left:
+                if time.monotonic() >= deadline:
+                    raise AirflowSkipException(f"No audit was judged: {left}") from None
+                self.log.info("The audits wait: %s", left)
+                time.sleep(self.pause.total_seconds())
+
+    def _check(self, audit: Audit, cursor: Cursor) -> dict[str, Any]:
+        if left := _unpublished(cursor):
+            raise UnpublishedWorkError(left)
+        return super()._check(audit, cursor)
+
+
+def _unpublished(cursor: Cursor) -> str:
+    """What was merged and is not published yet, in words; empty when the warehouse is at rest."""
+    left = cursor.query(maintenance_sql("unpublished_work")[0], title="unpublished work")
+    what = ", ".join(f"{int(count):,} {name}" for name, count in left)
+    return f"a run has merged but not published ({what})" if left else ""
 
 
 class SlowQueryReport(WarehouseOperator):

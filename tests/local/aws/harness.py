@@ -34,14 +34,14 @@ def make_config(home: Path) -> LocalConfig:
     return replace(LocalConfig(), home=home, aws_port=free_port())
 
 
-def client(config: LocalConfig, service: str) -> Any:
+def client(config: LocalConfig, service: str, **options: Any) -> Any:
     return boto3.client(
         service,
         endpoint_url=config.aws_url,
         region_name="ap-south-1",
         aws_access_key_id="local",
         aws_secret_access_key="local",
-        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, **options),
     )
 
 
@@ -64,8 +64,8 @@ class Aws:
         self.endpoint.stop()
         self.start()
 
-    def client(self, service: str) -> Any:
-        return client(self.config, service)
+    def client(self, service: str, **options: Any) -> Any:
+        return client(self.config, service, **options)
 
     def bucket(self, name: str) -> str:
         self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})

@@ -12,13 +12,16 @@ import pytest
 
 from local.aws.server import Endpoint
 from local.config import LocalConfig
+from tests.signed_requests import signed_headers
 
 
 def _request(service: str, target: str) -> dict[str, Any]:
+    url = LocalConfig().aws_url + "/"
+    headers = signed_headers("POST", url, service, body=b"{}", headers={"X-Amz-Target": target})
     return {
         "REQUEST_METHOD": "POST", "PATH_INFO": "/", "QUERY_STRING": "", "CONTENT_LENGTH": "2",
-        "HTTP_X_AMZ_TARGET": target, "wsgi.input": io.BytesIO(b"{}"),
-        "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential=local/20260101/ap-south-1/{service}/aws4_request",
+        "HTTP_HOST": url.split("/")[2], "wsgi.input": io.BytesIO(b"{}"),
+        **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()},
     }  # fmt: skip
 
 
