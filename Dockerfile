@@ -57,6 +57,8 @@ COPY --chown=airflow:root dags /opt/airflow/dags
 COPY --chown=airflow:root plugins /opt/airflow/plugins
 COPY --chown=airflow:root include /opt/airflow/include
 COPY --chown=airflow:root docker/healthy.py /opt/dwh/docker/healthy.py
+# What stands before the api-server: no page of another origin, no foreign name.
+COPY --chown=airflow:root local /opt/dwh/local
 # In the image and not mounted: Airflow's simple auth manager opens it for writing, with a lock, at every start.
 COPY --chown=airflow:root --chmod=0600 docker/passwords.json /opt/dwh/docker/passwords.json
 
@@ -66,6 +68,6 @@ ENV AIRFLOW__ECOMMERCE_DWH__INCLUDE_DIR=/opt/airflow/include \
 
 USER 50000
 WORKDIR /opt/dwh
-CMD ["api-server"]
+CMD ["python", "-m", "local.stack.api_server"]
 HEALTHCHECK --interval=10s --timeout=10s --start-period=120s \
     CMD ["python", "docker/healthy.py", "http://127.0.0.1:8080/api/v2/monitor/health", "metadatabase"]

@@ -28,6 +28,8 @@ _PAGE_POLICY = (
 )
 _MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 
+_DRAINED_BYTES = 65_536
+
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --dim: #777; --accent: #0b6bcb; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem; padding: 0 1rem; }
@@ -58,6 +60,9 @@ class MailboxHandler(BaseHTTPRequestHandler):
         why = self.door.refusal(self.command, joined(self.headers.items()))
         if why:
             self.close_connection = True
+            # Closing with unread bytes would reset the connection, and the sentence would be lost.
+            length = self.headers.get("Content-Length", "")
+            self.rfile.read(min(int(length), _DRAINED_BYTES) if length.isdecimal() else 0)
             self._send(f"{why}\n".encode(), "text/plain; charset=utf-8", _PAGE_POLICY, HTTPStatus.FORBIDDEN)
         return not why
 

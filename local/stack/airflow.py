@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from local.config import REPO, LocalConfig
+from local.config import REPO, LocalConfig, private_folder
 
 LOGIN = "admin"
 PASSWORD = "admin"  # noqa: S105 - opens a server bound to the loopback interface
@@ -147,14 +147,14 @@ def _write_login(home: Path) -> None:
     """Give the web UI a login that can be printed, instead of a generated one that must be looked up."""
     path = home / "passwords.json"
     path.touch(mode=0o600)
+    path.chmod(0o600)
     path.write_text(json.dumps({LOGIN: PASSWORD}))
 
 
 def _secret_keys(home: Path) -> dict[str, str]:
     """Keys that components share and that must survive a restart; made once per stack."""
-    path = home / "keys.json"
+    path = private_folder(home) / "keys.json"
     if not path.exists():
-        home.mkdir(parents=True, exist_ok=True)
         keys = {
             "fernet": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "api": secrets.token_urlsafe(32),

@@ -102,7 +102,8 @@ class Natively:
     def command(self, service: str) -> list[str]:
         given = [str(part) for part in self.services[service]["command"]]
         if given[0] == "python":
-            given = [str(environment_python("local")), *given[1:]]
+            built = self.services[service]["build"]["target"]
+            given = [str(environment_python("airflow" if built == "airflow" else "local")), *given[1:]]
         else:
             python = environment_python("airflow")
             given = [str(python), str(python.parent / "airflow"), *given]
