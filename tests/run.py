@@ -76,9 +76,11 @@ SUITES = (
     Suite("local", "local", ("tests/local",)),
     Suite("unit", "airflow", ("tests/unit",)),
 )
-# Run only when asked for by name: they take long, or need what not every machine has.
+# Run only when asked for by name: they take long, or need what not every machine has. Longest first as well.
 EXTRA_SUITES = (
+    Suite("infra", "infra", ("tests/infra",)),
     Suite("real", "local", ("tests/real",)),
+    Suite("ui", "ui", ("tests/ui",)),
     Suite("oracle", "oracle", ("tests/oracle",)),
     Suite("faults", "local", ("tests/faults",)),
     Suite("flow", "local", ("tests/flow",)),
@@ -93,8 +95,6 @@ EXTRA_SUITES = (
     Suite("security-spark", "spark", ("tests/security/spark",)),
     Suite("security-airflow", "airflow", ("tests/security/airflow",)),
     Suite("security-local", "local", ("tests/security/local",)),
-    Suite("infra", "infra", ("tests/infra",)),
-    Suite("ui", "ui", ("tests/ui",)),
     Suite("dags-312", "airflow-312", ("tests/dags",)),
     # The DAGs themselves: quick enough for every push.
     Suite("policies-312", "airflow-312", ("tests/dags/test_dags.py",)),

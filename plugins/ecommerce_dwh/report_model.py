@@ -1,10 +1,10 @@
 """The form of a quality report as gate, page, mails and replay take it: types, lengths, ranges.
 
 A report lies in a bucket and is read like a file of a stranger. What a reader could stumble over (another type, an
-infinite number, a year 0001, half a character, a key that occurs twice) is refused here with its place. Fields that
-the schema does not know are dropped; texts for people are cut. The published form is
-``docs/quality-report.schema.json``: this one accepts all that it accepts, and leaves optional what gates of other DAGs
-leave out.
+infinite number, a year 0001, a key that occurs twice) is refused here with its place. Fields that the schema does not
+know are dropped; texts for people are cut. The published form is ``docs/quality-report.schema.json``: this one adds
+limits (lengths, numbers of entries, days from 1970 to 2999, names that occur once) and leaves optional what gates of
+other DAGs leave out.
 """
 
 from __future__ import annotations

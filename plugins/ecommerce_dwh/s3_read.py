@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 MIB = 1024 * 1024
-REPORT_BYTES = 8 * MIB  # a report of 5 sources has 70 KB; one of a year and 100 sources, 5 MB
+REPORT_BYTES = 8 * MIB  # a day of 5 sources with 12 rules each has 26 KB; a year of 100 sources with 30, 6.1 MB
 RECORD_BYTES = MIB  # gate_override.json, processing.json
 _CHUNK = 256 * 1024
 _PATIENCE = 20.0  # seconds for one object; a connection that drips would otherwise never end

@@ -46,13 +46,18 @@ PLACES = {  # every kind of field, by the way to one
 }  # fmt: skip
 
 
+def set_at(found, place: str, value: object) -> None:
+    """Put a value at a place of a report."""
+    *steps, last = PLACES[place]
+    for step in steps:
+        found = found[step]
+    found[last] = value
+
+
 def report_with(place: str, token: str) -> bytes:
     """A report with a piece of JSON text, sound or not, at a place."""
     found = copy.deepcopy(GOOD)
-    spot = found
-    for step in PLACES[place][:-1]:
-        spot = spot[step]
-    spot[PLACES[place][-1]] = MARK
+    set_at(found, place, MARK)
     return json.dumps(found).replace(f'"{MARK}"', token).encode("utf-8", "surrogatepass")
 
 
@@ -272,22 +277,26 @@ SHOWN = ("message", "sample", "file", "words", "column", "reason", "severity", "
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_no_text_of_a_report_becomes_markup(site, script):
+    body = copy.deepcopy(GOOD)
     for place in SHOWN:
-        if len(script) > 60 and place in ("severity", "generated"):
-            continue
-        site.put(KEY, report_with(place, json.dumps(script)))
-        for path in (f"/day/{DAY}", "/?show=all", "/ledger"):
-            tags = _Tags()
-            tags.feed(site.client.get(path).text)
-            names = {tag for tag, _ in tags.found}
-            assert not names & {"img", "iframe", "b", "object", "embed", "base"}, (place, path)
-            (own,) = [attributes["src"] for tag, attributes in tags.found if tag == "script"]
-            assert own.startswith("/static/app.js?")
-            for _, attributes in tags.found:
-                assert not any(name.startswith("on") or name == "style" for name in attributes), (place, path)
-                for name in ("href", "src", "action"):
-                    target = attributes.get(name) or ""
-                    assert not re.match(r"\s*(javascript|data|vbscript):|//", target, re.IGNORECASE), target
+        set_at(body, place, script)
+    site.put(KEY, json.dumps(body).encode())
+
+    for path in (f"/day/{DAY}", "/?show=all", "/ledger"):
+        answer = site.client.get(path)
+        assert answer.status_code == 200
+        assert script in html.unescape(answer.text) or path == "/ledger"
+        tags = _Tags()
+        tags.feed(answer.text)
+        names = {tag for tag, _ in tags.found}
+        assert not names & {"img", "iframe", "b", "object", "embed", "base"}, path
+        (own,) = [attributes["src"] for tag, attributes in tags.found if tag == "script"]
+        assert own.startswith("/static/app.js?")
+        for _, attributes in tags.found:
+            assert not any(name.startswith("on") or name == "style" for name in attributes), path
+            for name in ("href", "src", "action"):
+                target = attributes.get(name) or ""
+                assert not re.match(r"\s*(javascript|data|vbscript):|//", target, re.IGNORECASE), target
 
 
 ODD = [
