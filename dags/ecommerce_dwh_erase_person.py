@@ -2,20 +2,24 @@
 
 Takes one customer out of lake and warehouse (right to erasure, GDPR article 17). Dry run by default: it shows what
 would change. Rows and money stay as they are: in the person's rows a pseudonym drawn by lot takes the place of the
-customer key, and personal fields become empty.
+customer key, and personal fields become empty. Nobody else's row changes.
 
-1. **survey**: what the warehouse knows of the person, so that rows without a readable key are found as well
+The run is given the name of a request; the key stands in the request object, which is deleted at every end of the run:
+`aws s3 cp request.json s3://<processed>/erasures/requests/<name>.json`, with `{"customer_id": "…", "reason": "…"}`.
+
+1. **survey**: takes in the request, and what the warehouse knows of the person
 2. **search_files**: the Glue job looks for traces in every raw and processed file, older versions included
-3. **plan**: the traces by place; in a dry run the DAG ends here
+3. **plan**: the traces by place, and the questions that a person must decide; in a dry run the DAG ends here
 4. **rewrite_files**: the Glue job rewrites the raw files and removes traces from processed ones
 5. **erase_warehouse**: history, staging and quality tables, in one transaction
 6. **reload_days**: runs of `ecommerce_dwh_daily` for the days whose files changed, so that the warehouse is again what
    the raw files say
 7. **verify_files**: the Glue job looks once more
 8. **verify**: fails while anything is left; otherwise notes the erasure in `quality.erasures`
+9. **forget_request**: deletes whom the run was about, however the run ends
 
-Every step can be repeated, and a broken erasure is taken up by the next run for the same person. It cannot be
-undone. What else holds personal data is in `docs/erasure.md`.
+A broken erasure is taken up by the next run for the same person. It cannot be undone. What else holds personal data is
+in `docs/erasure.md`.
 """
 
 from __future__ import annotations
@@ -25,14 +29,17 @@ from datetime import timedelta
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG
 
+from ecommerce_dwh.alerts import mail_run_failure
 from ecommerce_dwh.dag_defaults import dag_arguments
 from ecommerce_dwh.operators.erase import (
     EraseWarehouseOperator,
     ErasurePlanOperator,
     ErasureSurveyOperator,
     ErasureVerifyOperator,
+    ForgetRequestOperator,
     erasure_arguments,
     erasure_params,
+    forget_request,
 )
 from ecommerce_dwh.operators.glue import GlueJobOperator
 from ecommerce_dwh.settings import get_settings
@@ -47,7 +54,7 @@ with DAG(
     schedule=None,
     params=erasure_params(),
     tags=["ecommerce-dwh", "governance"],
-    **dag_arguments(),
+    **{**dag_arguments(), "on_failure_callback": [mail_run_failure, forget_request]},
 ) as dag:
     survey = ErasureSurveyOperator(task_id="survey", execution_timeout=timedelta(minutes=30))
 
@@ -90,5 +97,10 @@ with DAG(
 
     verify = ErasureVerifyOperator(task_id="verify", execution_timeout=timedelta(minutes=30))
 
+    # Also in a run that fails, is skipped, or is marked failed by hand; what it does says nothing of the run's success.
+    forget = ForgetRequestOperator(
+        task_id="forget_request", execution_timeout=timedelta(minutes=15), retries=5
+    ).as_teardown()
+
     survey >> search_files >> plan >> rewrite_files >> erase_warehouse
-    reload_days >> verify_files >> verify
+    reload_days >> verify_files >> verify >> forget

@@ -8,10 +8,11 @@ Keeps warehouse and lake quick and small. Nothing here changes what readers see.
 4. **clean_staging**, **care_for_tables**: abandoned rows of staging; VACUUM and ANALYZE of the tables that need it
 5. **wait_until_published**, **full_audits**: the audits that read the whole warehouse, when nothing is half done. While
    a run is between facts and refresh they wait, and after an hour they are skipped, with what is left as the reason
-6. **report_slow_queries**: the slowest queries of the week
+6. **forget_old_requests**: requests of erasures that nobody ran, and findings of erasures of long ago
+7. **report_slow_queries**: the slowest queries of the week
 
-What deletes or stops (1, 2, 4) only shows it when a person starts the run, unless the Param *Dry run* is set to false;
-scheduled runs act.
+What deletes or stops (1, 2, 4, 6) only shows it when a person starts the run, unless the Param *Dry run* is set to
+false; scheduled runs act.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 
 from ecommerce_dwh.dag_defaults import dag_arguments
+from ecommerce_dwh.operators.erase import OldRequestsOperator
 from ecommerce_dwh.operators.maintenance import (
     OrphanRunsOperator,
     SlowQueryReport,
@@ -48,6 +50,7 @@ with DAG(
     OrphanRunsOperator(task_id="stop_orphan_runs", execution_timeout=timedelta(minutes=15))
     UnreferencedFilesOperator(task_id="remove_unreferenced_files", execution_timeout=timedelta(hours=2))
     StorageCheckOperator(task_id="check_storage", execution_timeout=timedelta(minutes=5))
+    OldRequestsOperator(task_id="forget_old_requests", execution_timeout=timedelta(minutes=15))
     SlowQueryReport(task_id="report_slow_queries", execution_timeout=timedelta(minutes=15))
 
     clean_staging = StagingCleanupOperator(task_id="clean_staging", execution_timeout=timedelta(minutes=30))

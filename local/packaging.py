@@ -18,7 +18,15 @@ from local.config import REPO
 
 LIBRARY = "ecommerce_dwh_glue.zip"
 # The modules of the plugin package that jobs share with the DAGs; none of them needs Airflow or YAML.
-_SHARED = ("__init__.py", "contact_data.py", "contracts.py", "lake_layout.py", "privacy.py")
+_SHARED = (
+    "__init__.py",
+    "contact_data.py",
+    "contracts.py",
+    "lake_layout.py",
+    "person.py",
+    "privacy.py",
+    "spelling.py",
+)
 # What these import and Glue's Python has not, packed into the same zip: all of it is pure Python, which Glue takes from
 # --extra-py-files (AWS Glue, "Using Python libraries with AWS Glue"), so that a job in a VPC without internet needs no
 # package index. email-validator asks dnspython only when it looks up mail servers, which nothing here does.

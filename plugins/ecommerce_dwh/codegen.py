@@ -1,9 +1,9 @@
 """Writes the SQL that follows from the source contracts.
 
-``python -m ecommerce_dwh.codegen`` writes the staging and history tables and one COPY script per source to
-``include/sql``; ``--check``, which CI runs, writes nothing and fails with a diff when a file differs from what the
-contracts say. Generated files are committed, so that a reviewer sees what a contract change means for the warehouse
-and a deployment needs no generator.
+``python -m ecommerce_dwh.codegen`` writes the staging and history tables, one COPY script per source, and the SQL by
+which a person is erased to ``include/sql``; ``--check``, which CI runs, writes nothing and fails with a diff when a
+file differs from what the contracts say. Generated files are committed, so that a reviewer sees what a contract change
+means for the warehouse and a deployment needs no generator.
 """
 
 from __future__ import annotations
@@ -16,8 +16,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ecommerce_dwh.contracts import Column, ContractError, SourceContract, load_contracts
+from ecommerce_dwh.erasure_sql import (
+    declared_tables,
+    erase_person_sql,
+    erase_texts_sql,
+    text_columns,
+    texts_sql,
+    traces_sql,
+    values_sql,
+)
 
-CUSTOMER_KEY = "customer_id"
 LINEAGE = "generated/lineage.json"
 HEADER = "-- generated from include/sources; run make generate\n"
 
@@ -154,130 +162,6 @@ def load_sql(name: str, columns: Iterable[Column]) -> str:
     )
 
 
-def _naming(contracts: Mapping[str, SourceContract]) -> list[SourceContract]:
-    """Sources whose rows name a customer."""
-    return [c for c in contracts.values() if any(column.name == CUSTOMER_KEY for column in c.columns)]
-
-
-def erase_person_sql(contracts: Mapping[str, SourceContract]) -> str:
-    """The script that takes a person out of history, staging and the quality tables."""
-    entities = {"customers": "customer", "orders": "sales_order", "web_events": "web_event"}
-    parts = [
-        HEADER,
-        "-- Takes the person of erased_person out of the warehouse: key to pseudonym, personal columns to null. What\n"
-        "-- depends on them is queued; the steps of the daily run recompute it.\n"
-        "lock table history.pending_key;\n"
-        "\n"
-        "insert into history.pending_key (entity, key_value)\n"
-        "select\n"
-        "    'customer' as entity,\n"
-        "    customer_id as key_value\n"
-        "from erased_person\n"
-        "union\n"
-        "select\n"
-        "    'customer' as entity,\n"
-        "    pseudonym as key_value\n"
-        "from erased_person;\n",
-    ]
-    for contract in _naming(contracts):
-        table = f"history.{contract.name}"
-        if contract.name != "customers":
-            parts.append(
-                "\ninsert into history.pending_key (entity, key_value)\n"
-                "select distinct\n"
-                f"    '{entities[contract.name]}' as entity,\n"
-                f"    {contract.name}.{contract.key} as key_value\n"
-                f"from {table} as {contract.name}\n"
-                f"inner join erased_person on {contract.name}.customer_id = erased_person.customer_id;\n"
-            )
-        personal = [c.name for c in contract.columns if c.pii and c.name != CUSTOMER_KEY]
-        sets = ",\n".join(
-            ["    customer_id = erased_person.pseudonym", *(f"    {name} = null" for name in personal)]
-        )
-        parts.append(
-            f"\nupdate {table} set\n{sets}\n"
-            "from erased_person\n"
-            f"where {contract.name}.customer_id = erased_person.customer_id;\n"
-            f"\ndelete from staging.stg_{contract.name}\n"
-            "using erased_person\n"
-            f"where stg_{contract.name}.customer_id = erased_person.customer_id;\n"
-        )
-    for table, column in (
-        ("quality.audit_results", "sample"),
-        ("quality.check_results", "message"),
-        ("staging.stg_check_result", "message"),
-    ):
-        name = table.partition(".")[2]
-        parts.append(
-            f"\nupdate {table} set {column} = '(erased)'\n"
-            f"from erased_value\nwhere position(erased_value.value in {name}.{column}) > 0;\n"
-        )
-    parts.append("\nupdate quality.warehouse_state set merge_seq = merge_seq + 1;\n")
-    return "".join(parts)
-
-
-def erasure_values_sql(contracts: Mapping[str, SourceContract]) -> str:
-    """The query for what is known of the person, and which of it others have as well."""
-    columns = [c for c in contracts["customers"].columns if c.identifies and c.name != CUSTOMER_KEY]
-    selects = [
-        "    select\n"  # noqa: S608 - checked identifiers
-        f"        cast(customers.{column.name} as varchar(1024)) as personal_value,\n"
-        "        max(case when customers.customer_id = mine.customer_id then 0 else 1 end) as is_shared\n"
-        "    from history.customers as customers\n"
-        "    inner join (\n"
-        "        select distinct\n"
-        f"            own.{column.name},\n"
-        "            erased_person.customer_id\n"
-        "        from history.customers as own\n"
-        "        inner join erased_person on own.customer_id = erased_person.customer_id\n"
-        "    ) as mine\n"
-        f"        on customers.{column.name} = mine.{column.name}\n"
-        "    group by 1\n"
-        for column in columns
-    ]
-    return (
-        f"{HEADER}-- What is known of the person of erased_person, and whether other customers have it, too.\n"
-        "select\n"
-        "    personal_value,\n"
-        "    max(is_shared) as is_shared\n"
-        "from (\n" + "    union all\n".join(selects) + ") as known\n"
-        "group by 1;\n"
-    )
-
-
-def erasure_traces_sql(contracts: Mapping[str, SourceContract]) -> str:
-    """The query for tables that still have the person's key."""
-    named = _naming(contracts)
-    tables = [
-        *(f"history.{c.name}" for c in named),
-        *(f"staging.stg_{c.name}" for c in named),
-        "history.published_line",
-        "dimensions.dim_customer",
-        "facts.fact_sales",
-        "facts.fact_web_events",
-        *(f"analytics.agg_{name}" for name in (
-            "order", "customer", "customer_month", "product_customer", "geography_customer"
-        )),
-    ]  # fmt: skip
-    selects = [
-        "    select\n"
-        f"        '{table}' as table_name,\n"
-        "        count(*) as trace_rows\n"
-        f"    from {table} as kept\n"
-        "    inner join erased_person on kept.customer_id = erased_person.customer_id\n"
-        for table in tables
-    ]
-    return (
-        f"{HEADER}-- Tables with rows that carry the key of erased_person.\n"
-        "select\n"
-        "    table_name,\n"
-        "    trace_rows\n"
-        "from (\n" + "    union all\n".join(selects) + ") as traces\n"
-        "where trace_rows > 0\n"
-        "order by table_name;\n"
-    )
-
-
 def generate(contracts: Mapping[str, SourceContract]) -> dict[str, str]:
     """All generated files.
 
@@ -290,20 +174,30 @@ def generate(contracts: Mapping[str, SourceContract]) -> dict[str, str]:
         "sql/staging/load_ledger.sql": load_sql("ledger", LEDGER_COLUMNS),
         "sql/staging/load_check_result.sql": load_sql("check_result", CHECK_RESULT_COLUMNS),
         "sql/erasure/erase_person.sql": erase_person_sql(contracts),
-        "sql/control/erasure_values.sql": erasure_values_sql(contracts),
-        "sql/control/erasure_traces.sql": erasure_traces_sql(contracts),
+        "sql/control/erasure_values.sql": values_sql(contracts),
     }
     for contract in contracts.values():
         files[f"sql/staging/load_{contract.name}.sql"] = load_sql(contract.name, contract.accepted_columns)
     return files
 
 
-def lineage_json(include: Path) -> str:
-    """Column lineage of the SQL files, as OpenLineage is told of it."""
+def generate_from_sql(include: Path, contracts: Mapping[str, SourceContract]) -> dict[str, str]:
+    """Files that follow from the SQL files, of which `generate` gives some: lineage, and where an erasure looks.
+
+    Returns:
+        Text by path relative to ``include/``.
+    """
     from ecommerce_dwh.lineage_sql import lineage_of_files  # noqa: PLC0415 - brings a SQL parser
 
-    found = lineage_of_files(include / "sql", load_contracts(include / "sources"))
-    return json.dumps(found, indent=1) + "\n"
+    lineage = lineage_of_files(include / "sql", contracts)
+    tables = declared_tables(include / "sql" / "ddl")
+    texts = text_columns(tables, contracts)
+    return {
+        "sql/control/erasure_traces.sql": traces_sql(contracts, tables, lineage),
+        "sql/control/erasure_texts.sql": texts_sql(texts),
+        "sql/erasure/erase_texts.sql": erase_texts_sql(texts),
+        LINEAGE: json.dumps(lineage, indent=1) + "\n",
+    }
 
 
 _GLUE_TYPES = {"varchar": "string", "integer": "int"}
@@ -351,12 +245,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--include", type=Path, default=Path(__file__).resolve().parents[2] / "include")
     options = parser.parse_args(arguments)
     try:
-        files = generate(load_contracts(options.include / "sources"))
+        contracts = load_contracts(options.include / "sources")
+        files = generate(contracts)
     except ContractError as error:
         print(error, file=sys.stderr)
         return 1
     if options.check:
-        files[LINEAGE] = lineage_json(options.include)
+        files |= generate_from_sql(options.include, contracts)
         diffs = check(options.include, files)
         sys.stdout.writelines(diffs)
         if diffs:
@@ -365,16 +260,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 file=sys.stderr,
             )
         return 1 if diffs else 0
+    _write(options.include, files)
+    # Last: read from the SQL, of which some was just written.
+    files |= (found := generate_from_sql(options.include, contracts))
+    _write(options.include, found)
+    print(f"{len(files)} files written under {options.include}")
+    return 0
+
+
+def _write(include: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
-        path = options.include / name
+        path = include / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    # Last: it is read from the SQL, of which some was just written.
-    lineage_path = options.include / LINEAGE
-    lineage_path.parent.mkdir(parents=True, exist_ok=True)
-    lineage_path.write_text(lineage_json(options.include), encoding="utf-8")
-    print(f"{len(files) + 1} files written under {options.include}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -26,6 +26,10 @@ DELIVERIES = ("required", "optional")
 # What history.pending_key queues besides the sources' merge entities; agg_* are the aggregates.
 OWN_ENTITIES = ("customer", "product", "sales_order", "web_event", "inventory")
 SEVERITIES = ("error", "warning")
+# A column of this name carries the person's key in every source; one of another name says so by `personKey`.
+PERSON_KEY = "customer_id"
+# What a personal column holds, where values of it help to tell one person from another.
+PERSON_VALUES = ("email", "phone", "given_name", "family_name", "full_name", "birth_date", "address")
 
 # ODCS knows seven dimensions; reports speak in the words of the quality page.
 _DIMENSIONS = {
@@ -133,6 +137,8 @@ class Column:
         url_parameters: the text is a URL; names of the query parameters that processing keeps, ``*`` at the end of one
             for any ending. User part, fragment, other parameters and personal segments of the path go. None for texts
             that are no URLs.
+        person_key: the column carries the key of the person whom the row is about.
+        person_value: of personal data, one of `PERSON_VALUES`; empty where many people have the value.
     """
 
     name: str
@@ -146,6 +152,8 @@ class Column:
     synonyms: tuple[tuple[str, str], ...] = ()
     derivation: str = ""
     url_parameters: tuple[str, ...] | None = None
+    person_key: bool = False
+    person_value: str = ""
 
     @property
     def base_type(self) -> str:
@@ -156,11 +164,6 @@ class Column:
     def length(self) -> int | None:
         """Byte length of a ``varchar``, else None."""
         return int(self.type[8:-1]) if self.base_type == "varchar" else None
-
-    @property
-    def identifies(self) -> bool:
-        """Whether values help to tell one person from another; a gender or a postal code is of many."""
-        return self.pii and self.name not in ("gender", "postal_code")
 
 
 @dataclass(frozen=True)
@@ -286,6 +289,22 @@ class SourceContract:
         )
 
     @property
+    def person_key(self) -> str:
+        """Name of the column that carries the person's key; empty for sources that are about nobody."""
+        return next((column.name for column in self.columns if column.person_key), "")
+
+    @property
+    def is_of_persons(self) -> bool:
+        """Whether a row is a person: the person's key is the key of the source."""
+        return self.person_key == self.key
+
+    @property
+    def personal_columns(self) -> tuple[Column, ...]:
+        """Columns that an erasure empties in the person's rows: personal data without keys and amounts."""
+        kept = {self.key, self.person_key, self.version_column, *self.amount}
+        return tuple(column for column in self.columns if column.pii and column.name not in kept)
+
+    @property
     def required_columns(self) -> tuple[str, ...]:
         """Names of the columns that every file must have."""
         return tuple(column.name for column in self.columns if column.required)
@@ -399,6 +418,12 @@ class _Reader:
             self.derived(item, columns, ("customProperties",)) for item in custom.get("derivedColumns") or []
         )
         self.check_names(columns, derived, base)
+        persons = [column.name for column in columns if column.person_key]
+        if len(persons) > 1:
+            raise self.fail(
+                (*base, "properties"),
+                f"a row is about one person, but {' and '.join(persons)} both carry a personKey",
+            )
         key = self.key(table, columns, base)
         names = {column.name for column in (*columns, *derived)}
         contract = SourceContract(
@@ -494,7 +519,8 @@ class _Reader:
                 f"use {_LOGICAL[base]}",
             )
         custom = _custom(item)
-        unknown = set(custom) - {"dateFormats", "lowerCase", "synonyms", "urlParameters"}
+        known = {"dateFormats", "lowerCase", "synonyms", "urlParameters", "personKey", "personValue"}
+        unknown = set(custom) - known
         if unknown:
             raise self.fail(
                 (*path, "customProperties"), f"column '{name}': unknown customProperties {sorted(unknown)}"
@@ -508,6 +534,7 @@ class _Reader:
             raise self.fail(
                 (*path, "customProperties"), f"column '{name}': lowerCase and synonyms are for text"
             )
+        person_key, person_value = self.person(item, name, base, custom, (*path, "customProperties"))
         minimum = (item.get("logicalTypeOptions") or {}).get("minimum")
         if minimum is not None and base not in _NUMBERS:
             raise self.fail((*path, "logicalTypeOptions"), f"column '{name}': minimum is for numbers")
@@ -522,6 +549,8 @@ class _Reader:
             lower=lower,
             synonyms=tuple((str(key), str(value)) for key, value in synonyms.items()),
             url_parameters=self.url_parameters(name, custom.get("urlParameters"), base, path),
+            person_key=person_key,
+            person_value=person_value,
         )
 
     def url_parameters(
@@ -541,6 +570,29 @@ class _Reader:
                 "[page, utm_*], or give [] to keep none",
             )
         return tuple(value)
+
+    def person(
+        self,
+        item: Mapping[str, Any],
+        name: str,
+        base: str,
+        custom: Mapping[str, Any],
+        path: tuple[str | int, ...],
+    ) -> tuple[bool, str]:
+        """Whether a column carries the person's key, and which kind of personal value it holds."""
+        is_personal = "pii" in (item.get("tags") or [])
+        key = bool(custom.get("personKey", name == PERSON_KEY))
+        # A personal date without a word about it is the date on which the person was born.
+        value = str(custom.get("personValue", "birth_date" if is_personal and base == "date" else ""))
+        if key and base != "varchar":
+            raise self.fail(path, f"column '{name}': the person's key must be text, as every key is")
+        if value and value not in PERSON_VALUES:
+            raise self.fail(
+                path, f"column '{name}': personValue '{value}' is not one of {', '.join(PERSON_VALUES)}"
+            )
+        if value and not is_personal:
+            raise self.fail(path, f"column '{name}': personValue is for columns that are tagged pii")
+        return key, value
 
     def check_formats(self, name: str, formats: tuple[str, ...], path: tuple[str | int, ...]) -> None:
         shapes: dict[str, str] = {}

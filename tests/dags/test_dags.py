@@ -52,13 +52,13 @@ EXPECTED = {
     "ecommerce_dwh_maintenance": {
         "stop_orphan_runs": set(), "remove_unreferenced_files": set(), "check_storage": set(),
         "report_slow_queries": set(), "clean_staging": set(), "care_for_tables": {"clean_staging"},
-        "wait_until_published": set(), "full_audits": {"wait_until_published"},
+        "wait_until_published": set(), "full_audits": {"wait_until_published"}, "forget_old_requests": set(),
     },
     "ecommerce_dwh_preflight": {"survey": set()},
     "ecommerce_dwh_erase_person": {
         "survey": set(), "search_files": {"survey"}, "plan": {"search_files"}, "rewrite_files": {"plan"},
         "erase_warehouse": {"rewrite_files"}, "reload_days": {"erase_warehouse"}, "verify_files": {"reload_days"},
-        "verify": {"verify_files"},
+        "verify": {"verify_files"}, "forget_request": {"verify"},
     },
     "ecommerce_dwh_ingest": {"check_shop_schema": set(), "extract": {"check_shop_schema"}},
     "ecommerce_dwh_replay": {"survey": set(), "replay_days": {"survey"}, "result": {"replay_days"}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
@@ -14,18 +15,22 @@ from ecommerce_dwh.operators.erase import (
     ErasurePlanOperator,
     ErasureSurveyOperator,
     ErasureVerifyOperator,
+    ForgetRequestOperator,
+    OldRequestsOperator,
+    forget_request,
 )
 
 PROCESSED = "ecommerce-dwh-dev-processed"
-PARAMS = {
-    "customer_id": " C1 ", "reason": "Request 2026-17 of the data protection desk",
-    "requested_by": "dpo@company.com", "dry_run": False,
-}  # fmt: skip
+PARAMS = {"request": "desk-17", "requested_by": "dpo@company.com", "dry_run": False, "answers": []}
+REQUEST = {"customer_id": " C1 ", "reason": "Request 2026-17 of the data protection desk"}
+OWN = "erasures/manual__1/request.json"
+GIVEN = "erasures/requests/desk-17.json"
 SEARCH = {
     "found": [
         {"bucket": "raw", "key": "orders/dt=2026-03-01/a.csv", "version": "", "rows": 2},
         {"bucket": "processed", "key": "accepted/orders/x.parquet", "version": "", "rows": 0},
     ],
+    "questions": [],
     "days": ["2026-03-01", "2026-03-02", "2026-03-05"],
     "rows": 2,
 }  # fmt: skip
@@ -60,18 +65,22 @@ def warehouse(tables, redshift):
     return redshift
 
 
-def stored(aws, name="request.json", run="manual__1"):
+def stored(aws, key=OWN):
     s3 = aws.client("s3")
     try:
-        return json.loads(s3.get_object(Bucket=PROCESSED, Key=f"erasures/{run}/{name}")["Body"].read())
+        return json.loads(s3.get_object(Bucket=PROCESSED, Key=key)["Body"].read())
     except s3.exceptions.NoSuchKey:
         return None
 
 
 def put(aws, name, content):
-    aws.client("s3").put_object(
-        Bucket=PROCESSED, Key=f"erasures/manual__1/{name}", Body=json.dumps(content).encode()
-    )
+    key = name if "/" in name else f"erasures/manual__1/{name}"
+    aws.client("s3").put_object(Bucket=PROCESSED, Key=key, Body=json.dumps(content).encode())
+
+
+def survey(aws, *, run_id="manual__1", given=None, **params):
+    put(aws, GIVEN, {**REQUEST, **(given or {})})
+    return run(ErasureSurveyOperator, run_id=run_id, **params)
 
 
 def run(operator, *, running=0, run_id="manual__1", **params):
@@ -81,49 +90,154 @@ def run(operator, *, running=0, run_id="manual__1", **params):
     return execute(task, context)
 
 
-def test_the_survey_writes_down_whom_it_is_about_and_logs_nothing_of_it(warehouse, aws, caplog, capsys):
-    assert run(ErasureSurveyOperator) == {"values": 2}
+def leftovers(aws):
+    """Everything below erasures/ that says who it is about, older versions included."""
+    answer = aws.client("s3").list_object_versions(Bucket=PROCESSED, Prefix="erasures/")
+    keys = {item["Key"] for kind in ("Versions", "DeleteMarkers") for item in answer.get(kind, [])}
+    return {key for key in keys if key.endswith("/request.json") or key.startswith("erasures/requests/")}
+
+
+@pytest.fixture(autouse=True)
+def clean(request):
+    """Each test begins without anything of erasures."""
+    if "aws" not in request.fixturenames:
+        return
+    s3 = request.getfixturevalue("aws").client("s3")
+    answer = s3.list_object_versions(Bucket=PROCESSED, Prefix="erasures/")
+    for item in (*answer.get("Versions", []), *answer.get("DeleteMarkers", [])):
+        s3.delete_object(Bucket=PROCESSED, Key=item["Key"], VersionId=item["VersionId"])
+
+
+def test_the_survey_takes_in_whom_it_is_about_and_logs_nothing_of_it(warehouse, aws, caplog, capsys):
+    assert survey(aws) == {"values": 2}
 
     request = stored(aws)
     assert request["customer_id"] == "C1"
     assert request["pseudonym"].startswith("erased-")
-    assert (request["values"], request["shared"]) == (["+91 98765", "Zubeida"], ["+91 98765"])
+    assert request["values"] == {"given_name": ["Zubeida"], "phone": ["+91 98765"]}
+    assert request["shared"] == ["+91 98765"]
+    assert leftovers(aws) == {OWN}, "the colleague's object is gone"
     said = caplog.text + "".join(capsys.readouterr())
     assert not [value for value in ("Zubeida", "98765", "C1") if value in said]
 
 
-def test_an_erasure_that_broke_is_taken_up_with_its_pseudonym(warehouse, aws):
+def test_a_retry_of_the_survey_finds_what_it_took_in(warehouse, aws):
+    survey(aws)
+    before = stored(aws)
     run(ErasureSurveyOperator)
+    assert stored(aws) == before
+
+
+def test_an_erasure_that_broke_is_taken_up_with_its_pseudonym(warehouse, aws):
+    survey(aws)
+    put(aws, "search.json", SEARCH)
+    run(ErasurePlanOperator)
     broken = stored(aws)
+    run(ForgetRequestOperator)
+    (mark,) = [
+        item["Key"]
+        for item in aws.client("s3").list_objects_v2(Bucket=PROCESSED, Prefix="erasures/open/")["Contents"]
+    ]
+    assert leftovers(aws) == set()
+    assert set(stored(aws, mark)) == {"salt", "digest", "pseudonym", "days"}
 
-    run(ErasureSurveyOperator, run_id="manual__2")
-    run(ErasureSurveyOperator, run_id="manual__3", customer_id="C2")
+    survey(aws, run_id="manual__2")
+    again = stored(aws, "erasures/manual__2/request.json")
+    assert (again["pseudonym"], again["days"]) == (broken["pseudonym"], SEARCH["days"])
+    survey(aws, run_id="manual__3", given={"customer_id": "C2"})
+    assert stored(aws, "erasures/manual__3/request.json")["pseudonym"] != broken["pseudonym"]
+    assert leftovers(aws) == {"erasures/manual__3/request.json"}, "a run deletes what runs before it left"
 
-    assert stored(aws, run="manual__2")["pseudonym"] == broken["pseudonym"]
-    assert stored(aws, run="manual__3")["pseudonym"] != broken["pseudonym"]
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "C1 has asked for it by mail", "asked by c1, by mail", "for Zubeida, request 17",
+        "for ｚｕｂｅｉｄａ, request 17",
+        "customer number 1 wants to go", "customer 001 wants to go", "call +91-98765 before noon",
+    ],
+)  # fmt: skip
+def test_a_reason_that_names_the_person_is_refused_before_anything_is_written(warehouse, aws, reason):
+    with pytest.raises(AirflowFailException, match="names the person") as caught:
+        survey(aws, given={"reason": reason})
+    assert reason not in str(caught.value)
+    assert stored(aws) is None
+    run(ForgetRequestOperator)
+    assert leftovers(aws) == set()
 
 
-def test_a_reason_that_names_the_person_is_refused(warehouse, aws):
-    with pytest.raises(AirflowFailException, match="names the person"):
-        run(ErasureSurveyOperator, reason="C1 has asked for it by mail")
+def test_a_key_among_the_parameters_is_refused(warehouse, aws):
+    with pytest.raises(AirflowFailException, match="delete this run"):
+        survey(aws, customer_id="C1")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"C1", b"[]", b'{"customer_id": 1, "reason": "Request of the desk"}', b'{"customer_id": "C1", "reason": "short"}',
+     b'{"customer_id": "C1"}', b'{"customer_id": "", "reason": "Request of the desk"}', b"\xff",
+     b'{"customer_id": "C1", "reason": "Request of the desk", "name": "Zubeida"}'],
+)  # fmt: skip
+def test_a_request_that_cannot_be_used_is_refused_without_being_quoted(warehouse, aws, body):
+    aws.client("s3").put_object(Bucket=PROCESSED, Key=GIVEN, Body=body)
+    with pytest.raises(AirflowFailException, match=r"docs/erasure\.md") as caught:
+        run(ErasureSurveyOperator)
+    assert not [word for word in ("C1", "short", "Zubeida") if word in str(caught.value)]
+
+
+def test_without_a_request_the_run_says_where_it_belongs(warehouse, aws):
+    with pytest.raises(AirflowFailException, match=r"erasures/requests/desk-17\.json"):
+        run(ErasureSurveyOperator)
 
 
 def test_a_dry_run_shows_the_traces_and_forgets_the_person(warehouse, aws, capsys):
-    run(ErasureSurveyOperator)
+    survey(aws)
     put(aws, "search.json", SEARCH)
 
     with pytest.raises(AirflowSkipException, match="Dry run"):
         run(ErasurePlanOperator, dry_run=True)
+    run(ForgetRequestOperator)
 
-    assert stored(aws) is None
+    assert leftovers(aws) == set()
     said = "".join(capsys.readouterr())
     assert "2 rows on 3 days" in said
     assert "history.customers" in said
     assert warehouse.query("select count(*) from history.customers where customer_id = 'C1'") == [(1,)]
 
 
+QUESTION = {
+    "id": "3f2a9c10d4", "kind": "unreadable", "bucket": "raw", "key": "orders/dt=2026-03-02/b.parquet", "version": "",
+    "rows": 0, "lines": [], "reason": "it is damaged", "answer": "",
+}  # fmt: skip
+
+
+def test_a_question_stops_the_run_until_somebody_answers(warehouse, aws, capsys):
+    survey(aws)
+    put(aws, "search.json", {**SEARCH, "questions": [QUESTION]})
+    with pytest.raises(AirflowSkipException, match="Dry run"):
+        run(ErasurePlanOperator, dry_run=True)
+    assert "3f2a9c10d4 unreadable raw/orders/dt=2026-03-02/b.parquet: it is damaged" in "".join(
+        capsys.readouterr()
+    )
+    with pytest.raises(AirflowFailException, match="3f2a9c10d4 unreadable"):
+        run(ErasurePlanOperator)
+
+    survey(aws, run_id="manual__2", answers=["3f2a9c10d4 keep", "other_row erase"])
+    request = stored(aws, "erasures/manual__2/request.json")
+    assert request["answers"] == {"3f2a9c10d4": "keep", "other_row": "erase"}
+    put(aws, "erasures/manual__2/search.json", {**SEARCH, "questions": [{**QUESTION, "answer": "keep"}]})
+    assert run(ErasurePlanOperator, run_id="manual__2")["raw_files"] == 1
+
+
+def test_values_that_only_the_search_learned_are_held_against_the_reason(warehouse, aws):
+    survey(aws, given={"reason": "Request of Quaint, by letter"})
+    put(aws, "search.json", SEARCH)
+    put(aws, "request.json", {**stored(aws), "values": {"family_name": ["Quaint"]}})
+    with pytest.raises(AirflowFailException, match="names the person"):
+        run(ErasurePlanOperator)
+
+
 def test_nothing_is_planned_beside_a_daily_run(warehouse, aws):
-    run(ErasureSurveyOperator)
+    survey(aws)
     put(aws, "search.json", SEARCH)
 
     with pytest.raises(AirflowException, match="ecommerce_dwh_daily is running"):
@@ -133,17 +247,15 @@ def test_nothing_is_planned_beside_a_daily_run(warehouse, aws):
 
 
 def test_a_customer_whom_nobody_knows_is_told(warehouse, aws):
-    run(ErasureSurveyOperator, customer_id="nobody")
-    put(aws, "search.json", {"found": [], "days": [], "rows": 0})
+    survey(aws, given={"customer_id": "nobody"})
+    put(aws, "search.json", {"found": [], "questions": [], "days": [], "rows": 0})
 
     with pytest.raises(AirflowSkipException, match="no trace of this customer"):
         run(ErasurePlanOperator)
 
-    assert stored(aws) is None
-
 
 def test_the_warehouse_is_cleared_and_the_days_are_loaded_again(warehouse, aws, capsys):
-    run(ErasureSurveyOperator)
+    survey(aws)
     put(aws, "search.json", SEARCH)
     assert run(ErasurePlanOperator) == {"raw_files": 1, "raw_rows": 2, "days": 3}
     pseudonym = stored(aws)["pseudonym"]
@@ -167,7 +279,7 @@ def test_the_warehouse_is_cleared_and_the_days_are_loaded_again(warehouse, aws, 
 
 
 def test_the_proof_fails_while_anything_is_left_and_ends_with_a_record(warehouse, aws):
-    run(ErasureSurveyOperator)
+    survey(aws)
     put(aws, "search.json", SEARCH)
     run(ErasurePlanOperator)
     pseudonym = stored(aws)["pseudonym"]
@@ -180,13 +292,48 @@ def test_the_proof_fails_while_anything_is_left_and_ends_with_a_record(warehouse
     assert stored(aws) is not None
 
     run(EraseWarehouseOperator)
-    put(aws, "verify.json", {"found": [], "days": []})
-    run(ErasureVerifyOperator)
+    put(aws, "verify.json", {"found": [], "days": [], "questions": [QUESTION]})
+    warehouse.run("delete from history.pending_key")  # what the reload consumes
+    with pytest.raises(AirflowException, match="3f2a9c10d4 unreadable"):
+        run(ErasureVerifyOperator)
+    put(aws, "verify.json", {"found": [], "days": [], "questions": [{**QUESTION, "answer": "keep"}]})
+    assert run(ErasureVerifyOperator)["kept_by_decision"] == 1
+    run(ForgetRequestOperator)
 
-    assert stored(aws) is None
+    assert "Contents" not in aws.client("s3").list_objects_v2(Bucket=PROCESSED, Prefix="erasures/open/")
+    assert leftovers(aws) == set()
     assert warehouse.query(
         "select erasure_id, pseudonym, requested_by, raw_files, raw_rows, processed_objects, days "
         "from quality.erasures"
     ) == [("manual__1", pseudonym, "dpo@company.com", 1, 2, 1, 3)]
     with pytest.raises(AirflowFailException, match="no request any more"):
         run(ErasureVerifyOperator)
+
+
+def test_a_run_that_fails_or_is_marked_failed_forgets_whom_it_was_about(warehouse, aws):
+    survey(aws)
+    put(aws, GIVEN, REQUEST)
+    task = in_dag(ForgetRequestOperator)
+    forget_request(context_of(task, params=PARAMS))
+    assert leftovers(aws) == set()
+
+
+@pytest.mark.parametrize(("days", "left"), [(1, 3), (3, 1), (31, 1), (91, 0)])
+def test_what_nobody_cleaned_up_goes_by_its_age(aws, days, left, monkeypatch):
+    for key in (GIVEN, "erasures/manual__9/request.json", "erasures/manual__9/search.json"):
+        put(aws, key, {})
+    monkeypatch.setattr("ecommerce_dwh.operators.erase.datetime", _Later(days))
+
+    assert run(OldRequestsOperator, running=1, dry_run=False)["objects"] == 0
+    assert run(OldRequestsOperator, dry_run=True)["objects"] == 3 - left
+    assert run(OldRequestsOperator, dry_run=False)["objects"] == 3 - left
+    answer = aws.client("s3").list_objects_v2(Bucket=PROCESSED, Prefix="erasures/")
+    assert answer["KeyCount"] == left
+
+
+class _Later:
+    def __init__(self, days):
+        self.days = days
+
+    def now(self, zone):
+        return datetime.now(zone) + timedelta(days=self.days)

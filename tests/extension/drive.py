@@ -9,12 +9,44 @@ import json
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from local.stack import runs
 from local.stack.ports import separate_config
 from tests.e2e.support import LocalStack
+
+LEDGER = (
+    "select delivery_date, raw_rows, accepted_rows, superseded_rows, quarantined_rows, raw_amount, accepted_amount "
+    "from quality.ledger where source = 'returns' order by 1"
+)
+ERASE = "ecommerce_dwh_erase_person"
+
+
+def erase(local: LocalStack, key: str) -> dict[str, Any]:
+    """Erase a customer by the DAG, and say what lake and warehouse hold then."""
+    raw, processed = local.settings.raw_bucket, local.settings.processed_bucket
+    request = {"customer_id": key, "reason": "A letter to the desk of data protection"}
+    local.s3.put_object(
+        Bucket=processed, Key="erasures/requests/letter.json", Body=json.dumps(request).encode()
+    )
+    local.client.unpause(ERASE)
+    conf = {"request": "letter", "requested_by": "dpo@company.com", "dry_run": False}
+    runs.watch(local.client, ERASE, {"erasure": local.client.trigger(ERASE, conf)})
+    keys = [item["Key"] for item in local.s3.list_objects_v2(Bucket=raw, Prefix="returns/")["Contents"]]
+    kept = local.s3.list_objects_v2(Bucket=processed, Prefix="erasures/").get("Contents", [])
+    return {
+        "pseudonyms": [row[0] for row in local.query("select pseudonym from quality.erasures")],
+        "returns": local.query(
+            "select r.return_id, r.returned_by, r.quantity, r.refund_amount, c.customer_id "
+            "from facts.fact_returns as r "
+            "join dimensions.dim_customer as c on r.customer_key = c.customer_key order by 1"
+        ),
+        "raw": {name: local.s3.get_object(Bucket=raw, Key=name)["Body"].read().decode() for name in keys},
+        "ledger": local.query(LEDGER),
+        "left": [item["Key"] for item in kept if item["Key"].endswith(("request.json", "letter.json"))],
+    }
 
 
 def main(home: str, raw: str, *days: str) -> None:
@@ -32,10 +64,7 @@ def main(home: str, raw: str, *days: str) -> None:
                 "from facts.fact_returns as r join dimensions.dim_customer as c on r.customer_key = c.customer_key "
                 "join dimensions.dim_product as p on r.product_key = p.product_key order by 1"
             ),
-            "ledger": local.query(
-                "select delivery_date, raw_rows, accepted_rows, superseded_rows, quarantined_rows, raw_amount, "
-                "accepted_amount from quality.ledger where source = 'returns' order by 1"
-            ),
+            "ledger": local.query(LEDGER),
             "rules": local.query(
                 "select delivery_date, rule, rows_failed from quality.check_results where source = 'returns' "
                 "and rows_failed > 0 order by 1, 2"
@@ -49,6 +78,7 @@ def main(home: str, raw: str, *days: str) -> None:
                 ]
             ),
         }
+        found["erased"] = erase(local, "1")
         print("FOUND " + json.dumps(found, default=str))
     finally:
         local.stack.down()

@@ -19,19 +19,22 @@ import pytest
 REPO = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 DAYS = ("2026-01-01", "2026-01-02")
+RETURNS = "return_id,order_item_id,customer_id,contact_email,returned_at,quantity,refund_amount,reason\n"
+# The customer's key is 1: it is a quantity, an amount and part of every other value as well.
 FILES = {
-    ("orders", 0): "order_id,customer_id,order_date,order_status\nO1,C1,2026-01-01 09:00:00,delivered\n",
-    ("order_items", 0): "order_item_id,order_id,product_id,quantity,unit_price\nI1,O1,P1,3,10\nI2,O1,P2,1,99.5\n",
-    ("returns", 0): "return_id,order_item_id,returned_at,quantity,refund_amount,reason\n"
-    "R1,I1,2026-01-01 18:00:00,1,10,damaged\n"
-    "R2,I2,2026-01-01 19:00:00,0,1,unwanted\n"  # quarantined: less than one unit
-    "R3,I2,2026-01-01 20:00:00,1,99.5,ate it\n",
+    ("orders", 0): "order_id,customer_id,order_date,order_status\nO1,1,2026-01-01 09:00:00,delivered\n",
+    (
+        "order_items",
+        0,
+    ): "order_item_id,order_id,product_id,quantity,unit_price\nI1,O1,P1,3,10\nI2,O1,P2,1,99.5\n",
+    ("returns", 0): RETURNS + "R1,I1,1,asha@x.example,2026-01-01 18:00:00,1,10,damaged\n"
+    "R2,I2,1,asha@x.example,2026-01-01 19:00:00,0,1,unwanted\n"  # quarantined: less than one unit
+    "R3,I2,11,ravi@x.example,2026-01-01 20:00:00,1,99.5,ate it\n",
     ("orders", 1): "order_id,customer_id,order_date,order_status\n",
     ("order_items", 1): "order_item_id,order_id,product_id,quantity,unit_price\n",
     # The next day corrects R1.
-    ("returns", 1): "return_id,order_item_id,returned_at,quantity,refund_amount,reason\n"
-    "R1,I1,2026-01-01 18:00:00,2,20,damaged\n",
-}  # fmt: skip
+    ("returns", 1): RETURNS + "R1,I1,1,asha@x.example,2026-01-01 18:00:00,2,20,damaged\n",
+}
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +84,14 @@ def test_only_its_three_files_and_what_follows_from_them_are_new(copy: Path) -> 
     ).stdout.decode()
     old = {name: (REPO / name).read_bytes() for name in filter(None, listed.split("\0"))}
     changed = {name for name, content in old.items() if (copy / name).read_bytes() != content}
-    assert all(name.startswith(("docs/", "include/sql/ddl/", "include/generated/")) for name in changed), (
-        changed
+    generated = (
+        "docs/",
+        "include/sql/ddl/",
+        "include/generated/",
+        "include/sql/erasure/",
+        "include/sql/control/eras",
     )
+    assert all(name.startswith(generated) for name in changed), changed
     new = {
         path.relative_to(copy).as_posix() for folder in ("include", "dags", "plugins")
         for path in (copy / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts
@@ -116,7 +124,27 @@ def test_its_rows_are_processed_judged_and_counted(found: dict[str, Any]) -> Non
 
 def test_its_fact_holds_the_newest_version_with_the_keys_of_the_sale(found: dict[str, Any]) -> None:
     assert found["returns"] == [
-        ["R1", 2, "20.0000", "damaged", "C1", "P1"],
-        ["R3", 1, "99.5000", "ate it", "C1", "P2"],
+        ["R1", 2, "20.0000", "damaged", "1", "P1"],
+        ["R3", 1, "99.5000", "ate it", "1", "P2"],
     ]
     assert (found["pending"], found["published"]) == (0, DAYS[1])
+
+
+def test_its_customer_is_erased_by_its_columns(copy: Path, found: dict[str, Any]) -> None:
+    """Named in no list: the contract says whose rows they are, lineage that the fact's column holds the key."""
+    traces = (copy / "include/sql/control/erasure_traces.sql").read_text()
+    assert "from facts.fact_returns as kept\n    inner join erased_person on kept.returned_by" in traces
+    erased = found["erased"]
+    (pseudonym,) = erased["pseudonyms"]
+    assert erased["returns"] == [
+        ["R1", pseudonym, 2, "20.0000", pseudonym],
+        ["R3", "11", 1, "99.5000", pseudonym],
+    ]
+    assert erased["raw"] == {
+        f"returns/dt={DAYS[0]}/returns.csv": RETURNS
+        + f"R1,I1,{pseudonym},,2026-01-01 18:00:00,1,10,damaged\nR2,I2,{pseudonym},,2026-01-01 19:00:00,0,1,unwanted\n"
+        "R3,I2,11,ravi@x.example,2026-01-01 20:00:00,1,99.5,ate it\n",
+        f"returns/dt={DAYS[1]}/returns.csv": RETURNS + f"R1,I1,{pseudonym},,2026-01-01 18:00:00,2,20,damaged\n",
+    }
+    assert erased["ledger"] == found["ledger"]
+    assert erased["left"] == [], "requests and what was known of the person"

@@ -160,10 +160,7 @@ def test_a_customer_is_erased_from_every_file_and_table(local: LocalStack) -> No
         "and customer_id in (select customer_id from facts.fact_web_events) "
         "and customer_id in (select customer_id from facts.fact_sales) order by customer_id limit 1"
     )
-    request = {
-        "customer_id": person, "reason": "Request 2026-17 of the data protection desk",
-        "requested_by": "dpo@company.com",
-    }  # fmt: skip
+    request = {"customer_id": person, "reason": "A letter to the data protection desk"}
     before = _totals(local)
     assert {where for where, value in _traces(local, [person, *values]) if value == person} >= {
         "facts.fact_sales", "dimensions.dim_customer", "analytics.agg_customer"
@@ -173,9 +170,10 @@ def test_a_customer_is_erased_from_every_file_and_table(local: LocalStack) -> No
     _erase(local, request)  # a dry run
     assert _totals(local) == before
     assert local.value("select count(*) from quality.erasures") == 0
-    assert not list(_objects(local, "erasures/", "request.json"))
+    assert not _requests(local)
 
-    _erase(local, {**request, "dry_run": False})
+    _erase(local, request, dry_run=False)
+    assert not _requests(local)
 
     assert _traces(local, [person, *values]) == []
     assert _totals(local) == before
@@ -188,11 +186,34 @@ def test_a_customer_is_erased_from_every_file_and_table(local: LocalStack) -> No
     ) == [(None, None)]
     logs = b"".join(path.read_bytes() for path in local.config.logs_dir.rglob("*.log"))
     assert not [value for value in values if value.encode() in logs]
+    # What Airflow and OpenLineage keep of the runs: parameters, audit log, XCom, lineage events.
+    with psycopg.connect(postgres.url(local.config, "airflow")) as database:
+        for table, column in (("dag_run", "conf"), ("log", "extra"), ("xcom", "value")):
+            texts = database.execute(f"select cast({column} as text) from {table}").fetchall()
+            assert not [
+                text for (text,) in texts for value in (*values, f'"{person}"') if value in str(text)
+            ], table
+    events = (local.config.logs_dir / "openlineage.jsonl").read_text()
+    assert not [value for value in (*values, f'"{person}"') if value in events]
 
 
-def _erase(local: LocalStack, conf: dict[str, object]) -> None:
-    run = local.client.trigger(ERASE, conf)
+def _erase(local: LocalStack, request: dict[str, str], *, dry_run: bool = True) -> None:
+    local.s3.put_object(
+        Bucket=local.settings.processed_bucket,
+        Key="erasures/requests/letter.json",
+        Body=json.dumps(request).encode(),
+    )
+    run = local.client.trigger(
+        ERASE, {"request": "letter", "requested_by": "dpo@company.com", "dry_run": dry_run}
+    )
     runs.watch(local.client, ERASE, {"erasure": run})
+
+
+def _requests(local: LocalStack) -> list[str]:
+    """Objects that say who an erasure is about; older versions and marks of deletion count."""
+    found = local.s3.list_object_versions(Bucket=local.settings.processed_bucket, Prefix="erasures/")
+    keys = {item["Key"] for kind in ("Versions", "DeleteMarkers") for item in found.get(kind, [])}
+    return sorted(key for key in keys if key.endswith(("/request.json", "letter.json")))
 
 
 def _totals(local: LocalStack) -> dict[str, object]:

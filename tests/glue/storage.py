@@ -57,5 +57,8 @@ class FolderStorage:
     def delete_old_versions(self, bucket: str, key: str) -> None:
         pass
 
+    def forget(self, bucket: str, key: str) -> None:
+        (self.root / bucket / key).unlink(missing_ok=True)
+
     def url(self, bucket: str, key: str) -> str:
         return f"{self.root / bucket}/{key}"

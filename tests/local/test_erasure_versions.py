@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +12,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from ecommerce_dwh.contracts import load_contracts
-from ecommerce_dwh_glue.erasure import Eraser, Person
+from ecommerce_dwh.person import Person
+from ecommerce_dwh_glue.erasure import Eraser
 from ecommerce_dwh_glue.storage import S3Storage
 from local.config import REPO
 
@@ -49,7 +52,8 @@ def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def eraser(mode: str = "erase") -> Eraser:
     contracts = load_contracts(REPO / "include" / "sources")
-    person = Person("C1", "erased-1", frozenset({"Zubeida", "zubeida@x.example"}))
+    known = {"given_name": frozenset({"Zubeida"}), "email": frozenset({"zubeida@x.example"})}
+    person = Person("C1", "erased-1", known)
     return Eraser(S3Storage("ap-south-1"), {"raw": "raw", "processed": "processed"}, contracts, person, mode)
 
 
@@ -65,10 +69,7 @@ def test_a_rewritten_file_leaves_no_older_version(s3: Any) -> None:
         s3.put_object(Bucket="raw", Key=DAY, Body=body)
     s3.put_object(Bucket="raw", Key=DAY + "2", Body=OTHER)
 
-    found, _ = eraser().raw(DAY)
-
-    assert found is not None
-    assert found.rows == 1
+    assert eraser().raw(DAY).rows == 1
     assert sorted(bodies(s3, "raw")) == sorted([OTHER, OTHER + b"erased-1,,\n"])
 
 
@@ -81,8 +82,7 @@ def test_versions_of_files_that_were_replaced_or_deleted_long_ago_are_found(s3: 
     old = sorted(S3Storage("ap-south-1").old_versions("raw", "customers/"))
     assert [key for key, _ in old] == [gone, DAY]
 
-    looked = [eraser("search").raw(key, version)[0] for key, version in old]
-    assert [found is not None for found in looked] == [True, True]
+    assert [eraser("search").raw(key, version).rows for key, version in old] == [1, 1]
     assert len(bodies(s3, "raw")) == 3, "a search changes nothing"
     for key, version in old:
         eraser().raw(key, version)
@@ -91,9 +91,44 @@ def test_versions_of_files_that_were_replaced_or_deleted_long_ago_are_found(s3: 
 
 
 def test_a_report_keeps_all_but_the_traces_in_every_version(s3: Any) -> None:
+    """A sample of a source of persons is a person's key; the same text elsewhere is something else."""
     key = "quality/dt=2026-03-01/report.json"
-    s3.put_object(Bucket="processed", Key=key, Body=b'{"samples": ["C1 is odd", "C11 is fine"]}')
 
-    assert eraser().processed(key) is not None
+    def report(sample: str, message: str) -> dict[str, Any]:
+        tables = [
+            {"source": "customers", "rules": [{"rule": "r", "samples": [sample, "C11"], "message": message}]},
+            {"source": "orders", "rules": [{"rule": "r", "samples": ["C1"], "message": ""}]},
+        ]
+        return {"tables": tables}
 
-    assert bodies(s3, "processed") == [b'{"samples": ["erased-1 is odd", "C11 is fine"]}']
+    s3.put_object(Bucket="processed", Key=key.replace("json", "html"), Body=b"<code>C1</code>")
+    s3.put_object(
+        Bucket="processed",
+        Key=key,
+        Body=json.dumps(report("C1", "ZUBEIDA%40x.example is odd, 1 is fine")).encode(),
+    )
+
+    assert eraser().processed(key).rows == 1
+
+    (left,) = [json.loads(body) for body in bodies(s3, "processed")]
+    assert left == report("erased-1", "xxxxxxxxx.xxxxxxx is odd, 1 is fine")
+
+
+def test_a_file_whose_name_says_who_it_is_about_gets_another_name(s3: Any) -> None:
+    day = "customers/dt=2026-03-01"
+    first, second = f"{day}/zubeida@x.example.csv", f"{day}/sub/export-Zubeida%40x.example.csv.gz"
+    s3.put_object(Bucket="raw", Key=first, Body=OTHER)
+    s3.put_object(Bucket="raw", Key=second, Body=gzip.compress(OTHER, mtime=0))
+
+    assert eraser().raw(first).renamed
+    assert not eraser().raw(second).renamed, "may be another address"
+    (question,) = eraser("search").raw(second).questions
+    answered = eraser()
+    answered.answers = {question.id: "erase"}
+    assert answered.raw(second).renamed
+
+    listed = s3.list_object_versions(Bucket="raw")
+    keys = {item["Key"] for kind in ("Versions", "DeleteMarkers") for item in listed.get(kind, [])}
+    assert len(keys) == 2
+    assert all("erased-1-" in key for key in keys)
+    assert sorted(bodies(s3, "raw")) == sorted([OTHER, gzip.compress(OTHER, mtime=0)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -15,6 +16,7 @@ from ecommerce_dwh.sql_text import split_statements
 
 D1, D2, D3 = "2024-01-05", "2024-01-06", "2024-01-07"
 GONE = "erased-00112233"
+TEXTS = {"['C1', 'z@post.example']": "['xx', 'x@xxxx.xxxxxxx']"}
 TOTALS = (
     "select count(*), sum(line_total), sum(tax_amount), sum(gross_profit), count(distinct customer_key) "
     "from facts.fact_sales",
@@ -43,20 +45,20 @@ def naming(shop: Shop, key: str) -> Iterator[Any]:
     """A cursor of a session that knows whom the erasure is about; a task's session ends with the task."""
     session = shop.warehouse.session
     cursor = session.cursor()
-    for name, rows in (("erased_person", [(key, GONE)]), ("erased_value", [(key,), ("z@post.example",)])):
+    for name, rows in (("erased_person", [(key, GONE)]), ("erased_text", list(TEXTS.items()))):
         cursor.execute(statements(f"control/{name}.sql")[0])
         (insert,) = split_statements((SQL / "control" / f"{name}_insert.sql").read_text())
         for row in rows:
             cursor.execute(insert, row)
     yield cursor
-    cursor.execute("drop table erased_person, erased_value")
+    cursor.execute("drop table erased_person, erased_text")
     session.commit()
 
 
 def erase(shop: Shop, key: str) -> None:
     """What the DAG's warehouse task does, and the steps of the daily run behind it."""
     with naming(shop, key) as cursor:
-        for statement in statements("erasure/erase_person.sql"):
+        for statement in (*statements("erasure/erase_person.sql"), *statements("erasure/erase_texts.sql")):
             cursor.execute(statement)
     load = load_of(date.fromisoformat(D2), date.fromisoformat(D2))
     for file in (
@@ -163,14 +165,41 @@ def test_samples_and_messages_that_name_the_person_are_cleared(shop: Shop) -> No
     erase(shop, "C1")
 
     assert shop.read("select sample from quality.audit_results where run_id = 'r' order by 1") == [
-        ("(erased)",), ("['C2']",)
+        ("['C2']",), ("['xx', 'x@xxxx.xxxxxxx']",)
     ]  # fmt: skip
+
+
+def test_prose_of_the_pipeline_is_read_whole(shop: Shop) -> None:
+    fill(shop)
+    cursor = shop.warehouse.session.cursor()
+    cursor.execute(
+        "insert into quality.audit_results values ('r', 'a', 'warn', 1, 'some', '2024-01-05 00:00:00')"
+    )
+    cursor.execute(statements("control/erasure_texts.sql")[0])
+    assert ("some",) in [tuple(row) for row in cursor.fetchall()]
+    shop.warehouse.session.rollback()
+
+
+def test_every_table_with_the_key_is_searched() -> None:
+    """By the catalogue of the warehouse, which knows nothing of contracts."""
+    text = "\n".join(statements("control/erasure_traces.sql"))
+    declared = re.findall(
+        r"create table if not exists ([a-z_.0-9]+) \((.*?)\n\)",
+        "\n".join(path.read_text() for path in sorted((SQL / "ddl").glob("*.sql"))),
+        re.DOTALL,
+    )
+    tables = {table for table, body in declared if re.search(r"^\s+customer_id varchar", body, re.MULTILINE)}
+    assert len(tables) > 10
+    assert {table for table in tables if f"from {table} as kept" not in text} == set()
 
 
 def test_what_is_known_of_a_person_says_what_others_share(shop: Shop) -> None:
     fill(shop)
     with naming(shop, "C1") as cursor:
         cursor.execute(statements("control/erasure_values.sql")[0])
-        known = {str(value): int(shared) for value, shared in cursor.fetchall()}
+        known = {(str(kind), str(value)): int(shared) for kind, value, shared in cursor.fetchall()}
 
-    assert known == {"Zubeida": 0, "z@post.example": 0, "+91 98765": 1, "7, Rose Lane": 1}
+    assert known == {
+        ("given_name", "Zubeida"): 0, ("email", "z@post.example"): 0, ("phone", "+91 98765"): 1,
+        ("address", "7, Rose Lane"): 1,
+    }  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ecommerce_dwh import codegen
+from ecommerce_dwh import codegen, erasure_sql
 from ecommerce_dwh.contracts import load_contracts
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
@@ -47,6 +47,63 @@ def test_a_new_contract_is_enough_for_tables_and_copy(include: Path) -> None:
     assert "staging.stg_returns" in (include / "sql" / "ddl" / "200_staging.sql").read_text()
     assert "history.returns" in (include / "sql" / "ddl" / "210_history.sql").read_text()
     assert (include / "sql" / "staging" / "load_returns.sql").exists()
+
+
+NEW_SOURCE = """
+apiVersion: v3.0.2
+kind: DataContract
+name: loyalty
+version: 1.0.0
+status: active
+customProperties:
+  - {property: loadKind, value: changes}
+  - {property: history, value: latest}
+  - {property: delivery, value: optional}
+schema:
+  - name: loyalty
+    properties:
+      - {name: card_id, logicalType: string, physicalType: varchar(64), primaryKey: true}
+      - {name: customer_id, logicalType: string, physicalType: varchar(64)}
+      - {name: nickname, logicalType: string, physicalType: varchar(64), required: true, tags: [pii]}
+      - {name: points, logicalType: integer, physicalType: integer, tags: [pii]}
+"""
+
+
+def test_a_new_source_with_a_customer_is_erased_by_its_columns(include: Path) -> None:
+    (include / "sources" / "loyalty.yaml").write_text(NEW_SOURCE)
+    assert codegen.main(["--include", str(include)]) == 0
+    erase = (include / "sql" / "erasure" / "erase_person.sql").read_text()
+    sets = ("customer_id = erased_person.pseudonym", "nickname = 'x'", "points = null")
+    assert "update history.loyalty set\n    " + ",\n    ".join(sets) + "\n" in erase
+    assert "delete from staging.stg_loyalty" in erase
+    traces = (include / "sql" / "control" / "erasure_traces.sql").read_text()
+    assert "from history.loyalty as kept" in traces
+    assert "from staging.stg_loyalty as kept" in traces
+
+
+def test_columns_that_hold_the_key_under_another_name_are_found_by_lineage() -> None:
+    contracts = load_contracts(INCLUDE / "sources")
+    tables = {
+        "facts.fact_gift": {
+            "gift_id": "varchar(64)",
+            "giver": "varchar(64)",
+            "giver_key": "bigint",
+            "mixed": "varchar(64)",
+        },
+        "analytics.agg_gift": {"giver_name": "varchar(64)", "gifts": "bigint"},
+        "history.other": {"customer_id": "varchar(64)"},
+    }  # fmt: skip
+    lineage = {
+        "facts/fact_gift.sql": {"outputs": {"facts.fact_gift": {
+            "gift_id": ["history.orders.order_id"], "giver": ["history.orders.customer_id"],
+            "giver_key": ["history.orders.customer_id"],
+            "mixed": ["history.orders.customer_id", "history.orders.order_id"],
+        }}},
+        "analytics/refresh.sql": {"outputs": {"analytics.agg_gift": {"giver_name": ["facts.fact_gift.giver"]}}},
+    }  # fmt: skip
+    assert erasure_sql.key_columns(contracts, tables, lineage) == {
+        "facts.fact_gift": ["giver"], "analytics.agg_gift": ["giver_name"], "history.other": ["customer_id"]
+    }  # fmt: skip
 
 
 def test_an_unusable_contract_generates_nothing(include: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -199,3 +199,39 @@ def test_a_reference_to_nowhere_is_refused(tmp_path: Path) -> None:
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="no contract"):
         load_contracts(tmp_path)
+
+
+def test_whose_a_row_is_follows_from_the_contract(tmp_path: Path) -> None:
+    contracts = load_contracts(SOURCES_DIR)
+    keys = {name: contract.person_key for name, contract in contracts.items() if contract.person_key}
+    assert keys == {"customers": "customer_id", "orders": "customer_id", "web_events": "customer_id"}
+    assert [name for name, contract in contracts.items() if contract.is_of_persons] == ["customers"]
+    kinds = {column.name: column.person_value for column in contracts["customers"].personal_columns}
+    assert kinds["date_of_birth"] == "birth_date"
+    assert kinds["gender"] == kinds["postal_code"] == ""
+    # Without a word about it, the column's name is enough; another name needs the property.
+    path = changed(
+        tmp_path, "orders", "          - property: personKey\n            value: true\n", "          []\n"
+    )
+    assert load_contract(path).person_key == "customer_id"
+    path.write_text((SOURCES_DIR / "orders.yaml").read_text().replace("customer_id", "buyer_id"))
+    assert load_contract(path).person_key == "buyer_id"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("value: given_name", "value: nickname", "personValue 'nickname' is not one of"),
+        ("description: City\n", "description: City\n        customProperties: [{property: personValue, value: address}]\n",
+         "is for columns that are tagged pii"),
+        ("description: City\n", "description: City\n        customProperties: [{property: personKey, value: true}]\n",
+         "customer_id and city both carry a personKey"),
+        ("description: Day on which the customer registered\n",
+         "description: Day\n        customProperties: [{property: personKey, value: true}]\n", "must be text"),
+    ],
+)  # fmt: skip
+def test_a_contract_that_leaves_open_whose_a_row_is_is_refused(
+    tmp_path: Path, old: str, new: str, says: str
+) -> None:
+    with pytest.raises(ContractError, match=re.escape(says)):
+        load_contract(changed(tmp_path, "customers", old, new))

@@ -1,495 +1,107 @@
-"""Takes one person out of the lake: finds every trace in raw and processed files, and rewrites what must stay.
+"""One object of the lake after the other: searched for the person, and rewritten, renamed or deleted.
 
-A raw file keeps all of its rows. In the person's rows the customer key becomes a pseudonym and personal fields become
-empty; bytes of other rows stay as they are. A field that is broken in a way that keeps its row out of the warehouse
-(too long, not a date) is overwritten by as many ``x`` instead, and so is personal data in rows that cannot be read, so
-that the ledger of rows and money does not change.
+Raw files keep all of their rows (`erasure_rows`). Accepted Parquet is an outcome of raw files: an object with the
+person's rows is deleted, and the reload of the day makes it anew. Quarantined rows, check results and reports lose what
+speaks of the person, and nothing else.
 
-What belongs to the person: rows with their key, and text without a readable key that holds the key, a value that
-points at one person (an e-mail address, a phone number, an address), or two values that do so together (first and
-last name). Processed files are outcomes of raw files: those with a trace are deleted, and a reload of the day makes
-them anew. Reports keep all but the traces.
-
-Everything streams; the work on a file is plain Python, and Spark only spreads the files over the executors.
+What cannot be decided by key or by a value that points at one person is a question. Each has a name, and ends by
+an answer that a person gives; an object that cannot be read is one, too, so that it stops nobody else's erasure.
 """
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import re
 import shutil
 import tempfile
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ecommerce_dwh.contracts import Column, SourceContract
-from ecommerce_dwh_glue.records import MAX_LINES, Malformed, Unclosed, field_spans, split_fields, unquoted
+from ecommerce_dwh.contracts import SourceContract
+from ecommerce_dwh.lake_layout import read_key
+from ecommerce_dwh.person import CERTAIN, DOUBTFUL, Person, crossed_out
+from ecommerce_dwh_glue.erasure_documents import erase_json, erase_message, erase_raw_text, erase_report
+from ecommerce_dwh_glue.erasure_parquet import erase_parquet, erase_texts, is_in_accepted
+from ecommerce_dwh_glue.erasure_rows import OTHER_ROW, UNCLEAR_ROW, Table
+from ecommerce_dwh_glue.erasure_tally import Tally, Unreadable
+from ecommerce_dwh_glue.erasure_text import erase_text
+from ecommerce_dwh_glue.report import html_page
 from ecommerce_dwh_glue.storage import Storage
-from ecommerce_dwh_glue.survey import BOM, CHUNK
+from ecommerce_dwh_glue.survey import CHUNK
 
-CUSTOMER_KEY = "customer_id"
-MODES = ("search", "erase", "verify")
-_WORD = rb"[A-Za-z0-9_]"
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T].*)?")
-_BLANKS = b" \t\r\n"
-_RAW = re.compile(r"(?P<source>[a-z][a-z0-9_]*)/dt=(?P<day>\d{4}-\d{2}-\d{2})/[^/]+")
-
-
-def is_telling(value: str) -> bool:
-    """Whether a value alone points at one person: long, with digits or an ``@``, and not a mere date."""
-    return len(value) >= 7 and any(sign in value for sign in "@0123456789") and not _ISO_DATE.fullmatch(value)
-
-
-@dataclass(frozen=True)
-class Person:
-    """Whom to erase.
-
-    Attributes:
-        customer_id: the natural key.
-        pseudonym: what stands for it from now on; tells nothing of the person.
-        values: personal values that are known, as text.
-        shared: those of them that other customers have, too (a family's telephone); they point at nobody alone.
-    """
-
-    customer_id: str
-    pseudonym: str
-    values: frozenset[str] = frozenset()
-    shared: frozenset[str] = frozenset()
-
-    def knowing(self, more: Iterable[str]) -> Person:
-        """The same person with further personal values."""
-        found = frozenset(value.strip() for value in more if value and value.strip())
-        return Person(self.customer_id, self.pseudonym, self.values | found, self.shared)
-
-    @cached_property
-    def _key(self) -> re.Pattern[bytes]:
-        text = re.escape(self.customer_id.encode())
-        return re.compile(rb"(?<![A-Za-z0-9_.-])" + text + rb"(?![A-Za-z0-9_.-])")
-
-    @cached_property
-    def _telling(self) -> re.Pattern[bytes] | None:
-        return _pattern(v for v in self.values if is_telling(v) and v not in self.shared)
-
-    @cached_property
-    def _weak(self) -> list[re.Pattern[bytes]]:
-        return [
-            pattern
-            for value in sorted(self.values)
-            if len(value) >= 3 and (not is_telling(value) or value in self.shared)
-            and (pattern := _pattern([value])) is not None
-        ]  # fmt: skip
-
-    @cached_property
-    def _any(self) -> re.Pattern[bytes] | None:
-        return _pattern(value for value in self.values if len(value) >= 3)
-
-    def is_named(self, text: bytes) -> bool:
-        """Whether the text holds the key, or a value that points at this person alone."""
-        return bool(self._key.search(text) or (self._telling and self._telling.search(text)))
-
-    def is_meant(self, text: bytes) -> bool:
-        """Whether the text is about this person: named, or two values that say so together."""
-        return self.is_named(text) or sum(bool(pattern.search(text)) for pattern in self._weak) >= 2
-
-    def unnamed(self, text: bytes) -> bytes:
-        """The text with pseudonym for key, and telling values overwritten."""
-        text = self._key.sub(self.pseudonym.encode(), text)
-        return self._telling.sub(_crossed_out, text) if self._telling else text
-
-    def unmeant(self, text: bytes) -> bytes:
-        """The text with pseudonym for key, and every personal value overwritten."""
-        text = self._key.sub(self.pseudonym.encode(), text)
-        return self._any.sub(_crossed_out, text) if self._any else text
-
-    @cached_property
-    def _candidates(self) -> tuple[bytes, ...]:
-        spellings = {s for v in (self.customer_id, *self.values) if len(v) >= 3 or v == self.customer_id
-                     for s in _spellings(v)}  # fmt: skip
-        return tuple(sorted(spelling.lower() for spelling in spellings))
-
-    def may_be_in(self, chunk: bytes) -> bool:
-        """A quick look: no means no."""
-        lower = chunk.lower()
-        return any(candidate in lower for candidate in self._candidates)
-
-    @property
-    def longest(self) -> int:
-        """Bytes of the longest spelling of any value; what two chunks must overlap by."""
-        return max(map(len, self._candidates))
-
-
-def _spellings(value: str) -> set[bytes]:
-    """How a value may stand in a file: plain, quoted for CSV, escaped for JSON or HTML."""
-    return {
-        value.encode(),
-        value.replace('"', '""').encode(),
-        json.dumps(value)[1:-1].encode(),
-        json.dumps(value, ensure_ascii=False)[1:-1].encode(),
-        value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;").encode(),
-    }
-
-
-def _pattern(values: Iterable[str]) -> re.Pattern[bytes] | None:
-    spellings = sorted({spelling for value in values for spelling in _spellings(value)}, key=len, reverse=True)
-    if not spellings:
-        return None
-    # Whole words only, so that a short name is not found within another one.
-    parts = (
-        (rb"(?<!%s)" % _WORD if re.match(_WORD, s) else b"")
-        + re.escape(s)
-        + (rb"(?!%s)" % _WORD if re.match(_WORD, s[-1:]) else b"")
-        for s in spellings
-    )
-    return re.compile(b"|".join(parts), re.IGNORECASE)
-
-
-def _crossed_out(match: re.Match[bytes]) -> bytes:
-    return b"x" * len(match[0])
-
-
-# --- one record ---
+UNREADABLE, OUTSIDE, FILE_NAME = "unreadable", "outside", "file_name"
+# Questions, and the answers each takes.
+ANSWERS: Mapping[str, tuple[str, ...]] = {
+    OTHER_ROW: ("keep", "erase"),
+    UNCLEAR_ROW: ("keep", "erase"),
+    UNREADABLE: ("keep", "delete"),
+    OUTSIDE: ("keep", "delete"),
+    FILE_NAME: ("keep", "erase"),
+}
+_ENDING = re.compile(r"\.(?:csv|json|parquet)(?:\.gz)?\Z", re.IGNORECASE)
+_SOURCE = re.compile(r"accepted/(?P<accepted>[^/]+)/|quarantine/source=(?P<quarantine>[^/]+)/")
+_DAMAGED = (Unreadable, zlib.error, EOFError, gzip.BadGzipFile)
 
 
 @dataclass(frozen=True)
-class Source:
-    """What erasing needs to know of a source's files.
+class Question:
+    """What a person has to decide about an object.
 
     Attributes:
-        contract: the source's contract; None for files that no contract describes.
+        id: names the question in the answer; the same in each run.
+        kind: one of `ANSWERS`.
+        rows: rows that it is about; 0 for the object as a whole.
+        lines: the first of them.
+        reason: why, for what cannot be read.
+        answer: the answer that was given; empty for none.
     """
 
-    contract: SourceContract | None
-
-    @property
-    def personal(self) -> dict[str, Column]:
-        """Personal columns by name; the key is none of them."""
-        if self.contract is None:
-            return {}
-        return {c.name: c for c in self.contract.columns if c.pii and c.name != CUSTOMER_KEY}
-
-    @property
-    def of_customers(self) -> bool:
-        """Whether a row of the source is a person."""
-        return self.contract is not None and self.contract.key == CUSTOMER_KEY
-
-
-def emptied(column: Column, value: str) -> str:
-    """What a personal value becomes: empty, or as many ``x`` where it is what keeps its row out."""
-    text = value.strip()
-    if column.base_type == "varchar":
-        is_good = len(text.encode()) <= (column.length or 65535)
-    elif column.base_type in ("date", "timestamp"):
-        is_good = bool(_ISO_DATE.fullmatch(text)) or bool(column.formats)
-    else:
-        is_good = True
-    return "" if is_good else "x" * len(value)
-
-
-def erase_csv_record(text: bytes, header: Sequence[str], source: Source, person: Person) -> bytes:
-    """A CSV record (without its line end) as it may stay; the very same object when it is none of the person's."""
-    try:
-        spans = field_spans(text)
-    except (Malformed, Unclosed):
-        spans = []
-    if len(spans) != len(header) or CUSTOMER_KEY not in header:
-        return person.unmeant(text) if person.is_meant(text) else text
-    at = header.index(CUSTOMER_KEY)
-    key = unquoted(text[slice(*spans[at])]).strip(_BLANKS)
-    if key != person.customer_id.encode():
-        return _of_someone_else(text, key, source, person)
-    parts = []
-    for name, (begin, end) in zip(header, spans, strict=True):
-        raw = text[begin:end]
-        if name == CUSTOMER_KEY:
-            raw = raw.replace(key, person.pseudonym.encode())
-        elif name in source.personal:
-            value = unquoted(raw).decode("utf-8", "replace")
-            raw = emptied(source.personal[name], value).encode() if value.strip() else raw
-        else:
-            raw = person.unnamed(raw)
-        parts.append(raw)
-    return b",".join(parts)
-
-
-def _of_someone_else(text: bytes, key: bytes, source: Source, person: Person) -> bytes:
-    """A readable row with another key, or none: another person's data is theirs, even where both share a value."""
-    if key and source.of_customers:
-        return text
-    if not key and source.of_customers:
-        return person.unmeant(text) if person.is_meant(text) else text
-    return person.unnamed(text) if person.is_named(text) else text
-
-
-def erase_json_record(text: bytes, source: Source, person: Person) -> bytes:
-    """A line of JSON as it may stay."""
-    try:
-        found = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
-    except (ValueError, RecursionError):
-        found = None
-    members = {str(n).strip().lower(): v for n, v in found.items()} if isinstance(found, dict) else {}
-    if CUSTOMER_KEY not in members:
-        return person.unmeant(text) if person.is_meant(text) else text
-    key = str(members[CUSTOMER_KEY] if members[CUSTOMER_KEY] is not None else "").strip()
-    if key != person.customer_id:
-        return _of_someone_else(text, key.encode(), source, person)
-    text = _replaced(text, CUSTOMER_KEY, json.dumps(person.pseudonym))
-    for name, column in source.personal.items():
-        value = members.get(name)
-        if value is not None and str(value).strip():
-            left = emptied(column, str(value))
-            text = _replaced(text, name, json.dumps(left) if left else "null")
-    return person.unnamed(text)
-
-
-def _replaced(text: bytes, name: str, value: str) -> bytes:
-    """The line with another value for a member; all else keeps its spelling."""
-    member = re.compile(rb'("\s*' + name.encode() + rb'\s*"\s*:\s*)("(?:[^"\\]|\\.)*"|[^,}\s]+)', re.IGNORECASE)
-    return member.sub(lambda match: match[1] + value.encode(), text)
-
-
-# --- one file ---
+    id: str
+    kind: str
+    rows: int = 0
+    lines: tuple[int, ...] = ()
+    reason: str = ""
+    answer: str = ""
 
 
 @dataclass
-class Tally:
-    """What was found in files. Nothing of the person is in it.
-
-    Attributes:
-        rows: rows that the person is in.
-        learned: personal values in the person's rows (kept apart from what is reported).
-    """
-
-    rows: int = 0
-    learned: set[str] = field(default_factory=set)
-
-
-def csv_records(lines: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Records of a CSV file with their line ends, header first, cut where the processing job cuts them."""
-    source = iter(lines)
-    waiting: deque[bytes] = deque()
-
-    def at(index: int) -> bytes | None:
-        while len(waiting) <= index:
-            following = next(source, None)
-            if following is None:
-                return None
-            waiting.append(following)
-        return waiting[index]
-
-    while (first := at(0)) is not None:
-        used, whole = 1, first
-        if b'"' in first:
-            try:
-                field_spans(_content(first))
-            except Malformed:
-                pass
-            except Unclosed:
-                while used < MAX_LINES and (more := at(used)) is not None:
-                    whole, used = whole + more, used + 1
-                    try:
-                        field_spans(_content(whole))
-                        break
-                    except Unclosed:
-                        continue
-                    except Malformed:
-                        whole, used = first, 1
-                        break
-                else:
-                    whole, used = first, 1
-        for _ in range(used):
-            waiting.popleft()
-        content = _content(whole)
-        yield content, whole[len(content) :]
-
-
-def _cut(line: bytes) -> tuple[bytes, bytes]:
-    content = _content(line)
-    return content, line[len(content) :]
-
-
-def _content(line: bytes) -> bytes:
-    return line.removesuffix(b"\n").removesuffix(b"\r")
-
-
-def erase_text(
-    stream: BinaryIO, kind: str, source: Source, person: Person, take: Callable[[bytes], Any]
-) -> Tally:
-    """Hand on a raw text file as it may stay; ``kind`` is ``csv`` or ``json``."""
-    tally = Tally()
-    header: list[str] | None = None
-    pairs = csv_records(stream) if kind == "csv" else (_cut(line) for line in stream)
-    for content, end in pairs:
-        if kind == "csv" and header is None:
-            text = content.removeprefix(BOM)
-            header = [
-                name.strip().lower() for name in text.decode("utf-8", "replace").replace('"', "").split(",")
-            ]
-            take(content + end)
-            continue
-        left = content
-        if person.may_be_in(content):
-            if kind == "csv":
-                left = erase_csv_record(content, header or (), source, person)
-            else:
-                left = erase_json_record(content, source, person)
-            if left != content:
-                tally.rows += 1
-                tally.learned |= _learned(content, kind, header or (), source, person)
-        take(left + end)
-    return tally
-
-
-def _learned(content: bytes, kind: str, header: Sequence[str], source: Source, person: Person) -> set[str]:
-    """Personal values of a row that carries the person's key."""
-    if not source.of_customers:
-        return set()
-    if kind == "csv":
-        try:
-            fields = [field.decode("utf-8", "replace") for field in split_fields(content)]
-        except (Malformed, Unclosed):
-            return set()
-        values: Mapping[str, Any] = (
-            dict(zip(header, fields, strict=False)) if len(fields) == len(header) else {}
-        )
-    else:
-        try:
-            found = json.loads(content)
-        except (ValueError, RecursionError):
-            return set()
-        values = {str(n).strip().lower(): v for n, v in found.items()} if isinstance(found, dict) else {}
-    if str(values.get(CUSTOMER_KEY) or "").strip() != person.customer_id:
-        return set()
-    return {
-        str(values[name]).strip() for name, c in source.personal.items() if c.identifies and values.get(name)
-    }
-
-
-def erase_parquet(path: str, source: Source, person: Person, target: str | None) -> Tally:
-    """Write a Parquet file as it may stay to ``target``, row group by row group; None only looks."""
-    import pyarrow as pa  # noqa: PLC0415 - needed where Parquet is delivered
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    tally = Tally()
-    file = pq.ParquetFile(path)
-    writer = None
-    try:
-        for group in range(file.num_row_groups):
-            table = file.read_row_group(group)
-            columns = {name.strip().lower(): name for name in table.column_names}
-            rows = table.to_pylist() if _may_hold(table, person) else []
-            changed = False
-            for row in rows:
-                key = str(row.get(columns.get(CUSTOMER_KEY, "")) or "").strip()
-                before = dict(row)
-                for name, actual in columns.items():
-                    value = row[actual]
-                    if key == person.customer_id and name in source.personal and value not in (None, ""):
-                        if source.of_customers and source.personal[name].identifies:
-                            tally.learned.add(str(value).strip())
-                        row[actual] = (
-                            emptied(source.personal[name], value) or None if isinstance(value, str) else None
-                        )
-                    elif key == person.customer_id and name == CUSTOMER_KEY:
-                        row[actual] = person.pseudonym
-                    elif isinstance(value, str) and not (
-                        key and key != person.customer_id and source.of_customers
-                    ):
-                        row[actual] = person.unnamed(value.encode()).decode()
-                if row != before:
-                    tally.rows += 1
-                    changed = True
-            if target is not None:
-                if writer is None:
-                    compression = file.metadata.row_group(0).column(0).compression.lower()
-                    writer = pq.ParquetWriter(
-                        target,
-                        file.schema_arrow,
-                        compression="none" if compression == "uncompressed" else compression,
-                    )
-                writer.write_table(pa.Table.from_pylist(rows, schema=table.schema) if changed else table)
-    finally:
-        if writer is not None:
-            writer.close()
-    return tally
-
-
-def _may_hold(table: Any, person: Person) -> bool:
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    for name, kind in zip(table.schema.names, table.schema.types, strict=True):
-        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-            continue
-        column = table.column(name)
-        for candidate in person._candidates:
-            found = pc.any(
-                pc.match_substring(column, candidate.decode("utf-8", "ignore"), ignore_case=True)
-            ).as_py()
-            if found:
-                return True
-    return False
-
-
-def is_in_parquet(path: str, person: Person) -> bool:
-    """Whether a processed file has the person in a row of theirs or names them in kept text."""
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    file = pq.ParquetFile(path)
-    for group in range(file.num_row_groups):
-        table = file.read_row_group(group)
-        if not _may_hold(table, person):
-            continue
-        for row in table.to_pylist():
-            key = str(row.get(CUSTOMER_KEY) or "").strip()
-            if key and key != person.customer_id:
-                continue
-            text = "\n".join(str(value) for value in row.values() if isinstance(value, str)).encode()
-            if key == person.customer_id or person.is_named(text):
-                return True
-    return False
-
-
-def holds(stream: BinaryIO, person: Person) -> bool:
-    """A quick look through a text of any length."""
-    tail = b""
-    while chunk := stream.read(CHUNK):
-        if person.may_be_in(tail + chunk):
-            return True
-        tail = chunk[-person.longest :]
-    return False
-
-
-# --- all files ---
-
-
-@dataclass(frozen=True)
 class Found:
-    """An object with traces of the person.
+    """An object with traces of the person, or with questions about them.
 
     Attributes:
         bucket: ``raw`` or ``processed``.
         key: the object.
         version: version id of an older version; empty for the current one.
-        rows: rows that the person is in; 0 where a file is taken as a whole.
+        rows: rows that change; 1 where an object changes as a whole.
+        renamed: its name points at the person and changes.
+        questions: what a person has to decide.
+        tally: what was learned on the way; stays within the job.
     """
 
     bucket: str
     key: str
     version: str = ""
     rows: int = 0
+    renamed: bool = False
+    questions: tuple[Question, ...] = ()
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to erase."""
+        return bool(self.rows or self.renamed)
 
     @property
     def day(self) -> str:
         """Day of a raw file."""
-        match = _RAW.fullmatch(self.key)
-        return match["day"] if match and self.bucket == "raw" else ""
+        return read_key(self.key).day if self.bucket == "raw" else ""
 
 
 @dataclass
@@ -502,6 +114,8 @@ class Eraser:
         contracts: contracts by source.
         person: whom to erase.
         mode: ``search`` and ``verify`` change nothing.
+        answers: answers by id or by kind of a question.
+        headers: columns of CSV files by key, for quarantined rows.
     """
 
     storage: Storage
@@ -509,72 +123,224 @@ class Eraser:
     contracts: Mapping[str, SourceContract]
     person: Person
     mode: str
+    answers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def raw(self, key: str, version: str = "") -> tuple[Found | None, set[str]]:
+    @property
+    def erases(self) -> bool:
+        return self.mode == "erase"
+
+    # --- raw ---
+
+    def raw(self, key: str, version: str = "") -> Found:
         """Look at a raw file and, when erasing, rewrite it; an older version with traces is deleted."""
-        match = _RAW.fullmatch(key)
-        source = Source(self.contracts.get(match["source"]) if match else None)
-        bucket = self.buckets["raw"]
-        rewrites = self.mode == "erase" and not version
+        # Sub-folders, hidden names and days that no calendar has hold rows as well, though no run loads them.
+        read = read_key(key)
+        found = Found("raw", key, version)
         with tempfile.TemporaryDirectory() as folder:
-            old, new = f"{folder}/old", f"{folder}/new"
-            if key.endswith(".parquet"):
-                self._fetch(bucket, key, version, old)
-                tally = erase_parquet(old, source, self.person, new if rewrites else None)
-            else:
-                with self._text(bucket, key, version) as stream:
-                    if not holds(stream, self.person):
-                        return None, set()
-                kind = "json" if ".json" in key else "csv"
-                with self._text(bucket, key, version) as stream, _writer(new, key, write=rewrites) as take:
-                    tally = erase_text(stream, kind, source, self.person, take)
-            if not tally.rows:
-                return None, set()
-            if rewrites:
-                self.storage.upload(bucket, key, new)
-                self.storage.delete_old_versions(bucket, key)
-            elif self.mode == "erase":
-                self.storage.delete_version(bucket, key, version)
-        return Found("raw", key, version, tally.rows), tally.learned
-
-    def processed(self, key: str, version: str = "") -> Found | None:
-        """Look at a processed object; when erasing, delete data with traces and clear reports of them."""
-        bucket = self.buckets["processed"]
-        with tempfile.TemporaryDirectory() as folder:
-            if key.endswith(".parquet"):
-                self._fetch(bucket, key, version, f"{folder}/old")
-                if not is_in_parquet(f"{folder}/old", self.person):
-                    return None
-                body = None
-            else:
-                with self._text(bucket, key, version) as stream:
-                    body = stream.read()  # reports: small
-                if not self.person.is_named(body):
-                    return None
-        if self.mode == "erase":
-            if version:
-                self.storage.delete_version(bucket, key, version)
-            else:
-                if body is None:
-                    self.storage.delete(bucket, key)
+            new = f"{folder}/new"
+            try:
+                if read.format and read.source in self.contracts:
+                    table = Table.of(read.source, self.contracts)
+                    found.tally = self._table(key, version, read.format, table, folder, new)
+                    found.rows = found.tally.rows
                 else:
-                    body = self.person.unnamed(body)
-                    body = gzip.compress(body, mtime=0) if key.endswith(".gz") else body
-                    kinds = {"json": "application/json", "html": "text/html; charset=utf-8"}
-                    kind = kinds.get(key.removesuffix(".gz").rpartition(".")[2], "application/octet-stream")
-                    self.storage.write(bucket, key, body, kind)
-                self.storage.delete_old_versions(bucket, key)
-        return Found("processed", key, version)
+                    self._outside(key, version, found)
+            except _DAMAGED as error:
+                reason = str(error) if isinstance(error, Unreadable) else "it is damaged"
+                self._ask(found, UNREADABLE, reason=f"{reason} ({type(error).__name__})")
+            self._name(found)
+            self._finish(found, new)
+        return found
 
-    def _text(self, bucket: str, key: str, version: str) -> BinaryIO:
-        stream = self.storage.open(bucket, key, version) if version else self.storage.open(bucket, key)
+    def _table(self, key: str, version: str, form: str, table: Table, folder: str, new: str) -> Tally:
+        decided = self._decided("raw", key, version)
+        writes = self.erases and not version
+        if form == "parquet":
+            self._fetch("raw", key, version, f"{folder}/old")
+            return erase_parquet(f"{folder}/old", table, self.person, new if writes else None, decided)
+        with self._stream("raw", key, version) as stream, _writer(new, key, write=writes) as take:
+            return erase_text(stream, form, table, self.person, take, decided)
+
+    def _outside(self, key: str, version: str, found: Found) -> None:
+        """An object that no contract describes: searched as a text, never rewritten."""
+        hits, tail = 0, b""
+        with self._stream("raw", key, version) as stream:
+            while chunk := stream.read(CHUNK):
+                text = tail + chunk
+                if self.person.may_be_in(text):
+                    hits += self.person.read(text.decode("utf-8", "surrogateescape")).verdict == CERTAIN
+                tail = chunk[-1024:]
+        if hits:
+            self._ask(found, OUTSIDE)
+
+    def _name(self, found: Found) -> None:
+        """Whether the object's name points at the person."""
+        verdict = self.person.read(found.key).verdict
+        if verdict == DOUBTFUL:
+            verdict = CERTAIN if self._ask(found, FILE_NAME) == "erase" else ""
+        found.renamed = verdict == CERTAIN
+
+    def _finish(self, found: Found, new: str) -> None:
+        """Questions of the file's rows; and, when erasing, the changes."""
+        for kind, rows in found.tally.questions.items():
+            self._ask(found, kind, rows, tuple(found.tally.lines[kind]))
+        deletes = any(question.answer == "delete" for question in found.questions)
+        found.rows = max(found.rows, int(deletes))
+        if not (self.erases and found.changes):
+            return
+        bucket, key = self.buckets["raw"], found.key
+        if found.version:
+            self.storage.delete_version(bucket, key, found.version)
+        elif deletes:
+            self.storage.forget(bucket, key)
+        else:
+            if found.rows:
+                self.storage.upload(bucket, key, new)
+            if found.renamed:
+                if not found.rows:
+                    self._fetch("raw", key, "", new)
+                self.storage.upload(bucket, self._new_name(key), new)
+                self.storage.forget(bucket, key)
+            else:
+                self.storage.delete_old_versions(bucket, key)
+
+    def _new_name(self, key: str) -> str:
+        folder, _, name = key.rpartition("/")
+        form = _ENDING.search(name)
+        digest = hashlib.sha256(f"{self.person.pseudonym}/{key}".encode()).hexdigest()[:12]
+        folder = erase_message(folder, self.person)
+        return f"{folder}/{self.person.pseudonym}-{digest}{form[0] if form else ''}".lstrip("/")
+
+    # --- processed ---
+
+    def processed(self, key: str, version: str = "") -> Found:
+        """Look at a processed object; when erasing, delete or rewrite it."""
+        found = Found("processed", key, version)
+        with tempfile.TemporaryDirectory() as folder:
+            new = f"{folder}/new"
+            try:
+                if key.endswith(".parquet"):
+                    self._fetch("processed", key, version, f"{folder}/old")
+                    self._parquet(found, f"{folder}/old", new if self.erases and not version else None)
+                else:
+                    self._document(found, new)
+            except _DAMAGED as error:
+                self._ask(found, UNREADABLE, reason=f"it is damaged ({type(error).__name__})")
+            for kind, rows in found.tally.questions.items():
+                self._ask(found, kind, rows, tuple(found.tally.lines[kind]))
+            deletes = any(question.answer == "delete" for question in found.questions)
+            found.rows = max(found.rows, found.tally.rows, int(deletes))
+            if self.erases and found.rows:
+                self._replace(found, new, deletes=deletes or key.startswith("accepted/"))
+        return found
+
+    def _parquet(self, found: Found, old: str, new: str | None) -> None:
+        match = _SOURCE.match(found.key)
+        decided = self._decided("processed", found.key, found.version)
+        if match and match["accepted"]:
+            table = Table.of(match["accepted"], self.contracts)
+            found.rows = int(is_in_accepted(old, table, self.person, decided))
+            return
+        table = Table.of(match["quarantine"] if match else "", self.contracts)
+
+        def rewrite(row: dict[str, Any], name: str) -> tuple[str, str]:
+            if name != "raw_text":
+                return erase_message(row[name], self.person), ""
+            source = str(row.get("source_file") or "")
+            return erase_raw_text(row[name], source, self.headers.get(source, ()), table, self.person, decided)
+
+        found.tally = erase_texts(old, self.person, new, rewrite)
+
+    def _document(self, found: Found, new: str) -> None:
+        with self._stream("processed", found.key, found.version) as stream:
+            body = stream.read()  # reports: small
+        name = found.key.rpartition("/")[2]
+        if name.startswith("report.json"):
+            persons = [contract.name for contract in self.contracts.values() if contract.is_of_persons]
+            left = erase_report(body, self.person, persons)
+            if left != body and self.erases:
+                self._page(found, left)
+        elif name.endswith((".json", ".json.gz")):
+            left = erase_json(body, self.person)
+        else:
+            text = body.decode("utf-8", "surrogateescape")
+            left = erase_message(text, self.person).encode("utf-8", "surrogateescape")
+        if left != body:
+            found.rows = 1
+            Path(new).write_bytes(gzip.compress(left, mtime=0) if found.key.endswith(".gz") else left)
+
+    def _page(self, found: Found, report: bytes) -> None:
+        """A report's page is made anew from the report: a key in a page says not whose it is."""
+        bucket, key = self.buckets["processed"], found.key.replace("report.json", "report.html")
+        try:
+            page = html_page(json.loads(report), self.contracts)
+        except (ValueError, KeyError, TypeError):
+            self.storage.forget(bucket, key)
+            return
+        if not found.version:
+            self.storage.write(bucket, key, page.encode(), "text/html; charset=utf-8")
+        self.storage.delete_old_versions(bucket, key)
+
+    def _replace(self, found: Found, new: str, *, deletes: bool) -> None:
+        bucket, key = self.buckets["processed"], found.key
+        if found.version:
+            self.storage.delete_version(bucket, key, found.version)
+            return
+        if deletes:
+            self.storage.delete(bucket, key)
+        elif key.endswith(".parquet"):
+            self.storage.upload(bucket, key, new)
+        else:
+            kinds = {"json": "application/json", "html": "text/html; charset=utf-8"}
+            kind = kinds.get(key.removesuffix(".gz").rpartition(".")[2], "application/octet-stream")
+            self.storage.write(bucket, key, Path(new).read_bytes(), kind)
+        self.storage.delete_old_versions(bucket, key)
+
+    # --- questions ---
+
+    def _ask(
+        self, found: Found, kind: str, rows: int = 0, lines: tuple[int, ...] = (), reason: str = ""
+    ) -> str:
+        """Note a question; returns its answer, empty for none."""
+        name = question_id(found.bucket, found.key, found.version, kind)
+        answer = self.answers.get(name) or self.answers.get(kind) or ""
+        answer = answer if answer in ANSWERS[kind] else ""
+        found.questions += (Question(name, kind, rows, lines, reason, answer),)
+        return answer
+
+    def _decided(self, bucket: str, key: str, version: str) -> set[str]:
+        """Questions about rows of an object that were answered by *erase*."""
+        return {
+            kind
+            for kind in (OTHER_ROW, UNCLEAR_ROW)
+            if (self.answers.get(question_id(bucket, key, version, kind)) or self.answers.get(kind)) == "erase"
+        }
+
+    def shown(self, key: str) -> str:
+        """A key as it may be told: without values of the person."""
+        return crossed_out(key, self.person.read(key).hits)
+
+    # --- bytes ---
+
+    def _stream(self, bucket: str, key: str, version: str) -> BinaryIO:
+        name = self.buckets[bucket]
+        stream = self.storage.open(name, key, version) if version else self.storage.open(name, key)
         buffered = io.BufferedReader(_Raw(stream), CHUNK)
-        return gzip.open(buffered, "rb") if key.endswith(".gz") else buffered  # type: ignore[return-value]
+        return gzip.open(buffered, "rb") if key.lower().endswith(".gz") else buffered  # type: ignore[return-value]
 
     def _fetch(self, bucket: str, key: str, version: str, path: str) -> None:
-        stream = self.storage.open(bucket, key, version) if version else self.storage.open(bucket, key)
+        name = self.buckets[bucket]
+        stream = self.storage.open(name, key, version) if version else self.storage.open(name, key)
         with Path(path).open("wb") as file:
             shutil.copyfileobj(stream, file, CHUNK)
+
+
+def question_id(bucket: str, key: str, version: str, kind: str) -> str:
+    """Name of a question: says nothing, and is the same in each run."""
+    return hashlib.sha256("\0".join((bucket, key, version, kind)).encode("utf-8", "surrogatepass")).hexdigest()[
+        :10
+    ]
 
 
 class _Raw(io.RawIOBase):
@@ -601,7 +367,7 @@ def _writer(path: str, key: str, *, write: bool) -> Iterator[Callable[[bytes], A
     """Takes bytes into a file, compressed as the key says; takes nothing when it is not to write."""
     if not write:
         yield lambda _data: None
-    elif key.endswith(".gz"):
+    elif key.lower().endswith(".gz"):
         with gzip.GzipFile(path, "wb", 6, mtime=0) as packed:
             yield packed.write
     else:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh_glue.erasure import MODES, Eraser, Found, Person
+from ecommerce_dwh.person import Person
+from ecommerce_dwh_glue.erasure import ANSWERS, Eraser, Found
 from ecommerce_dwh_glue.job import JobError, Options
 from ecommerce_dwh_glue.storage import Storage
 
+MODES = ("search", "erase", "verify")
 # What the processed bucket keeps of rows; `erasures/` holds the request itself, manifests hold names of files.
 PROCESSED = ("accepted/", "quarantine/", "quality/", "runs/", "check_results/")
-DATA_SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".parquet")
 TEXT_SUFFIXES = (".json", ".json.gz", ".html")
+SHOWN = 200
 Task = tuple[str, str, str]  # bucket (raw or processed), key, version
 
 
@@ -47,73 +50,116 @@ class Erasure:
         """Do it; returns and stores what was found, without anything of the person.
 
         Raises:
-            JobError: there is no request, or a file cannot be read.
+            JobError: there is no request, or the store does not answer.
         """
         if self.mode not in MODES:
             raise JobError(f"--erasure_mode is {self.mode!r}; use one of {', '.join(MODES)}")
         request = self._request()
-        person = Person(
-            request["customer_id"],
-            request["pseudonym"],
-            frozenset(request["values"]),
-            frozenset(request["shared"]),
-        )
-        tasks = list(self._tasks())
-        customers = [task for task in tasks if task[0] == "raw" and task[1].startswith("customers/")]
-        # First what the person's own rows say, so that rows without a key are known by it.
-        _, learned = self._pass(customers, person, "search")
-        person = person.knowing(learned)
-        found, _ = self._pass(tasks, person, self.mode)
-        if self.mode == "erase":  # a person's own rows may be gone now; later passes must know all the same
-            self._write("request.json", {**request, "values": sorted(person.values)})
-        result = {
-            "mode": self.mode,
-            "objects": len(tasks),
-            "found": [
-                {"bucket": f.bucket, "key": f.key, "version": f.version, "rows": f.rows}
-                for f in sorted(found, key=lambda f: (f.bucket, f.key, f.version))
-            ],
-            "days": sorted({f.day for f in found if f.day and not f.version}),
-            "rows": sum(f.rows for f in found if not f.version),
-        }
+        person = Person.of(request)
+        raw, processed = list(self._raw()), list(self._processed())
+        if not request.get("is_searched"):
+            # First what the person's own rows say, so that rows without a key are known by it.
+            person = self._learned(person, self._pass(self._rows_of_persons(raw), person, "search"))
+        found = self._pass(raw, person, self.mode)
+        person = self._learned(person, found)
+        headers = {item.key: item.tally.header for item in found if item.tally.header and not item.version}
+        found += self._pass(processed, person, self.mode, headers)
+        if self.mode != "verify":
+            # The person's own rows may be gone now; later passes must know all the same.
+            request |= {**person.as_request(), "is_searched": True}
+            self._write("request.json", request)
+        result = self._result(found, person, len(raw) + len(processed))
         self._write(f"{self.mode}.json", result)
         return result
 
-    def _pass(self, tasks: list[Task], person: Person, mode: str) -> tuple[list[Found], set[str]]:
-        buckets = {"raw": self.options.raw_bucket, "processed": self.options.processed_bucket}
-        eraser = Eraser(self.storage, buckets, self.contracts, person, mode)
+    @staticmethod
+    def _learned(person: Person, found: list[Found]) -> Person:
+        learned = {pair for item in found for pair in item.tally.learned}
+        return person.knowing(learned, {value for item in found for value in item.tally.shared})
 
-        def work(task: Task) -> tuple[Found | None, set[str]]:
+    def _result(self, found: list[Found], person: Person, objects: int) -> dict[str, Any]:
+        eraser = self._eraser(person, self.mode)
+        found = sorted(found, key=lambda item: (item.bucket, item.key, item.version))
+        changed = [item for item in found if item.changes]
+        questions = [
+            {"bucket": item.bucket, "key": eraser.shown(item.key), "version": item.version, **asdict(question)}
+            for item in found
+            for question in item.questions
+        ]
+        return {
+            "mode": self.mode,
+            "objects": objects,
+            "found": [
+                {
+                    "bucket": item.bucket,
+                    "key": eraser.shown(item.key),
+                    "version": item.version,
+                    "rows": item.rows,
+                    "renamed": item.renamed,
+                }
+                for item in changed
+            ],
+            "questions": questions,
+            "open": sum(not question["answer"] for question in questions),
+            "days": sorted({item.day for item in changed if item.day and not item.version}),
+            "rows": sum(item.rows for item in changed if item.bucket == "raw" and not item.version),
+        }
+
+    def _eraser(
+        self, person: Person, mode: str, headers: Mapping[str, tuple[str, ...]] | None = None
+    ) -> Eraser:
+        buckets = {"raw": self.options.raw_bucket, "processed": self.options.processed_bucket}
+        answers = {
+            str(name): str(answer) for name, answer in dict(self._request().get("answers") or {}).items()
+        }
+        return Eraser(self.storage, buckets, self.contracts, person, mode, answers, headers or {})
+
+    def _pass(
+        self,
+        tasks: list[Task],
+        person: Person,
+        mode: str,
+        headers: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> list[Found]:
+        eraser = self._eraser(person, mode, headers)
+
+        def work(task: Task) -> Found | None:
             bucket, key, version = task
             try:
-                return eraser.raw(key, version) if bucket == "raw" else (eraser.processed(key, version), set())
+                found = eraser.raw(key, version) if bucket == "raw" else eraser.processed(key, version)
             except Exception as error:
-                # Without the cause: its text may quote the row.
+                # Without the cause, and the key without values: both may quote a row.
                 raise JobError(
-                    f"s3://{buckets[bucket]}/{key} cannot be read ({type(error).__name__})"
+                    f"s3://{eraser.buckets[bucket]}/{eraser.shown(key)} could not be worked on ({type(error).__name__})"
                 ) from None
+            is_empty = not (found.changes or found.questions)
+            return None if is_empty and not (found.tally.header or found.tally.shared) else found
 
         if not tasks:
-            return [], set()
+            return []
         outcomes = self.context.parallelize(tasks, min(len(tasks), 1000)).map(work).collect()
-        learned = {value for _, values in outcomes for value in values}
-        return [found for found, _ in outcomes if found], learned
+        return [found for found in outcomes if found is not None]
 
-    def _tasks(self) -> Iterator[Task]:
-        raw, processed = self.options.raw_bucket, self.options.processed_bucket
-        for source in self.contracts:
-            prefix = f"{source}/dt="
-            for item in self.storage.objects(raw, prefix):
-                if item.key.lower().endswith(DATA_SUFFIXES):
-                    yield "raw", item.key, ""
-            for key, version in self.storage.old_versions(raw, prefix):
-                if key.lower().endswith(DATA_SUFFIXES):
-                    yield "raw", key, version
+    def _rows_of_persons(self, raw: list[Task]) -> list[Task]:
+        sources = tuple(f"{contract.name}/" for contract in self.contracts.values() if contract.is_of_persons)
+        return [task for task in raw if task[1].startswith(sources)]
+
+    def _raw(self) -> Iterator[Task]:
+        """Every object, and every older version: a person may be in what no run ever loads."""
+        bucket = self.options.raw_bucket
+        for item in self.storage.objects(bucket, ""):
+            if item.size:
+                yield "raw", item.key, ""
+        for key, version in self.storage.old_versions(bucket, ""):
+            yield "raw", key, version
+
+    def _processed(self) -> Iterator[Task]:
+        bucket = self.options.processed_bucket
         for prefix in PROCESSED:
-            for item in self.storage.objects(processed, prefix):
+            for item in self.storage.objects(bucket, prefix):
                 if item.key.endswith((".parquet", *TEXT_SUFFIXES)):
                     yield "processed", item.key, ""
-            for key, version in self.storage.old_versions(processed, prefix):
+            for key, version in self.storage.old_versions(bucket, prefix):
                 if key.endswith((".parquet", *TEXT_SUFFIXES)):
                     yield "processed", key, version
 
@@ -121,15 +167,19 @@ class Erasure:
     def _folder(self) -> str:
         return f"erasures/{self.options.run_id}/"
 
-    def _request(self) -> dict[str, Any]:
+    @cached_property
+    def _stored(self) -> dict[str, Any]:
         try:
             text = self.storage.read(self.options.processed_bucket, f"{self._folder}request.json")
         except Exception as error:
             raise JobError(
                 f"s3://{self.options.processed_bucket}/{self._folder}request.json cannot be read "
-                f"({type(error).__name__}); clear the task 'survey', which writes it"
+                f"({type(error).__name__}); put the request again and clear the task 'survey', which reads it"
             ) from None
         return dict(json.loads(text))
+
+    def _request(self) -> dict[str, Any]:
+        return dict(self._stored)
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         body = json.dumps(content, indent=1, ensure_ascii=False).encode()
@@ -141,10 +191,33 @@ def summary(result: Mapping[str, Any]) -> str:
     verb = {"search": "would be erased", "erase": "erased", "verify": "still there"}[result["mode"]]
     lines = [f"{result['objects']:,} objects looked at; {len(result['found']):,} with traces {verb}"]
     lines += [
-        f"  {f['bucket']:9} {f['key']}" + (f" (version {f['version']})" if f["version"] else "")
-        + (f": {f['rows']:,} rows" if f["rows"] else "")
-        for f in result["found"][:200]
-    ]  # fmt: skip
-    if len(result["found"]) > 200:
-        lines.append(f"  … and {len(result['found']) - 200:,} more")
-    return "\n".join(lines)
+        f"  {item['bucket']:9} {item['key']}{_version(item)}: {item['rows']:,} rows"
+        + (", renamed" if item["renamed"] else "")
+        for item in result["found"][:SHOWN]
+    ]
+    if len(result["found"]) > SHOWN:
+        lines.append(f"  … and {len(result['found']) - SHOWN:,} more")
+    return "\n".join([*lines, *question_lines(result)])
+
+
+def question_lines(result: Mapping[str, Any]) -> list[str]:
+    """The questions that have no answer yet."""
+    waiting = [question for question in result["questions"] if not question["answer"]]
+    lines = [f"{len(waiting):,} questions wait for an answer"] if waiting else []
+    for question in waiting[:SHOWN]:
+        where = f"{question['bucket']} {question['key']}{_version(question)}"
+        about = (
+            f", {question['rows']:,} rows, lines {', '.join(map(str, question['lines']))}"
+            if question["rows"]
+            else ""
+        )
+        why = f": {question['reason']}" if question["reason"] else ""
+        answers = " or ".join(ANSWERS[question["kind"]])
+        lines.append(f"  {question['id']} {question['kind']} ({answers}) {where}{about}{why}")
+    if len(waiting) > SHOWN:
+        lines.append(f"  … and {len(waiting) - SHOWN:,} more")
+    return lines
+
+
+def _version(item: Mapping[str, Any]) -> str:
+    return f" (version {item['version']})" if item["version"] else ""

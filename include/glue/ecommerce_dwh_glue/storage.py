@@ -48,6 +48,9 @@ class Storage(Protocol):
     def delete_old_versions(self, bucket: str, key: str) -> None:
         """Delete for good whatever the key held before."""
 
+    def forget(self, bucket: str, key: str) -> None:
+        """Delete an object for good: every version, and every mark that tells of it."""
+
     def url(self, bucket: str, key: str) -> str:
         """Address of an object or prefix for Spark and for Redshift COPY."""
 
@@ -122,6 +125,13 @@ class S3Storage:
         for found, version in list(self.old_versions(bucket, key)):
             if found == key:
                 self.delete_version(bucket, key, version)
+
+    def forget(self, bucket: str, key: str) -> None:
+        self.delete(bucket, key)
+        for page in self.client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
+            for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                if item["Key"] == key:
+                    self.delete_version(bucket, key, item["VersionId"])
 
     def url(self, bucket: str, key: str) -> str:
         return f"s3://{bucket}/{key}"

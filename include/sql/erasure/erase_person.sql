@@ -65,16 +65,4 @@ delete from staging.stg_web_events
 using erased_person
 where stg_web_events.customer_id = erased_person.customer_id;
 
-update quality.audit_results set sample = '(erased)'
-from erased_value
-where position(erased_value.value in audit_results.sample) > 0;
-
-update quality.check_results set message = '(erased)'
-from erased_value
-where position(erased_value.value in check_results.message) > 0;
-
-update staging.stg_check_result set message = '(erased)'
-from erased_value
-where position(erased_value.value in stg_check_result.message) > 0;
-
 update quality.warehouse_state set merge_seq = merge_seq + 1;
