@@ -114,7 +114,7 @@ def test_the_erasure_job_as_it_is_provisioned(spark_aws: Aws):
     sink = io.BytesIO()
     pq.write_table(rejected, sink)
     spark_aws.s3.put_object(Bucket=processed, Key="quarantine/source=customers/a.parquet", Body=sink.getvalue())
-    request = {"customer_id": "C1", "pseudonym": "erased-1", "values": [], "shared": [], "days": ["2026-03-01"]}
+    request = {"customer_id": "C1", "pseudonym": "erased-1", "values": {}, "shared": [], "days": ["2026-03-01"]}
     spark_aws.s3.put_object(
         Bucket=processed, Key="erasures/manual/request.json", Body=json.dumps(request).encode()
     )
@@ -126,11 +126,15 @@ def test_the_erasure_job_as_it_is_provisioned(spark_aws: Aws):
     assert "zubeida" not in log
     body = spark_aws.s3.get_object(Bucket=raw, Key=f"{day}/a.csv.gz")["Body"].read()
     assert gzip.decompress(body) == b"customer_id,email\nerased-1,\nC2,ravi@x.example\n"
-    assert spark_aws.s3.list_objects_v2(Bucket=processed, Prefix="quarantine/")["KeyCount"] == 0
+    left = spark_aws.s3.get_object(Bucket=processed, Key="quarantine/source=customers/a.parquet")["Body"].read()
+    assert pq.read_table(io.BytesIO(left))["raw_text"].to_pylist() == [
+        "C1,xxxxxxx@x.xxxxxxx,broken",
+        "C2,other",
+    ]
     told = json.loads(
         spark_aws.s3.get_object(Bucket=processed, Key="erasures/manual/request.json")["Body"].read()
     )
-    assert told == {**request, "values": ["zubeida@x.example"]}
+    assert told == {**request, "region": "", "values": {"email": ["zubeida@x.example"]}, "is_searched": True}
 
 
 def test_the_runtime_is_described_in_one_place(spark_aws: Aws):
