@@ -205,7 +205,7 @@ class Person:
         parts = [
             re.escape(self.customer_id.encode()),
             rb"%[0-9a-f]{2}",
-            rb"\\[ux/]",
+            rb"\\[ux/\\]",
             rb"&#?\w{2,8};",
             rb"[\x80-\xff]",
         ]

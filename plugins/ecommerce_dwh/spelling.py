@@ -18,7 +18,7 @@ ROUNDS = 4  # encodings within encodings that are undone; %252540 is three
 _ESCAPE = re.compile(
     r"(?P<percent>(?:%[0-9A-Fa-f]{2})+)"
     r"|\\[uU](?P<high>[dD][89abAB][0-9A-Fa-f]{2})\\[uU](?P<low>[dD][c-fC-F][0-9A-Fa-f]{2})"
-    r"|\\[uU](?P<unicode>[0-9A-Fa-f]{4})|\\[xX](?P<byte>[0-9A-Fa-f]{2})|\\(?P<slash>/)"
+    r"|\\[uU](?P<unicode>[0-9A-Fa-f]{4})|\\[xX](?P<byte>[0-9A-Fa-f]{2})|\\(?P<slash>[/\\])"
     r"|&(?P<entity>#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
 )
 Piece = tuple[str, int, int]  # a character, and the span of the text that it stands for

@@ -18,12 +18,14 @@ import unicodedata
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -359,3 +361,40 @@ def test_one_unreadable_file_stops_nobody(contracts: Any, key: str, name: str) -
     store.held.pop(("processed", REQUEST))
     run(store, contracts, key, "erase", answers=dict.fromkeys(questions, "delete"))
     assert (("raw", f"customers/dt={DAY}/{name}") in store.held) == (name == "notes.txt")
+
+
+@pytest.mark.parametrize("codec", ["SNAPPY", "LZ4", "ZSTD", "GZIP", "UNCOMPRESSED"])
+def test_a_parquet_file_keeps_types_row_groups_and_compression(contracts: Any, codec: str) -> None:
+    """A key of numbers becomes text, for the pseudonym; each row of another customer reads as before."""
+    table = pa.table(
+        {
+            "Customer_ID": pa.array([1, 2, 10, 1], pa.int64()),
+            "first_name": pa.array(["A", "B", "C", "A"]).dictionary_encode(),
+            "date_of_birth": pa.array([date(1990, 1, 1)] * 4),
+            "city": ["1", "Pune", "1", None],
+            "note": [{"mail": "z@x.example", "n": 1}, None, {"mail": "r@x.example", "n": 1}, {"mail": "", "n": 2}],
+            "amount": pa.array([Decimal("1.50")] * 4, pa.decimal128(18, 4)),
+        }
+    )  # fmt: skip
+    sink, store, key = io.BytesIO(), Memory(), f"customers/dt={DAY}/a.parquet"
+    pq.write_table(
+        table, sink, row_group_size=3, compression="none" if codec == "UNCOMPRESSED" else codec.lower()
+    )
+    store.write("raw", key, sink.getvalue(), "")
+
+    run(store, contracts, "1", "erase", values={"email": ["z@x.example"]})
+
+    left = pq.ParquetFile(io.BytesIO(store.held["raw", key]))
+    groups = [left.metadata.row_group(place) for place in range(left.num_row_groups)]
+    assert [group.num_rows for group in groups] == [3, 1]
+    assert {group.column(place).compression for group in groups for place in range(group.num_columns)} == {
+        codec
+    }
+    kept = left.schema_arrow.remove(0)
+    assert kept == table.schema.remove(0)
+    was, is_now = table.to_pylist(), left.read().to_pylist()
+    mine = {"first_name": None, "date_of_birth": None, "Customer_ID": PSEUDONYM}
+    assert is_now == [
+        {**was[0], **mine, "note": {"mail": "x@x.xxxxxxx", "n": 1}}, {**was[1], "Customer_ID": "2"},
+        {**was[2], "Customer_ID": "10"}, {**was[3], **mine},
+    ]  # fmt: skip

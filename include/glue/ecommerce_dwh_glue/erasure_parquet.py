@@ -110,7 +110,8 @@ def _rewrite(file: Any, changes: dict[int, dict[int, str | None]], target: str) 
     schema = file.schema_arrow
     touched = {place for row in changes.values() for place, new in row.items() if new is not None}
     for place in touched:
-        if not _holds_text(schema.field(place).type):
+        kind = schema.field(place).type
+        if not (_holds_text(kind) or pa.types.is_nested(kind)):
             schema = schema.set(place, schema.field(place).with_type(pa.string()))
     meta = file.metadata
     codecs = {
@@ -144,6 +145,18 @@ def _holds_text(kind: Any) -> bool:
     return bool(pa.types.is_string(value) or pa.types.is_large_string(value))
 
 
+def _cell(value: str | None, kind: Any) -> Any:
+    """A new text as a cell of a column; None where the column's type does not take it."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    if value is None or not pa.types.is_nested(kind):
+        return value
+    try:
+        return pa.scalar(json.loads(value), kind).as_py()
+    except (pa.ArrowException, ValueError, TypeError):
+        return None
+
+
 def _changed(part: Any, schema: Any, changes: dict[int, dict[int, str | None]], first: int) -> Any:
     import pyarrow as pa  # noqa: PLC0415
 
@@ -157,7 +170,7 @@ def _changed(part: Any, schema: Any, changes: dict[int, dict[int, str | None]], 
         if new:
             values = column.to_pylist()
             for at, value in new.items():
-                values[at] = value
+                values[at] = _cell(value, field_.type)
             kind = field_.type.value_type if pa.types.is_dictionary(field_.type) else field_.type
             column = pa.array(values, kind)
             column = (
