@@ -13,7 +13,8 @@ using touched_return
 where fact_returns.return_id = touched_return.return_id;
 
 insert into facts.fact_returns (
-    return_id, order_item_id, returned_by, returned_at, customer_key, product_key, quantity, refund_amount, reason
+    return_id, order_item_id, returned_by, returned_at, customer_key, product_key, quantity, refund_amount,
+    reason
 )
 select
     newest.return_id,
