@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any, NamedTuple
 
 import phonenumbers
@@ -32,6 +33,7 @@ _LONG_KEY = 12
 _WORD_KEY, WORD_KEY = 5, "word_key"
 _MIN_PHONE = 7
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_STARTS = 64  # places within a run of base64 at which a value may begin
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{2}){7,}(?![0-9A-Za-z])")
 # An address with something before it that may be part of it: export-asha@post.example.
@@ -337,8 +339,9 @@ _PATTERNS = {
 def _from_base64(run: str) -> Iterable[tuple[int, bytes]]:
     """What a run of base64 may stand for, and from which character on: its beginning may be something else's."""
     text = run.rstrip("=").replace("-", "+").replace("_", "/")
-    starts = {0, 1, 2, 3} | {match.end() for match in re.finditer(r"[-_/]", run)}
-    for start in sorted(starts):
+    # Few, so that a long run of separators costs no more than its length.
+    behind = [match.end() for match in islice(re.finditer(r"[-_/]", run), _STARTS)]
+    for start in sorted({0, 1, 2, 3, *behind}):
         part = text[start:]
         part = part[:-1] if len(part) % 4 == 1 else part
         if len(part) < 8:

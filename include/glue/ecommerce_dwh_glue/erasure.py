@@ -36,6 +36,7 @@ from ecommerce_dwh_glue.report import html_page
 from ecommerce_dwh_glue.storage import Storage
 from ecommerce_dwh_glue.survey import CHUNK
 
+_PIECE = 1 << 16  # of objects that are no tables
 UNREADABLE, OUTSIDE, FILE_NAME = "unreadable", "outside", "file_name"
 # Questions, and the answers each takes.
 ANSWERS: Mapping[str, tuple[str, ...]] = {
@@ -163,12 +164,12 @@ class Eraser:
             return erase_text(stream, form, table, self.person, take, decided)
 
     def _outside(self, key: str, version: str, found: Found) -> None:
-        """An object that no contract describes: searched as a text, never rewritten."""
+        """An object that no contract describes: searched as a text, never rewritten; binary parts are no text."""
         hits, tail = 0, b""
         with self._stream("raw", key, version) as stream:
-            while chunk := stream.read(CHUNK):
+            while chunk := stream.read(_PIECE):
                 text = tail + chunk
-                if self.person.may_be_in(text):
+                if b"\0" not in text and self.person.may_be_in(text):
                     hits += self.person.read(text.decode("utf-8", "surrogateescape")).verdict == CERTAIN
                 tail = chunk[-1024:]
         if hits:
@@ -240,6 +241,8 @@ class Eraser:
         decided = self._decided("processed", found.key, found.version)
         if match and match["accepted"]:
             table = Table.of(match["accepted"], self.contracts)
+            # Somebody else's row that was rewritten by decision has its outcome here.
+            decided |= {OTHER_ROW} if "erase" in self.answers.values() else set()
             found.rows = int(is_in_accepted(old, table, self.person, decided))
             return
         table = Table.of(match["quarantine"] if match else "", self.contracts)

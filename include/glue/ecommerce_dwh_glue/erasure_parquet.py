@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from ecommerce_dwh.person import Person
-from ecommerce_dwh_glue.erasure_rows import OTHER_ROW, Fields, Row, Table, judge
+from ecommerce_dwh_glue.erasure_rows import Fields, Row, Table, judge
 from ecommerce_dwh_glue.erasure_tally import Tally, Unreadable
 from ecommerce_dwh_glue.erasure_values import BLANKS
 
@@ -192,7 +192,7 @@ def is_in_accepted(path: str, table: Table, person: Person, decided: Collection[
         return any(
             row.changes
             for batch in _open(path).iter_batches(batch_size=_BATCH)
-            for _, row in _rows(batch, table, person, {*decided} - {OTHER_ROW})
+            for _, row in _rows(batch, table, person, decided)
         )
     except pa.ArrowException as error:
         raise Unreadable(f"it is no readable Parquet file ({type(error).__name__})") from None

@@ -130,6 +130,18 @@ def test_any_text_can_be_read_and_keeps_its_separators(text: str) -> None:
         assert left.count(sign) == text.count(sign)
 
 
+LONG = [
+    "/" * 300_000, "-_" * 150_000, "%25" * 100_000, "&#x" * 100_000, "0 " * 150_000, "a@" * 150_000, "(+" * 150_000,
+    "Zubeida " * 40_000, "\u0661" * 100_000, "zubeida.q" * 30_000, "91 " * 100_000, "a1/" * 100_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", LONG, ids=range(len(LONG)))
+def test_a_long_text_costs_no_more_than_its_length(text: str) -> None:
+    """A pattern that tries again from each place would not come to an end within the suite's time."""
+    assert PERSON.read(text).verdict == ""
+
+
 TABLES = {
     name: Table.of(name, load_contracts(REPO / "include" / "sources")) for name in ("customers", "web_events")
 }
