@@ -48,6 +48,7 @@ class LocalConfig:
     # Further names by which clients reach the servers, beside those of the loopback interface: `name` or `name:port`,
     # separated by commas.
     allowed_hosts: str = ""
+    mwaa_image: Path = REPO / "tests" / "infra" / "mwaa"  # constraints and packages of MWAA's image
     postgres_url: str = ""  # empty: the embedded PostgreSQL under home/postgres
     venvs: Path = REPO / ".venv"
     spark_driver_memory: str = "2g"

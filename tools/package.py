@@ -16,6 +16,7 @@ Reproducible: the same sources give the same bytes, so that a deployment uploads
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import io
 import json
@@ -71,6 +72,7 @@ def build(target: Path, repo: Path = REPO, wheels: Mapping[str, bytes] | None = 
     check_pins(_pins(repo), repo)
     files = contents(repo, fetch_wheels(repo) if wheels is None else wheels)
     check_limits(files)
+    check_syntax(repo)
     if target.exists():
         shutil.rmtree(target)
     for name, data in files.items():
@@ -211,6 +213,24 @@ def manifest(files: Mapping[str, bytes]) -> dict[str, object]:
             for name, data in files.items()
         },
     }
+
+
+def check_syntax(repo: Path) -> None:
+    """Refuse a file that Python cannot read: Airflow would only find out after the deployment.
+
+    Raises:
+        PackageError: with file, line and reason.
+    """
+    for folder in ("dags", "plugins", "include/glue"):
+        for path in sorted((repo / folder).rglob("*.py")):
+            try:
+                ast.parse(path.read_bytes(), filename=str(path))
+            except (SyntaxError, ValueError) as error:
+                line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+                raise PackageError(
+                    f"{path.relative_to(repo)}{line} is not Python: {getattr(error, 'msg', error)}; correct it and "
+                    "commit before you deploy"
+                ) from None
 
 
 def check_limits(files: Mapping[str, bytes]) -> None:

@@ -26,6 +26,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from local.config import LocalConfig, private_folder
 from local.doors import door, wsgi_headers
+from local.stack import airflow
 
 from . import spark
 from .catalog import Catalog
@@ -35,6 +36,8 @@ from .faults import FaultSwitch
 from .glue import GlueApi
 from .jobs import JobService, RunSettings
 from .moto_state import MotoState
+from .mwaa import AirflowCaller, MwaaApi
+from .mwaa_pip import ImagePip
 from .s3 import Response, S3Api, error_response, request_from_environ
 from .signatures import Denied, Signatures, Signed, denial
 from .state import Documents
@@ -100,6 +103,14 @@ class Endpoint:
         self.catalog = Catalog(self.documents, ACCOUNT, REGION)
         self.crawlers = CrawlerService(self.documents, self.store, self.catalog, self._logs.write)
         self.glue = GlueApi(self.jobs, self.crawlers)
+        self.mwaa = MwaaApi(
+            self.documents,
+            self.store,
+            ImagePip(config.mwaa_image, config.aws_dir / "mwaa"),
+            self._write_log,
+            AirflowCaller(config.airflow_url, (airflow.LOGIN, airflow.PASSWORD)),
+            (ACCOUNT, REGION),
+        )
         self.faults = FaultSwitch(config.home / "faults.json")
         self._moto = DomainDispatcherApplication(create_backend_app)
         # Moto imports its services when they are first asked for, and keeps their state in plain dictionaries: two
@@ -117,6 +128,11 @@ class Endpoint:
     def _job_output(self, job: str, run_id: str, stream: str, lines: list[str]) -> None:
         group = f"/aws-glue/jobs/{stream}"
         self._logs.write(group, run_id, lines, where=str(self.jobs.log_path(job, run_id)))
+
+    def _write_log(self, group: str, stream: str, lines: list[str]) -> None:
+        with self._moto_turn:
+            self._moto_state.prepare("logs")
+            self._logs.write(group, stream, lines)
 
     # -- WSGI ------------------------------------------------------------------------------------------------
 
@@ -151,6 +167,9 @@ class Endpoint:
             response = self.s3.handle(request)
             if response is None:
                 response = _held(environ, signed)
+        elif service == "airflow":
+            body = environ["wsgi.input"].getvalue()
+            response = self.mwaa.handle(environ["REQUEST_METHOD"], raw_path, body)
         elif service == "glue":
             body = environ["wsgi.input"].getvalue()
             action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
@@ -254,6 +273,7 @@ class Endpoint:
         self.catalog.load()
         self.jobs.recover()
         self.crawlers.recover()
+        self.mwaa.recover()
         server = wsgi.Server(
             (self.config.host, self.config.aws_port), self, numthreads=16, max=64, request_queue_size=128,
             server_name="local-aws", timeout=65,
@@ -274,6 +294,7 @@ class Endpoint:
         """Stop runs, then the listener, then close the files."""
         began = time.monotonic()
         self.crawlers.close()
+        self.mwaa.close()
         self.jobs.close()
         if self._server:
             self._server.stop()

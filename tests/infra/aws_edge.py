@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -32,16 +34,20 @@ class Mwaa(AbstractContextManager["Mwaa"]):
         states: states of the environment in the order in which they are asked for, the last one stays; none: there is
             no environment.
         updates: bodies of the updates that were asked for.
+        dags: Airflow's DAGs: file name to time of the last parse and source.
+        import_errors: Airflow's import errors.
+        on_update: called at each update, before it is answered.
     """
 
-    def __init__(
-        self, *states: str, error: str = "", health: Mapping[str, Any] | None = None, broken: int = 0
-    ) -> None:
+    def __init__(self, *states: str, error: str = "", health: Mapping[str, Any] | None = None) -> None:
         self.states = list(states)
         self.error = error
         self.health = dict(health or HEALTHY)
-        self.broken = broken
+        self.dags: dict[str, tuple[str, str]] = {}
+        self.import_errors: list[dict[str, Any]] = []
         self.updates: list[dict[str, Any]] = []
+        self.on_update: Callable[[], None] = lambda: None
+        self.updated = 0.0
         mwaa = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -49,16 +55,15 @@ class Mwaa(AbstractContextManager["Mwaa"]):
                 self._answer(*mwaa.environment(unquote(self.path.rpartition("/")[2])))
 
             def do_PATCH(self) -> None:
+                mwaa.updated = time.time()
+                mwaa.on_update()
                 mwaa.updates.append({"Name": unquote(self.path.rpartition("/")[2]), **self._body()})
                 self._answer(200, {"Arn": "arn:aws:airflow:ap-south-1:123456789012:environment/x"})
 
             def do_POST(self) -> None:
-                asked = self._body()
-                errors = [
-                    {"filename": "daily.py", "stack_trace": "Traceback\nImportError: holidays"}
-                ] * mwaa.broken
-                answer = {"import_errors": errors} if asked["Path"] == "/importErrors" else mwaa.health
-                self._answer(200, {"RestApiStatusCode": 200, "RestApiResponse": answer})
+                self._answer(
+                    200, {"RestApiStatusCode": 200, "RestApiResponse": mwaa.airflow(self._body()["Path"])}
+                )
 
             def _body(self) -> dict[str, Any]:
                 return dict(json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}"))
@@ -79,11 +84,31 @@ class Mwaa(AbstractContextManager["Mwaa"]):
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
+    def airflow(self, path: str) -> dict[str, Any]:
+        """Answers of Airflow's REST API; test_deploy_airflow.py holds their form against a real Airflow."""
+        if path == "/importErrors":
+            return {"import_errors": self.import_errors, "total_entries": len(self.import_errors)}
+        if path == "/dags":
+            rows = [
+                {"dag_id": name.removesuffix(".py"), "is_stale": False, "last_parsed_time": parsed,
+                 "relative_fileloc": name, "fileloc": f"/usr/local/airflow/dags/{name}"}
+                for name, (parsed, _) in self.dags.items()
+            ]  # fmt: skip
+            return {"dags": rows, "total_entries": len(rows)}
+        if path.startswith("/dagSources/"):
+            return {"content": self.dags[f"{path.rpartition('/')[2]}.py"][1]}
+        assert path == "/monitor/health", path
+        return self.health
+
     def environment(self, name: str) -> tuple[int, dict[str, Any]]:
         if not self.states:
             return 404, {"message": f"no environment {name}"}
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
-        last = {"Status": state, "Error": {"ErrorCode": "INCORRECT_CONFIGURATION", "ErrorMessage": self.error}}
+        last = {
+            "Status": state,
+            "CreatedAt": self.updated,
+            "Error": {"ErrorCode": "INCORRECT_CONFIGURATION", "ErrorMessage": self.error},
+        }
         return 200, {"Environment": {"Name": name, "Status": state, "LastUpdate": last}}
 
     def client(self) -> Any:
@@ -110,6 +135,7 @@ class Bucket:
 
     def __init__(self, endpoint: Endpoint, name: str) -> None:
         self.client = endpoint.client("s3")
+        self.logs = endpoint.client("logs")
         self.name = name
         self.log: list[str] = []
         self.client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -130,6 +156,15 @@ class Bucket:
 
     def held(self) -> list[str]:
         return [item["Key"] for item in self.client.list_objects_v2(Bucket=self.name).get("Contents", ())]
+
+    def write_log(self, group: str, stream: str, line: str) -> None:
+        """Append a line to a log stream, which is made when it is not there."""
+        with contextlib.suppress(self.logs.exceptions.ResourceAlreadyExistsException):
+            self.logs.create_log_group(logGroupName=group)
+        with contextlib.suppress(self.logs.exceptions.ResourceAlreadyExistsException):
+            self.logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        event = {"timestamp": int(time.time() * 1000), "message": line}
+        self.logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[event])
 
     def belongs_to_somebody_else(self, name: str) -> None:
         """From now on S3 forbids a look at that bucket."""

@@ -74,6 +74,7 @@ class Endpoint:
 
     url: str
     home: Path
+    airflow_port: int  # where the Airflow listens that MWAA's InvokeRestApi asks
 
     def calls(self) -> list[dict[str, Any]]:
         """Every request so far: service, region, operation, parameters."""
@@ -84,14 +85,16 @@ class Endpoint:
         return {
             "AWS_ENDPOINT_URL": self.url, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true",
-            "NO_PROXY": "127.0.0.1",
+            "NO_PROXY": "127.0.0.1", "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         }  # fmt: skip
 
     def client(self, service: str) -> Any:
         return boto3.client(
             service, endpoint_url=self.url, region_name=REGION,
             aws_access_key_id="local", aws_secret_access_key="local",
-            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}, proxies={}),
+            config=Config(
+                s3={"addressing_style": "path"}, retries={"max_attempts": 2}, proxies={}, inject_host_prefix=False
+            ),
         )  # fmt: skip
 
 
@@ -100,9 +103,10 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     """A fresh endpoint with its own state, stopped at the end."""
     python = environment_python("local")
     home = tmp_path_factory.mktemp("aws")
-    port = free_port()
+    port, airflow_port = free_port(), free_port()
     variables = {
-        "DWH_LOCAL_HOME": str(home), "DWH_LOCAL_AWS_PORT": str(port), "PYTHONPATH": f"{REPO}:{REPO / 'plugins'}",
+        "DWH_LOCAL_HOME": str(home), "DWH_LOCAL_AWS_PORT": str(port), "DWH_LOCAL_AIRFLOW_PORT": str(airflow_port),
+        "PYTHONPATH": f"{REPO}:{REPO / 'plugins'}",
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "DWH_LOCAL_VENVS": str(_VENVS),
         "DWH_LOCAL_AWS_TRAIL": str(home / "trail.jsonl"),
     }  # fmt: skip
@@ -113,7 +117,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     url = f"http://127.0.0.1:{port}"
     try:
         wait_for(f"{url}/_local/health", process, home / "endpoint.log")
-        yield Endpoint(url, home)
+        yield Endpoint(url, home, airflow_port)
     finally:
         process.terminate()
         try:

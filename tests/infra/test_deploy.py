@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from aws_edge import Bucket, Mwaa
 from conftest import ACCOUNT, Endpoint
 
 from ecommerce_dwh.settings import Settings
+from tools.airflow_health import Airflow, HealthError
 from tools.deploy import DeployError, Deployment, check_account, check_tree
 
 SETTINGS = Settings(env="dev", account_suffix="-deploy")
@@ -31,10 +34,21 @@ def s3(endpoint: Endpoint) -> Iterator[Bucket]:
     bucket.client.delete_bucket(Bucket=bucket.name)
 
 
-def deployment(s3: Bucket, mwaa: Mwaa) -> tuple[Deployment, list[str]]:
+def deployment(s3: Bucket, mwaa: Mwaa, log: str = "[INFO] - done") -> tuple[Deployment, list[str]]:
+    """A deployment to that MWAA, whose components write ``log`` when they are updated."""
     said: list[str] = []
-    clients = {"s3": s3.client, "mwaa": mwaa.client()}
-    return Deployment(SETTINGS, clients.__getitem__, said.append, poll_seconds=0), said
+    clients = {"s3": s3.client, "mwaa": mwaa.client(), "logs": s3.logs}
+    mwaa.on_update = lambda: s3.write_log(
+        f"airflow-{SETTINGS.prefix}-Worker", "requirements_install_ip_1.log", log
+    )
+    patience, sync = timedelta(seconds=1), timedelta(seconds=60)
+    airflow = Airflow(clients["mwaa"], clients["logs"], SETTINGS.prefix, said.append, 0, patience, sync)
+    return Deployment(SETTINGS, clients.__getitem__, said.append, 0, airflow), said
+
+
+def later(seconds: float) -> str:
+    """A time as Airflow writes it."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
 
 
 def test_first_deployment_uploads_everything_and_waits_for_terraform(s3: Bucket) -> None:
@@ -94,7 +108,10 @@ def test_mwaa_is_told_the_versions(s3: Bucket) -> None:
     with Mwaa("UPDATING", "UPDATING", "AVAILABLE", "UPDATING", "AVAILABLE") as mwaa:
         work, _ = deployment(s3, mwaa)
         work.apply(FILES)
-        assert mwaa.updates == [{"Name": "ecommerce-dwh-dev", "PluginsS3ObjectVersion": "v2"}]
+        (update,) = mwaa.updates
+        assert update == {
+            "Name": "ecommerce-dwh-dev", "PluginsS3ObjectVersion": "v2", "WorkerReplacementStrategy": "GRACEFUL",
+        }  # fmt: skip
 
 
 def test_refused_update_says_why(s3: Bucket) -> None:
@@ -104,24 +121,111 @@ def test_refused_update_says_why(s3: Bucket) -> None:
             work.apply(FILES)
 
 
-def test_health_is_asked_of_airflow(s3: Bucket) -> None:
+def test_failed_pip_ends_the_deployment_although_mwaa_is_available(s3: Bucket) -> None:
+    """The DAGs stay those of before: they go up only when their plugins and requirements are there."""
+    with Mwaa("AVAILABLE") as mwaa:
+        work, _ = deployment(s3, mwaa, "[INFO] - ERROR: Cannot install httpx2==2.16.2")
+        with pytest.raises(HealthError, match=r"pip failed on MWAA's Worker.*Cannot install httpx2==2\.16\.2"):
+            work.apply(FILES)
+    assert "mwaa/dags/daily.py" not in s3.held()
+
+
+def test_log_of_an_earlier_update_is_not_taken_for_this_one(s3: Bucket) -> None:
+    with Mwaa("AVAILABLE") as mwaa:
+        work, _ = deployment(s3, mwaa, "[INFO] - ERROR: from before")
+        mwaa.on_update()
+        time.sleep(0.01)
+        mwaa.on_update = lambda: None
+        with pytest.raises(HealthError, match="no component has written a log"):
+            work.apply(FILES)
+
+
+def test_region_without_graceful_updates_is_updated_all_the_same(s3: Bucket) -> None:
+    with Mwaa("AVAILABLE") as mwaa:
+        work, _ = deployment(s3, mwaa)
+        work.settings = Settings(env="dev", region="ca-west-1", account_suffix="-deploy")
+        work.apply(FILES)
+        assert mwaa.updates[0]["WorkerReplacementStrategy"] == "FORCED"
+
+
+def test_airflow_that_cannot_be_asked_ends_it_before_anything_is_changed(s3: Bucket) -> None:
+    with Mwaa("AVAILABLE") as mwaa:
+        work, _ = deployment(s3, mwaa)
+
+        def refuse(**_: object) -> None:
+            raise work.mwaa.exceptions.AccessDeniedException(
+                {"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "InvokeRestApi"
+            )
+
+        work.mwaa.meta.events.register("before-send.mwaa.InvokeRestApi", refuse)
+        with pytest.raises(HealthError, match=r"private web server answers inside its VPC only.*--unchecked"):
+            work.apply(FILES)
+        assert (s3.held(), mwaa.updates) == ([], [])
+        work.apply(FILES, checked=False)
+        assert mwaa.updates
+
+
+def test_healthy_is_only_what_airflow_has_parsed_since_the_upload(s3: Bucket) -> None:
     with Mwaa("AVAILABLE") as mwaa:
         work, said = deployment(s3, mwaa)
+        work.apply(FILES)
+        mwaa.dags["daily.py"] = (later(90), "dag")
         work.health()
-    assert said == ["Airflow is healthy: metadatabase, scheduler, triggerer; every DAG can be imported."]
+    assert said[-2:] == [
+        "Airflow has parsed 1 DAG files since the upload.",
+        "Airflow is healthy: metadatabase, scheduler, triggerer; every DAG can be imported.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parsed", "source"),
+    [(-3600, "dag"), (30, "dag"), (90, "the file of before")],
+    ids=["before the upload", "before MWAA has copied it", "not the uploaded source"],
+)
+def test_stale_parse_is_not_healthy(s3: Bucket, parsed: float, source: str) -> None:
+    with Mwaa("AVAILABLE") as mwaa:
+        work, _ = deployment(s3, mwaa)
+        work.apply(FILES)
+        mwaa.dags["daily.py"] = (later(parsed), source)
+        with pytest.raises(HealthError, match=r"has not parsed daily\.py.*DAGProcessing"):
+            work.health()
+
+
+def test_dag_file_without_a_dag_in_airflow_is_not_healthy(s3: Bucket) -> None:
+    with Mwaa("AVAILABLE") as mwaa:
+        work, _ = deployment(s3, mwaa)
+        work.apply(FILES)
+        mwaa.dags["other.py"] = (later(90), "dag")
+        with pytest.raises(HealthError, match=r"has not parsed daily\.py"):
+            work.health()
 
 
 def test_unhealthy_component_is_named(s3: Bucket) -> None:
     with Mwaa("AVAILABLE", health={"scheduler": {"status": "unhealthy"}}) as mwaa:
         work, _ = deployment(s3, mwaa)
-        with pytest.raises(DeployError, match="not healthy: scheduler"):
+        with pytest.raises(HealthError, match="not healthy: scheduler"):
+            work.airflow.check()
+
+
+@pytest.mark.parametrize("when", [-3600, 90], ids=["of before", "of this deployment"])
+def test_import_error_is_named(s3: Bucket, when: float) -> None:
+    """An error of before does not end the wait: the upload may be its cure. One that is left at the end does."""
+    with Mwaa("AVAILABLE") as mwaa:
+        work, _ = deployment(s3, mwaa)
+        work.apply(FILES)
+        mwaa.dags["daily.py"] = (later(90), "dag")
+        trace = "Traceback\nImportError: holidays"
+        mwaa.import_errors = [{"filename": "daily.py", "stack_trace": trace, "timestamp": later(when)}]
+        with pytest.raises(
+            HealthError, match=r"1 DAG file.*daily.py.*ImportError: holidays.*deploy the commit"
+        ):
             work.health()
 
 
-def test_import_error_is_named(s3: Bucket) -> None:
-    with Mwaa("AVAILABLE", broken=2) as mwaa:
+def test_bucket_without_dags_is_not_healthy(s3: Bucket) -> None:
+    with Mwaa("AVAILABLE") as mwaa:
         work, _ = deployment(s3, mwaa)
-        with pytest.raises(DeployError, match=r"2 DAG file.*daily.py.*ImportError: holidays"):
+        with pytest.raises(HealthError, match="deploy first"):
             work.health()
 
 

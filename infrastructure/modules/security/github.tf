@@ -33,6 +33,15 @@ locals {
     },
   ]
 
+  # A plan waits for approval beside the state, which holds the same values; only the apply role reads it from there
+  # (bootstrap). Its SHA-256 goes through GitHub, so an exchanged plan is not applied.
+  keep_plan = {
+    Sid      = "KeepPlan"
+    Effect   = "Allow"
+    Action   = "s3:PutObject"
+    Resource = "arn:aws:s3:::${var.state_bucket}/plans/${var.env}/*"
+  }
+
   # ReadOnlyAccess reads data as well; a plan has no business there.
   no_data = {
     Sid    = "NoDataNoSecrets"
@@ -105,7 +114,7 @@ resource "aws_iam_role_policy" "plan" {
 
   name   = "state-but-no-data"
   role   = aws_iam_role.github["plan"].id
-  policy = jsonencode({ Version = "2012-10-17", Statement = concat(local.state_access, local.compare_secret, [local.no_data]) })
+  policy = jsonencode({ Version = "2012-10-17", Statement = concat(local.state_access, local.compare_secret, [local.keep_plan, local.no_data]) })
 }
 
 resource "aws_iam_role_policy_attachment" "apply_changes" {
@@ -226,6 +235,13 @@ resource "aws_iam_role_policy" "deploy" {
         Effect   = "Allow"
         Action   = "airflow:InvokeRestApi"
         Resource = "arn:aws:airflow:${var.region}:${var.account_id}:role/${var.prefix}/Op"
+      },
+      {
+        # Whether pip installed requirements.txt, which MWAA says nowhere else.
+        Sid      = "RequirementsLog"
+        Effect   = "Allow"
+        Action   = "logs:FilterLogEvents"
+        Resource = "arn:aws:logs:${var.region}:${var.account_id}:log-group:airflow-${var.prefix}-*"
       },
       {
         Sid       = "PassAirflowRole"
