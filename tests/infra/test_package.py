@@ -179,3 +179,19 @@ def test_dags_parse_as_on_mwaa(dist: Path, applied: Applied, tmp_path: Path) -> 
     assert found["topic"] == applied.outputs["alert_topic_arn"]
     assert f"{found['host']}:5439" == applied.outputs["redshift_endpoint"]
     assert found["password"] is None
+
+
+@pytest.mark.parametrize(
+    "name", ["dags/broken.py", "plugins/ecommerce_dwh/broken.py", "include/glue/broken.py"]
+)
+def test_file_that_is_no_python_is_refused(tmp_path: Path, name: str) -> None:
+    """Before anything is built, so a deployment uploads nothing."""
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.write_text("x = 1\ndef broken(:\n")
+    with pytest.raises(
+        PackageError, match=rf"{re.escape(name)}, line 2 is not Python: .*correct it and commit"
+    ):
+        package.check_syntax(tmp_path)
+    path.write_text("x = 1\n")
+    package.check_syntax(tmp_path)

@@ -529,6 +529,11 @@ def test_bootstrap_keeps_the_state_safe(bootstrapped: Terraform, endpoint: Endpo
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
     assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    statements = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    (plans,) = (item for item in statements if item["Sid"] == "PlansForTheApplyRolesOnly")
+    assert (plans["Effect"], plans["Principal"]) == ("Deny", "*")
+    assert plans["Resource"] == f"arn:aws:s3:::{bucket}/plans/*"
+    assert plans["Condition"]["ArnNotLike"]["aws:PrincipalArn"].endswith(":role/ecommerce-dwh-*-github-apply")
     told = bootstrapped.run(
         "destroy", "-auto-approve", "-no-color", f"-var=account_id={ACCOUNT}", "-var=suffix=-dr", codes=(1,)
     ).stdout
