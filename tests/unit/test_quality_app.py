@@ -20,6 +20,14 @@ PAGES = [
 ]  # fmt: skip
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _patient():
+    """No answer hangs on how busy the machine is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ecommerce_dwh.quality_page.off_loop.PATIENCE_SECONDS", 600.0)
+        yield
+
+
 @pytest.fixture(scope="module")
 def s3():
     fake = FakeS3()

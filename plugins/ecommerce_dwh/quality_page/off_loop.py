@@ -31,16 +31,14 @@ class PageThreads:
     Args:
         threads: routes that run side by side.
         waiting: requests that may wait for one of them; further ones are refused at once.
-        patience: seconds after which a visitor gets an answer although the route is not done.
+        patience: seconds after which a visitor gets an answer although the route is not done; 20 when not given.
     """
 
-    def __init__(
-        self, threads: int = THREADS, waiting: int = WAITING, patience: float = PATIENCE_SECONDS
-    ) -> None:
+    def __init__(self, threads: int = THREADS, waiting: int = WAITING, patience: float | None = None) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="quality-page-route")
         # A route that nobody waits for any more keeps its place until its thread is done: threads stay bounded.
         self._places = threading.BoundedSemaphore(threads + waiting)
-        self._patience = patience
+        self._patience = PATIENCE_SECONDS if patience is None else patience
 
     def off_loop(self, route: Callable[P, R]) -> Callable[P, Awaitable[R]]:
         """The route as a coroutine that runs in one of these threads.
