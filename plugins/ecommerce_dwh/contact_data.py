@@ -33,7 +33,7 @@ _ROUNDS = 4  # of encodings within encodings
 
 _ENCODED = re.compile(
     r"(?:%[0-9A-Fa-f]{2}){1,200}|&#(?:[0-9]{1,7}|[xX][0-9A-Fa-f]{1,6});?|&[A-Za-z][A-Za-z0-9]{1,31};"
-    r"|\\u[0-9A-Fa-f]{4}|\\u\{[0-9A-Fa-f]{1,6}\}|\\x[0-9A-Fa-f]{2}|=(?:40|2E|2e)"
+    r"|\\{1,4}u[0-9A-Fa-f]{4}|\\{1,4}u\{[0-9A-Fa-f]{1,6}\}|\\{1,4}x[0-9A-Fa-f]{2}|=(?:40|2E|2e)|\+AEA-?"
 )
 # Invisible, though not of the category for that: combining joiner, fillers, variation selectors.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10))))
@@ -58,10 +58,12 @@ def _decoded(piece: str) -> str:
             return data.decode("latin-1")
     if piece[0] == "&":
         return html.unescape(piece)
+    if piece[0] == "+":
+        return "@"  # UTF-7
     if piece[0] == "=":
         return "@" if piece == "=40" else "."
     try:
-        return chr(int(piece[2:].strip("{}"), 16))
+        return chr(int(piece.lstrip("\\")[1:].strip("{}"), 16))
     except (ValueError, OverflowError):
         return piece
 
@@ -135,7 +137,8 @@ _MAIL_HOSTS = re.compile(
     re.IGNORECASE,
 )
 _USUAL_ENDING = re.compile(
-    r"\.(?:com|net|org|edu|gov|info|biz|in|co|io|uk|us|de|fr|eu|ca|au|jp|cn|br|me|app|dev)\.?\Z", re.I
+    r"(?:\.|[_-]dot[_-])(?:com|net|org|edu|gov|info|biz|in|co|io|uk|us|de|fr|eu|ca|au|jp|cn|br|me|app|dev)\.?\Z",
+    re.I,
 )
 _SPELT_DOT = re.compile(r"\sdot\s|[(\[{<]\s{0,3}(?:dot|\.)\s{0,3}[)\]}>]", re.IGNORECASE)
 _DISPLAY_NAME = re.compile(r"(?:[^\W\d_][\w.'’-]{0,30},? ){1,5}<?\Z")
@@ -192,10 +195,10 @@ def _is_address(sign: str, local: str, domain: str) -> bool:
         return True
     if _SPELT_DOT.search(domain):
         return True
-    if "." not in domain.rstrip("."):
-        return False
     if sign_word[0] in "_-":
         return bool(_MAIL_HOSTS.match(domain) or _USUAL_ENDING.search(domain))
+    if "." not in domain.rstrip("."):
+        return False
     is_account = bool(re.search(r"[._+\d]", local)) and not re.fullmatch(r"[\d.,%]{1,200}", local)
     return bool(_MAIL_HOSTS.match(domain)) or (is_account and _is_mail_domain(domain.rstrip(".")))
 
@@ -214,7 +217,7 @@ def _is_mail_domain(domain: str) -> bool:
 # --- telephone numbers ---
 
 _DIGITS = re.compile(r"[0-9]{1,4000}")
-_BETWEEN = re.compile(r"[\s\-‐‑‒–—―−./()\[\]·~*_+]{1,5}")
+_BETWEEN = re.compile(r"[\s\-‐‑‒–—―−./()\[\]·∙~*_+]{1,5}|,")
 _PHONE_WORD = re.compile(
     r"(?:tel|telephone|phone|ph|mob|mobile|cell|fax|whatsapp|wa\.me|contact|call|sms|msisdn)"
     r"(?:[ _-]?(?:no|nr|num|number))?[^A-Za-z0-9]{0,4}\Z",
