@@ -29,8 +29,9 @@ _NUMBER = (
     rf"(?:(?:\+|%2[bB]|00){_APART}[0-9](?:{_APART}[0-9]){{7,14}}"
     rf"|[(]?(?:(?:00)?91{_APART}|0{_APART})?[6-9](?:{_APART}[0-9]){{9}}){_APART}"
 )
-# What any of the steps below could change; most URLs have nothing of it.
-_SUSPECT = rf"[?#@;&=%]|[^!-~]|[(\[]at[)\]]|[0-9](?:{_APART}[0-9]){{7}}"
+# Of the part before the query, what the steps below could change; most URLs have nothing of it, and looking for single
+# characters is cheap. A number is sought at the beginning of a segment only.
+_SUSPECT = r"[@=%(\[]|[^\x00-\x7f]|(?:\A|[/\\])[+0-9][-._()+ 0-9]{7}"
 _BEFORE_QUERY = r"^[^?#;&]*"
 _QUERY = r"^[^?#;&]*([^#]*)"
 _USER = r"^((?:[A-Za-z][A-Za-z0-9+.-]*:)?//)[^/\\]*@"
@@ -68,12 +69,19 @@ def stripped_url_sql(text: str, parameters: Sequence[str], length: int) -> str:
         SQL that is null when ``text`` is; never an empty text (``*`` when nothing is left).
     """
     place = f"regexp_extract({text}, {_literal(_BEFORE_QUERY)}, 0)"
-    place = f"regexp_replace({place}, {_literal(_USER)}, '$1')"
-    place = f"regexp_replace({place}, {_literal(_SEGMENT)}, '*')"
     query = f"regexp_extract({text}, {_literal(_QUERY)}, 1)"
     query = f"regexp_replace({query}, {_literal(_unwanted_parameter(parameters))}, '')"
     query = f"regexp_replace({query}, '^[&;]', '?')"
+    has_query = " or ".join(f"contains({text}, '{sign}')" for sign in "?#&;")
     return (
-        f"case when octet_length({text}) <= {length} and {text} rlike {_literal(_SUSPECT)} "
-        f"then coalesce(nullif(concat({place}, {query}), ''), '*') else {text} end"
+        f"case when octet_length({text}) > {length} then {text} "
+        f"when {has_query} then coalesce(nullif(concat({_plain_place_sql(place)}, {query}), ''), '*') "
+        f"else {_plain_place_sql(text)} end"
     )
+
+
+def _plain_place_sql(place: str) -> str:
+    """SQL of what stands before the query, without user part and personal segments."""
+    without_user = f"regexp_replace({place}, {_literal(_USER)}, '$1')"
+    stripped = f"regexp_replace({without_user}, {_literal(_SEGMENT)}, '*')"
+    return f"case when {place} rlike {_literal(_SUSPECT)} then {stripped} else {place} end"
