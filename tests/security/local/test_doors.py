@@ -9,8 +9,10 @@ import asyncio
 import itertools
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import pytest
 from hostile_http import Answer, send
@@ -21,6 +23,7 @@ from local.aws.server import Endpoint
 from local.doors import AsgiDoor, WsgiDoor, door
 from local.smtp.server import MailServer
 from tests.signed_requests import signed_headers
+from tools import mkdocs_hooks
 
 EVIL = "https://evil.example"
 FOREIGN_HOSTS = [
@@ -237,3 +240,17 @@ def test_no_text_is_taken_for_this_machine(text: str, name: str) -> None:
     }
     if not rule.refusal("GET", headers):
         assert text.strip().lower() in known[name]
+
+
+def test_the_live_documentation_has_the_same_door() -> None:
+    """MkDocs' live server is a WSGI server of the standard library; the hook is what `mkdocs serve` calls."""
+    inside = _Recorder()
+    with WSGIServer(("127.0.0.1", 0), WSGIRequestHandler) as server:
+        server.set_app(inside.wsgi)
+        thread = threading.Thread(target=mkdocs_hooks.on_serve(server).serve_forever, daemon=True)
+        thread.start()
+        for hostile in HOSTILE:
+            _is_refused(send(server.server_port, "GET", "/", _filled(hostile, server.server_port)))
+        assert inside.reached == 0
+        assert send(server.server_port, "GET", "/").status == 200
+        server.shutdown()
