@@ -26,6 +26,8 @@ COPY --from=aws-build /opt/dwh/.venv .venv
 COPY local local
 COPY plugins plugins
 COPY include include
+# `local.aws.provision` packs the libraries of the Glue jobs in the versions that it pins.
+COPY requirements/spark.txt requirements/spark.txt
 COPY docker/healthy.py docker/healthy.py
 
 ENV PATH=/opt/dwh/.venv/local/bin:$PATH \
