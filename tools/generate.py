@@ -23,6 +23,7 @@ GENERATORS = {
     "ecommerce_dwh.dag_docs": "docs/dags.md",
     "ecommerce_dwh.dictionary": "docs/data-dictionary.md, comments of the catalogue",
     "tools.lineage": "docs/lineage.md and its picture",
+    "tools.permissions": "docs/permissions.md",
 }
 
 
