@@ -1,5 +1,6 @@
-# The bucket that keeps the Terraform state of all environments of one account. Applied once, by hand, with a state of
-# its own on the disk of whoever does it (docs/deployment.md); losing that file costs one `terraform import`.
+# What an account needs before its first environment: the bucket that keeps Terraform's state, and the second region of prod
+# switched on. Applied once, by hand, with a state of its own on the disk of whoever does it (docs/deployment.md); losing
+# that file costs one `terraform import`.
 
 terraform {
   required_version = ">= 1.11"
@@ -36,6 +37,17 @@ variable "suffix" {
   validation {
     condition     = can(regex("^(-[a-z0-9]{1,8})?$", var.suffix))
     error_message = "suffix must be empty, or a hyphen and up to 8 lower-case letters or digits, for example -dr."
+  }
+}
+
+variable "replica_region" {
+  description = "Region that prod's copies go to, to be switched on in this account, for example ap-south-2; null where nothing is copied."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.replica_region == null || can(regex("^[a-z]{2}-[a-z]+-[0-9]$", var.replica_region))
+    error_message = "replica_region must be an AWS region name such as ap-south-2, or null."
   }
 }
 
@@ -152,6 +164,19 @@ resource "aws_s3_bucket_policy" "state" {
   })
 
   depends_on = [aws_s3_bucket_public_access_block.state]
+}
+
+# Regions launched after 20 March 2019 are off in a new account, and providers for them fail
+# (docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html). AWS: minutes for most accounts, hours for some.
+resource "aws_account_region" "replica" {
+  count = var.replica_region == null ? 0 : 1
+
+  region_name = var.replica_region
+  enabled     = true
+
+  timeouts {
+    create = "4h"
+  }
 }
 
 output "bucket" {

@@ -38,10 +38,12 @@ from .jobs import JobService, RunSettings
 from .moto_state import MotoState
 from .mwaa import AirflowCaller, MwaaApi
 from .mwaa_pip import ImagePip
+from .regions import Regions
 from .s3 import Response, S3Api, error_response, request_from_environ
 from .signatures import Denied, Signatures, Signed, denial
 from .state import Documents
 from .store import ObjectStore, StoreError
+from .trail import Trail
 
 log = logging.getLogger("local.aws")
 
@@ -112,6 +114,8 @@ class Endpoint:
             (ACCOUNT, REGION),
         )
         self.faults = FaultSwitch(config.home / "faults.json")
+        self._trail = Trail.from_environ()
+        self.regions = Regions(config.aws_dir / "regions.json")
         self._moto = DomainDispatcherApplication(create_backend_app)
         # Moto imports its services when they are first asked for, and keeps their state in plain dictionaries: two
         # requests at once can end in a deadlock of imports (an internal error) or in half a change.
@@ -151,17 +155,24 @@ class Endpoint:
         path = urllib.parse.unquote(raw_path)
         if path == "/_local/health":
             return _send(self._health(), environ, start_response)
-        service = self._service(environ)
+        service, region = self._scope(environ)
         try:
             signed = self._signed(environ, raw_path, service)
         except Denied as denied:
             log.warning("%s %s %s: %s", service, environ["REQUEST_METHOD"], path, denied)
             return self._refused(denial(denied, service, environ), environ, start_response)
+        self._trail.note(environ, service, region, path)
         _note_repetition(environ, service, path)
         log.debug("%s %s %s %s", service, environ["REQUEST_METHOD"], path, environ.get("HTTP_X_AMZ_TARGET", ""))
-        response = self.faults.strike(service, environ["REQUEST_METHOD"], path)
+        response = self.faults.strike(service, environ["REQUEST_METHOD"], path) or self.regions.refusal(
+            service, region, {"content-type": environ.get("CONTENT_TYPE", "")}
+        )
         if response is not None:
             environ["wsgi.input"].read()  # what a client still sends would be taken for its next request
+        elif service == "account":
+            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            response = self.regions.handle(path, body)
+            environ["wsgi.input"] = io.BytesIO(body)
         elif service == "s3":
             request = request_from_environ(environ, path, signed)
             response = self.s3.handle(request)
@@ -246,16 +257,16 @@ class Endpoint:
         return answer
 
     @staticmethod
-    def _service(environ: Environ) -> str:
-        """The service that the request is signed for; S3 when it does not say, as its objects have addresses."""
+    def _scope(environ: Environ) -> tuple[str, str]:
+        """Service and region that the request is signed for; S3 when it does not say, as its objects have addresses."""
         query = urllib.parse.unquote(environ.get("QUERY_STRING", "")).replace("X-Amz-Credential", "Credential")
         scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", "")) or _SCOPE.search(query)
         if scope:
-            return scope.group(2).lower()
+            return scope.group(2).lower(), scope.group(1)
         other = (
             environ.get("HTTP_X_AMZ_TARGET") or "Action=" in query or "json" in environ.get("CONTENT_TYPE", "")
         )
-        return "" if other or "x-www-form-urlencoded" in environ.get("CONTENT_TYPE", "") else "s3"
+        return ("" if other or "x-www-form-urlencoded" in environ.get("CONTENT_TYPE", "") else "s3"), ""
 
     def _health(self) -> Response:
         jobs, running = self.jobs.counts()

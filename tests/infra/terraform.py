@@ -89,4 +89,5 @@ def copy_tree(target: Path) -> Path:
 
 def point_at_endpoint(root: Path) -> None:
     """Let the providers of a root module speak to the local endpoint."""
-    (root / "endpoint_override.tf").write_text(OVERRIDE + _REPLICA_OVERRIDE)
+    replica = "alias " in (root / "versions.tf").read_text()  # an override needs something to override
+    (root / "endpoint_override.tf").write_text(OVERRIDE + (_REPLICA_OVERRIDE if replica else ""))

@@ -26,13 +26,3 @@ provider "aws" {
     tags = local.tags
   }
 }
-
-provider "aws" {
-  alias               = "replica"
-  region              = var.replica_region
-  allowed_account_ids = [var.account_id]
-
-  default_tags {
-    tags = local.tags
-  }
-}

@@ -27,9 +27,10 @@ provider "aws" {
   }
 }
 
+# The second region is off in a new account: infrastructure/bootstrap switches it on (docs/deployment.md).
 provider "aws" {
   alias               = "replica"
-  region              = var.replica_region
+  region              = var.replicate ? var.replica_region : var.region
   allowed_account_ids = [var.account_id]
 
   default_tags {
