@@ -190,6 +190,7 @@ class Applied:
 # an account here, as they may: prod leaves GitHub's OIDC provider and the trail to dev (docs/deployment.md).
 _COMMON = (
     f"-var=account_id={ACCOUNT}", "-var=airflow_enabled=false", "-var=github_repository=company/ecommerce-dwh",
+    "-var=github_environments_protected=true",
 )  # fmt: skip
 _VARIABLES = {
     "dev": (*_COMMON, "-var=disposable=true"),
@@ -220,13 +221,23 @@ def _apply(endpoint: Endpoint, folder: Path, env: str) -> Applied:
     return Applied(terraform, endpoint, _VARIABLES[env], terraform.output())
 
 
+def _apply_prod(first: Future[Any], endpoint: Endpoint, folder: Path) -> Applied:
+    """Prod, once its second region is on."""
+    first.result()
+    return _apply(endpoint, folder, "prod")
+
+
+# The bucket under a name that the applied environments do not use; the second region of prod switched on.
+BOOTSTRAP = (f"-var=account_id={ACCOUNT}", "-var=suffix=-dr", "-var=replica_region=ap-south-2")
+
+
 def _bootstrap(endpoint: Endpoint, folder: Path) -> Terraform:
-    """`terraform apply` of the state bucket, under a name that the applied environment does not use."""
+    """`terraform apply` of what an account needs first."""
     root = copy_tree(folder) / "bootstrap"
     (root / "endpoint_override.tf").write_text(OVERRIDE)
     terraform = Terraform(root, endpoint.environ())
     terraform.init()
-    terraform.run("apply", "-auto-approve", "-no-color", f"-var=account_id={ACCOUNT}", "-var=suffix=-dr")
+    terraform.run("apply", "-auto-approve", "-no-color", *BOOTSTRAP)
     return terraform
 
 
@@ -251,15 +262,16 @@ def ahead(
     ]  # type: ignore[attr-defined]
     with ThreadPoolExecutor(3) as pool:
         work: dict[str, Future[Any]] = {}
+        if "bootstrapped" in selected:
+            endpoint = request.getfixturevalue("endpoint")
+            work["bootstrap"] = pool.submit(_bootstrap, endpoint, tmp_path_factory.mktemp("bootstrap"))
         if "applied" in selected:
             endpoint = request.getfixturevalue("endpoint")
             work["dev"] = pool.submit(_apply, endpoint, tmp_path_factory.mktemp("tree"), "dev")
         if "applied_prod" in selected:
             endpoint = request.getfixturevalue("endpoint")
-            work["prod"] = pool.submit(_apply, endpoint, tmp_path_factory.mktemp("prod"), "prod")
-        if "bootstrapped" in selected:
-            endpoint = request.getfixturevalue("endpoint")
-            work["bootstrap"] = pool.submit(_bootstrap, endpoint, tmp_path_factory.mktemp("bootstrap"))
+            folder = tmp_path_factory.mktemp("prod")
+            work["prod"] = pool.submit(_apply_prod, work["bootstrap"], endpoint, folder)
         for module in modules:
             work[module] = pool.submit(_test_module, tmp_path_factory.mktemp(module), module)
         yield work
@@ -282,7 +294,7 @@ def applied(terraform_ready: None, ahead: dict[str, Future[Any]]) -> Applied:
 
 
 @pytest.fixture(scope="session")
-def applied_prod(terraform_ready: None, ahead: dict[str, Future[Any]]) -> Applied:
+def applied_prod(bootstrapped: Terraform, ahead: dict[str, Future[Any]]) -> Applied:
     """The prod environment, applied to the same account of the endpoint."""
     found: Applied = ahead["prod"].result()
     return found

@@ -9,7 +9,7 @@ import pytest
 from conftest import ACCOUNT, REGION
 from hypothesis import given
 from hypothesis import strategies as st
-from policies import SIZES, Document, boundary, faults, of_role, oversized
+from policies import SIZES, Document, boundary, faults, listed, of_role, oversized
 from simulator import allowed
 
 _KINDS = {
@@ -209,3 +209,34 @@ def test_the_state_is_read_whole() -> None:
     }
     state = {"values": {"root_module": {"child_modules": [{"child_modules": [{"resources": [inner]}]}]}}}
     assert [document.owner for document in documents(state)] == ["q"]
+
+
+# --- conditions on the source -----------------------------------------------------------------------------------------
+
+# Services that AWS documents to send aws:SourceAccount or aws:SourceArn where this repository asks for it. A condition
+# on a key that a service does not send is false, and the role or bucket is closed to it.
+_SENDS_ITS_SOURCE = {
+    "airflow.amazonaws.com": "mwaa/latest/userguide/cross-service-confused-deputy-prevention.html",
+    "airflow-env.amazonaws.com": "mwaa/latest/userguide/cross-service-confused-deputy-prevention.html",
+    "vpc-flow-logs.amazonaws.com": "vpc/latest/userguide/flow-logs-iam-role.html",
+    "logging.s3.amazonaws.com": "AmazonS3/latest/userguide/enable-server-access-logging.html",
+    "cloudtrail.amazonaws.com": "awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html",
+    "cloudwatch.amazonaws.com": "sns/latest/dg/sns-key-management.html",
+}
+
+
+@pytest.mark.parametrize("env", ["dev", "prod"])
+def test_the_source_is_asked_only_of_services_that_send_it(
+    rendered: dict[str, list[Document]], env: str
+) -> None:
+    wrong, seen = [], set()
+    for document in rendered[env]:
+        for statement in document.statements:
+            principal = statement.get("Principal")
+            services = listed(principal.get("Service")) if isinstance(principal, dict) else []
+            keys = {key.lower() for block in statement.get("Condition", {}).values() for key in block}
+            if services and any(key.startswith("aws:source") for key in keys):
+                seen |= set(services)
+                wrong += [f"{document.address}: {name}" for name in services if name not in _SENDS_ITS_SOURCE]
+    assert wrong == []
+    assert "airflow.amazonaws.com" in seen

@@ -17,7 +17,16 @@ from typing import Any
 import mwaa as airflow_on_mwaa
 import pytest
 from aws_edge import Mwaa
-from conftest import ACCOUNT, REGION, Applied, Endpoint, environment_python, free_port, local_component
+from conftest import (
+    ACCOUNT,
+    BOOTSTRAP,
+    REGION,
+    Applied,
+    Endpoint,
+    environment_python,
+    free_port,
+    local_component,
+)
 from simulator import allowed
 from terraform import REPO, Terraform, copy_tree, environ, point_at_endpoint
 
@@ -475,7 +484,7 @@ def _fresh(endpoint: Endpoint, folder: Path, env: str) -> Terraform:
     return terraform
 
 
-def test_prod_plans_whole(endpoint: Endpoint, terraform_ready: None, tmp_path: Path) -> None:
+def test_prod_plans_whole(endpoint: Endpoint, bootstrapped: Terraform, tmp_path: Path) -> None:
     """Prod with MWAA, copies in a second region and no way to the internet, planned by the real provider."""
     terraform = _fresh(endpoint, tmp_path, "prod")
     variables = (f"-var=account_id={ACCOUNT}", "-var=github_repository=company/ecommerce-dwh")
@@ -495,7 +504,7 @@ def test_prod_plans_whole(endpoint: Endpoint, terraform_ready: None, tmp_path: P
     assert not [a for a, c in planned.items() if "aws_s3_bucket.this" in a and c["after"]["force_destroy"]]
 
 
-def test_prod_plans_in_the_second_region(endpoint: Endpoint, terraform_ready: None, tmp_path: Path) -> None:
+def test_prod_plans_in_the_second_region(endpoint: Endpoint, bootstrapped: Terraform, tmp_path: Path) -> None:
     """The runbook for a lost region: IAM still knows the first deployment's names, and no copy has a place to go."""
     text = (REPO / "docs" / "runbooks-aws.md").read_text()
     values = re.search(r"dr\.auto\.tfvars <<'END'\n(.*?)END", text, re.DOTALL)
@@ -534,10 +543,41 @@ def test_bootstrap_keeps_the_state_safe(bootstrapped: Terraform, endpoint: Endpo
     assert (plans["Effect"], plans["Principal"]) == ("Deny", "*")
     assert plans["Resource"] == f"arn:aws:s3:::{bucket}/plans/*"
     assert plans["Condition"]["ArnNotLike"]["aws:PrincipalArn"].endswith(":role/ecommerce-dwh-*-github-apply")
-    told = bootstrapped.run(
-        "destroy", "-auto-approve", "-no-color", f"-var=account_id={ACCOUNT}", "-var=suffix=-dr", codes=(1,)
-    ).stdout
+    told = bootstrapped.run("destroy", "-auto-approve", "-no-color", *BOOTSTRAP, codes=(1,)).stdout
     assert "prevent_destroy" in told
+
+
+def test_dev_asks_no_second_region(endpoint: Endpoint, terraform_ready: None, tmp_path: Path) -> None:
+    """A new account has one region fewer than prod needs; dev must not notice."""
+    terraform = _fresh(endpoint, tmp_path, "dev")
+    before = len(endpoint.calls())
+    terraform.run("plan", "-input=false", "-no-color", f"-var=account_id={ACCOUNT}")
+    calls = endpoint.calls()[before:]
+    assert calls
+    assert {call["region"] for call in calls} <= {REGION, "us-east-1"}  # IAM is in us-east-1
+    assert "replica" not in (terraform.folder / "versions.tf").read_text()
+
+
+def test_prod_says_that_its_second_region_is_off(
+    endpoint: Endpoint, terraform_ready: None, tmp_path: Path
+) -> None:
+    """The region that step 0 switches on, here another one that nobody switched on."""
+    terraform = _fresh(endpoint, tmp_path, "prod")
+    off = ("-var=replica_region=ap-southeast-3", f"-var=account_id={ACCOUNT}")
+    told = terraform.run("plan", "-input=false", "-no-color", *off, codes=(1,)).stdout
+    assert "InvalidClientTokenId" in told
+    # Without copies it is not asked, whether it is on or off.
+    terraform.run("plan", "-input=false", "-no-color", "-var=replicate=false", *off)
+
+
+def test_step_zero_switches_the_second_region_on_and_waits(bootstrapped: Terraform, endpoint: Endpoint) -> None:
+    looks = [call for call in endpoint.calls() if call["service"] == "account"]
+    operations = [call["operation"] for call in looks]
+    assert "POST /enableRegion" in operations
+    asked_after = operations[operations.index("POST /enableRegion") + 1 :]
+    assert asked_after.count("POST /getRegionOptStatus") >= 2  # once while it is being enabled
+    status = endpoint.client("account").get_region_opt_status(RegionName="ap-south-2")
+    assert status["RegionOptStatus"] == "ENABLED"
 
 
 def test_serverless_plans(endpoint: Endpoint, terraform_ready: None, tmp_path: Path) -> None:

@@ -8,24 +8,28 @@ locals {
 module "platform" {
   source = "../../modules/platform"
 
+  # Dev copies nothing: no second region is asked, which in a new account may be off.
   providers = {
     aws         = aws
-    aws.replica = aws.replica
+    aws.replica = aws
   }
 
   env                         = local.env
   region                      = var.region
-  replica_region              = var.replica_region
   account_id                  = var.account_id
   account_suffix              = var.account_suffix
   iam_suffix                  = var.iam_suffix
   alert_email                 = var.alert_email
   github_repository           = var.github_repository
   create_github_oidc_provider = var.create_github_oidc_provider
-  state_bucket                = "ecommerce-dwh-tfstate-${var.account_id}"
-  bi_cidrs                    = var.bi_cidrs
-  shop_cidrs                  = var.shop_cidrs
-  cloudtrail                  = var.cloudtrail
+
+  github_environments_protected = var.github_environments_protected
+
+  state_bucket = "ecommerce-dwh-tfstate-${var.account_id}"
+  bi_cidrs     = var.bi_cidrs
+  shop_cidrs   = var.shop_cidrs
+  ui_cidrs     = var.ui_cidrs
+  cloudtrail   = var.cloudtrail
 
   # One NAT gateway costs less than the fifteen endpoints that would replace it, and one zone is enough for dev.
   vpc_cidr       = "10.40.0.0/16"

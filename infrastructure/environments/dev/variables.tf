@@ -9,12 +9,6 @@ variable "region" {
   default     = "ap-south-1"
 }
 
-variable "replica_region" {
-  description = "Second region, for copies."
-  type        = string
-  default     = "ap-south-2"
-}
-
 variable "account_suffix" {
   description = "Appended to bucket names where the plain ones are taken, for example -123456789012."
   type        = string
@@ -85,4 +79,21 @@ variable "shop_cidrs" {
   description = "Private ranges of the shop's PostgreSQL, which ecommerce_dwh_ingest reads on port 5432; empty where the shop delivers files."
   type        = list(string)
   default     = []
+}
+
+variable "github_environments_protected" {
+  description = "Whether GitHub's environments have their required reviewers (infrastructure/bootstrap/github_environments.sh). Until then no role exists with which a workflow changes anything."
+  type        = bool
+  default     = false
+}
+
+variable "ui_cidrs" {
+  description = "Private ranges from which people reach Airflow's private web server on port 443, for example those of the VPN; empty: nobody."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for cidr in var.ui_cidrs : can(cidrhost(cidr, 0)) && cidr != "0.0.0.0/0"])
+    error_message = "ui_cidrs must be address ranges such as [\"10.8.0.0/16\"], never the whole internet."
+  }
 }

@@ -22,10 +22,14 @@ module "platform" {
   alert_email                 = var.alert_email
   github_repository           = var.github_repository
   create_github_oidc_provider = var.create_github_oidc_provider
-  state_bucket                = "ecommerce-dwh-tfstate-${var.account_id}"
-  bi_cidrs                    = var.bi_cidrs
-  shop_cidrs                  = var.shop_cidrs
-  cloudtrail                  = var.cloudtrail
+
+  github_environments_protected = var.github_environments_protected
+
+  state_bucket = "ecommerce-dwh-tfstate-${var.account_id}"
+  bi_cidrs     = var.bi_cidrs
+  shop_cidrs   = var.shop_cidrs
+  ui_cidrs     = var.ui_cidrs
+  cloudtrail   = var.cloudtrail
 
   # No way to the internet at all, endpoints in every zone.
   vpc_cidr       = "10.50.0.0/16"

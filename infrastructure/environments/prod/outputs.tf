@@ -102,3 +102,13 @@ output "shop_secret" {
   description = "Secret that a person fills with the connection to the shop's database."
   value       = module.platform.shop_secret
 }
+
+output "people_policies" {
+  description = "Policies to attach to people's roles: operator (Airflow), analyst (warehouse)."
+  value       = module.platform.people_policies
+}
+
+output "private_route_tables" {
+  description = "Route tables of the private subnets; a VPN's network needs a route back in each of them."
+  value       = module.platform.private_route_tables
+}

@@ -99,7 +99,7 @@ resource "aws_secretsmanager_secret" "redshift" {
   name                    = "${var.secrets_prefix}/connections/redshift_default"
   description             = "Airflow connection to the warehouse; no password inside"
   kms_key_id              = var.kms_key_arn
-  recovery_window_in_days = var.secret_recovery_days
+  recovery_window_in_days = 0 # Terraform knows what is inside; a recovery window would keep the name taken
 }
 
 resource "aws_secretsmanager_secret_version" "redshift" {

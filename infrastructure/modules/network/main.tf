@@ -184,7 +184,7 @@ resource "aws_iam_role" "flow" {
     Statement = [{
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
-      Principal = { Service = "vpc-flow-logs.amazonaws.com" }
+      Principal = { Service = "vpc-flow-logs.amazonaws.com" } # sends the account: flow-logs-iam-role.html
       Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
     }]
   })

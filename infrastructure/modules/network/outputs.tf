@@ -17,3 +17,8 @@ output "endpoints" {
   description = "AWS services that are reached through interface endpoints."
   value       = sort(tolist(local.endpoints))
 }
+
+output "private_route_table_ids" {
+  description = "Route tables of the private subnets."
+  value       = aws_route_table.private[*].id
+}

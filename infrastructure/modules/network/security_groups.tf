@@ -146,6 +146,19 @@ resource "aws_vpc_security_group_ingress_rule" "redshift_from_bi" {
   to_port           = 5439
 }
 
+# A private web server stands behind endpoints that MWAA puts into the VPC with the environment's own group
+# (docs.aws.amazon.com/mwaa/latest/userguide/vpc-vpe-access.html), so whoever comes by VPN comes through this group.
+resource "aws_vpc_security_group_ingress_rule" "ui" {
+  for_each = toset(var.ui_cidrs)
+
+  security_group_id = aws_security_group.mwaa.id
+  description       = "Airflow's web server"
+  cidr_ipv4         = each.key
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+}
+
 resource "aws_vpc_security_group_egress_rule" "mwaa_to_shop" {
   for_each = toset(var.shop_cidrs)
 

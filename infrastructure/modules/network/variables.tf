@@ -101,3 +101,14 @@ variable "shop_cidrs" {
     error_message = "shop_cidrs must be private IPv4 ranges such as 10.20.0.0/16, reached by peering or a transit gateway."
   }
 }
+
+variable "ui_cidrs" {
+  description = "Private ranges from which people reach Airflow's private web server on port 443, for example those of the VPN; empty: nobody."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for cidr in var.ui_cidrs : can(cidrhost(cidr, 0)) && cidr != "0.0.0.0/0"])
+    error_message = "ui_cidrs must be address ranges such as [\"10.8.0.0/16\"], never the whole internet."
+  }
+}

@@ -37,14 +37,17 @@ module "security" {
   secrets_prefix              = local.secrets_prefix
   github_repository           = var.github_repository
   create_github_oidc_provider = var.create_github_oidc_provider
-  state_bucket                = var.state_bucket
-  cloudtrail                  = var.cloudtrail
-  cloudtrail_name             = local.cloudtrail_name
-  logs_bucket_ready           = module.storage.logs_ready
-  monthly_budget_usd          = var.monthly_budget_usd
-  alert_email                 = var.alert_email
-  iam_suffix                  = var.iam_suffix
-  replica_kms_key_arn         = one(aws_kms_key.replica[*].arn)
+
+  github_environments_protected = var.github_environments_protected
+
+  state_bucket        = var.state_bucket
+  cloudtrail          = var.cloudtrail
+  cloudtrail_name     = local.cloudtrail_name
+  logs_bucket_ready   = module.storage.logs_ready
+  monthly_budget_usd  = var.monthly_budget_usd
+  alert_email         = var.alert_email
+  iam_suffix          = var.iam_suffix
+  replica_kms_key_arn = one(aws_kms_key.replica[*].arn)
 }
 
 module "network" {
@@ -58,6 +61,7 @@ module "network" {
   endpoint_zones     = var.endpoint_zones
   bi_cidrs           = var.bi_cidrs
   shop_cidrs         = var.shop_cidrs
+  ui_cidrs           = var.ui_cidrs
   kms_key_arn        = module.security.kms_key_arn
   log_retention_days = var.log_retention_days
   account_id         = var.account_id

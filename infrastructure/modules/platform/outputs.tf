@@ -102,3 +102,13 @@ output "shop_secret" {
   description = "Secret that a person fills with the connection to the shop's database."
   value       = module.mwaa.shop_secret
 }
+
+output "people_policies" {
+  description = "Policies to attach to people's roles: operator (Airflow), analyst (warehouse)."
+  value       = module.security.people_policy_arns
+}
+
+output "private_route_tables" {
+  description = "Route tables of the private subnets; a VPN's network needs a route back in each of them."
+  value       = module.network.private_route_table_ids
+}

@@ -204,3 +204,20 @@ variable "shop_cidrs" {
   type        = list(string)
   default     = []
 }
+
+variable "github_environments_protected" {
+  description = "Whether GitHub's environments have their required reviewers (infrastructure/bootstrap/github_environments.sh). Until then no role exists with which a workflow changes anything."
+  type        = bool
+  default     = false
+}
+
+variable "ui_cidrs" {
+  description = "Private ranges from which people reach Airflow's private web server on port 443, for example those of the VPN; empty: nobody."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for cidr in var.ui_cidrs : can(cidrhost(cidr, 0)) && cidr != "0.0.0.0/0"])
+    error_message = "ui_cidrs must be address ranges such as [\"10.8.0.0/16\"], never the whole internet."
+  }
+}

@@ -78,12 +78,13 @@ resource "aws_redshift_cluster" "this" {
   # Lets Redshift move the cluster to another zone without a new endpoint.
   availability_zone_relocation_enabled = true
 
-  skip_final_snapshot       = var.skip_final_snapshot
-  final_snapshot_identifier = var.skip_final_snapshot ? null : "${local.cluster}-final"
+  skip_final_snapshot = var.skip_final_snapshot
+  # Named after the moment at which this cluster was planned: the last snapshot of the one before it may still be there.
+  final_snapshot_identifier = var.skip_final_snapshot ? null : "${local.cluster}-final-${formatdate("YYYYMMDDhhmm", plantimestamp())}"
 
   lifecycle {
     # A restored or resized cluster keeps what the console set; changing these means a new cluster.
-    ignore_changes = [snapshot_identifier]
+    ignore_changes = [snapshot_identifier, final_snapshot_identifier]
   }
 }
 

@@ -80,7 +80,7 @@ resource "aws_iam_policy" "boundary" {
       {
         Sid      = "Secrets"
         Effect   = "Allow"
-        Action   = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
+        Action   = "secretsmanager:GetSecretValue"
         Resource = "arn:aws:secretsmanager:${var.region}:${var.account_id}:secret:${var.secrets_prefix}/*"
       },
       {

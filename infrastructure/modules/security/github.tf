@@ -2,13 +2,18 @@
 
 locals {
   github = var.github_repository != ""
+  # GitHub makes an environment without any guard when a workflow names one that is not there. So the roles that change
+  # something come after the guards (infrastructure/bootstrap/github_environments.sh), and until then a pull request plans.
+  guarded = local.github && var.github_environments_protected
   # Which workflow may wear which role: pull requests plan; a GitHub environment, which needs a person's approval,
   # applies and deploys.
-  github_roles = local.github ? {
-    plan   = ["repo:${var.github_repository}:pull_request", "repo:${var.github_repository}:ref:refs/heads/main"]
-    apply  = ["repo:${var.github_repository}:environment:${var.env}"]
-    deploy = ["repo:${var.github_repository}:environment:${var.env}-code"]
-  } : {}
+  github_roles = merge(
+    local.github ? { plan = ["repo:${var.github_repository}:pull_request", "repo:${var.github_repository}:ref:refs/heads/main"] } : {},
+    local.guarded ? {
+      apply  = ["repo:${var.github_repository}:environment:${var.env}"]
+      deploy = ["repo:${var.github_repository}:environment:${var.env}-code"]
+    } : {},
+  )
   oidc_arn = "arn:aws:iam::${var.account_id}:oidc-provider/token.actions.githubusercontent.com"
 
   state_access = [
@@ -49,18 +54,36 @@ locals {
     Action = [
       "s3:GetObject", "s3:GetObjectVersion", "secretsmanager:GetSecretValue", "redshift:GetClusterCredentials",
       "redshift:GetClusterCredentialsWithIAM", "redshift-serverless:GetCredentials", "redshift-data:*",
-      "logs:GetLogEvents", "logs:FilterLogEvents", "logs:StartQuery", "athena:GetQueryResults",
+      "logs:GetLogEvents", "logs:GetLogRecord", "logs:GetQueryResults", "logs:FilterLogEvents", "logs:StartLiveTail",
+      "logs:StartQuery", "athena:GetQueryResults",
       # Of whatever else lives in the account.
       "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan", "kinesis:GetRecords",
       "lambda:GetFunction", "rds-data:*", "sqs:ReceiveMessage", "ssm:GetParameter*",
     ]
-    NotResource = concat(["arn:aws:s3:::${var.state_bucket}/*"], local.secrets_in_state)
+    NotResource = concat(["arn:aws:s3:::${var.state_bucket}/${var.env}/*"], local.secrets_in_state)
   }
 
-  # The connection to the warehouse holds no password (IAM signs in), so Terraform writes and compares it.
-  secrets_in_state = ["arn:aws:secretsmanager:${var.region}:${var.account_id}:secret:${var.secrets_prefix}/redshift_default-*"]
+  # The connection to the warehouse holds no password (IAM signs in), so Terraform writes and compares it. AWS puts a hyphen
+  # and six characters behind the name (docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples.html).
+  secrets_in_state = ["arn:aws:secretsmanager:${var.region}:${var.account_id}:secret:${var.secrets_prefix}/connections/redshift_default-??????"]
 
-  compare_secret = [
+  # What a plan asks and ReadOnlyAccess leaves out, because elsewhere it can show a password
+  # (docs.aws.amazon.com/aws-managed-policy/latest/reference/ReadOnlyAccess.html); here neither holds one.
+  compare = [
+    {
+      Sid    = "CompareNetworkConnections"
+      Effect = "Allow"
+      Action = "glue:GetConnection"
+      Resource = [
+        "arn:aws:glue:${var.region}:${var.account_id}:catalog", "arn:aws:glue:${var.region}:${var.account_id}:connection/${var.prefix}-vpc-*",
+      ]
+    },
+    {
+      Sid      = "CompareAirflow"
+      Effect   = "Allow"
+      Action   = "airflow:GetEnvironment"
+      Resource = "arn:aws:airflow:${var.region}:${var.account_id}:environment/${var.prefix}"
+    },
     { Sid = "CompareConnection", Effect = "Allow", Action = "secretsmanager:GetSecretValue", Resource = local.secrets_in_state },
     {
       Sid       = "DecryptConnection"
@@ -114,19 +137,19 @@ resource "aws_iam_role_policy" "plan" {
 
   name   = "state-but-no-data"
   role   = aws_iam_role.github["plan"].id
-  policy = jsonencode({ Version = "2012-10-17", Statement = concat(local.state_access, local.compare_secret, [local.keep_plan, local.no_data]) })
+  policy = jsonencode({ Version = "2012-10-17", Statement = concat(local.state_access, local.compare, [local.keep_plan, local.no_data]) })
 }
 
 resource "aws_iam_role_policy_attachment" "apply_changes" {
   # checkov:skip=CKV2_AWS_56:PowerUserAccess holds no IAM rights; those are bounded to the environment's names below
-  count = local.github ? 1 : 0
+  count = local.guarded ? 1 : 0
 
   role       = aws_iam_role.github["apply"].name
   policy_arn = "arn:aws:iam::aws:policy/PowerUserAccess"
 }
 
 resource "aws_iam_role_policy" "apply" {
-  count = local.github ? 1 : 0
+  count = local.guarded ? 1 : 0
 
   name = "roles-of-this-environment"
   role = aws_iam_role.github["apply"].id
@@ -158,10 +181,11 @@ resource "aws_iam_role_policy" "apply" {
         Condition = { StringEquals = { "iam:PermissionsBoundary" = aws_iam_policy.boundary.arn } }
       },
       {
-        Sid      = "ReadBoundary"
+        # The boundary and the policies for people; a person changes them.
+        Sid      = "ReadPolicies"
         Effect   = "Allow"
         Action   = ["iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListPolicyVersions", "iam:ListPolicyTags"]
-        Resource = aws_iam_policy.boundary.arn
+        Resource = "arn:aws:iam::${var.account_id}:policy/${local.global}-*"
       },
       {
         Sid      = "PassRolesToTheirServices"
@@ -203,7 +227,7 @@ resource "aws_iam_role_policy" "apply" {
 }
 
 resource "aws_iam_role_policy" "deploy" {
-  count = local.github ? 1 : 0
+  count = local.guarded ? 1 : 0
 
   name = "code-only"
   role = aws_iam_role.github["deploy"].id
@@ -220,7 +244,7 @@ resource "aws_iam_role_policy" "deploy" {
       {
         Sid      = "SeeCode"
         Effect   = "Allow"
-        Action   = ["s3:ListBucket", "s3:GetBucketVersioning"]
+        Action   = "s3:ListBucket"
         Resource = local.arn["scripts"]
       },
       { Sid = "Key", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = aws_kms_key.this.arn },

@@ -34,6 +34,11 @@ output "airflow_role_arn" {
   depends_on = [aws_iam_role_policy.airflow]
 }
 
+output "people_policy_arns" {
+  description = "Policies for people: operator (Airflow), analyst (warehouse)."
+  value       = { operator = aws_iam_policy.operator.arn, analyst = aws_iam_policy.analyst.arn }
+}
+
 output "github_role_arns" {
   description = "Roles that GitHub Actions signs in with: plan, apply, deploy."
   value       = { for name, role in aws_iam_role.github : name => role.arn }

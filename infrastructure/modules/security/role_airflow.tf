@@ -66,7 +66,7 @@ locals {
       {
         Sid      = "Connections"
         Effect   = "Allow"
-        Action   = ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
+        Action   = "secretsmanager:GetSecretValue"
         Resource = "arn:aws:secretsmanager:${var.region}:${var.account_id}:secret:${var.secrets_prefix}/*"
       },
     ]
@@ -101,13 +101,13 @@ locals {
       {
         Sid      = "RunJobs"
         Effect   = "Allow"
-        Action   = ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:GetJob", "glue:BatchStopJobRun"]
+        Action   = ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"]
         Resource = [for job in ["data-processing", "data-quality", "data-erasure"] : "arn:aws:glue:${var.region}:${var.account_id}:job/${var.prefix}-${job}"]
       },
       {
         Sid      = "ReadCatalogue"
         Effect   = "Allow"
-        Action   = ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartition", "glue:GetPartitions"]
+        Action   = ["glue:GetTable", "glue:GetPartitions"]
         Resource = local.catalog_arns
       },
       {
@@ -181,8 +181,9 @@ resource "aws_iam_role" "airflow" {
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Effect    = "Allow"
-      Action    = "sts:AssumeRole"
+      Effect = "Allow"
+      Action = "sts:AssumeRole"
+      # Sends the account: docs.aws.amazon.com/mwaa/latest/userguide/cross-service-confused-deputy-prevention.html
       Principal = { Service = ["airflow.amazonaws.com", "airflow-env.amazonaws.com"] }
       Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
     }]

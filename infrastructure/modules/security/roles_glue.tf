@@ -26,8 +26,8 @@ locals {
         actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
       },
     ]
+    # Judges what processing accepted; the raw files, with all personal data, it does not see.
     data_quality = [
-      { sid = "ReadRaw", bucket = "raw", prefixes = [""], actions = ["s3:GetObject"] },
       { sid = "ReadScripts", bucket = "scripts", prefixes = ["glue/"], actions = ["s3:GetObject"] },
       { sid = "ReadResults", bucket = "processed", prefixes = [""], actions = ["s3:GetObject"] },
       {
@@ -162,8 +162,7 @@ resource "aws_iam_role" "glue" {
     Statement = [{
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
-      Principal = { Service = "glue.amazonaws.com" }
-      Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
+      Principal = { Service = "glue.amazonaws.com" } # no account: see roles_redshift.tf
     }]
   })
 }

@@ -1,3 +1,6 @@
+# The trust of these roles names no account: AWS does not document that Redshift sends aws:SourceAccount, and a condition on
+# a key that is not sent is false. Another account cannot pass these roles to its cluster: iam:PassRole ends at the account.
+
 # What the warehouse itself may do: COPY reads results of the jobs; the scheduler pauses and resumes one cluster.
 
 resource "aws_iam_role" "redshift_copy" {
@@ -12,7 +15,6 @@ resource "aws_iam_role" "redshift_copy" {
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
       Principal = { Service = ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"] }
-      Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
     }]
   })
 }
@@ -53,7 +55,6 @@ resource "aws_iam_role" "redshift_scheduler" {
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
       Principal = { Service = "scheduler.redshift.amazonaws.com" }
-      Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
     }]
   })
 }

@@ -114,3 +114,8 @@ variable "replica_kms_key_arn" {
   type        = string
   default     = null
 }
+
+variable "github_environments_protected" {
+  description = "Whether GitHub's environments have their required reviewers (infrastructure/bootstrap/github_environments.sh). Until then no role exists with which a workflow changes anything."
+  type        = bool
+}

@@ -110,6 +110,8 @@ resource "aws_s3_bucket_policy" "replica" {
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
   })
+
+  depends_on = [aws_s3_bucket_public_access_block.replica]
 }
 
 resource "aws_iam_role" "replication" {
@@ -125,8 +127,7 @@ resource "aws_iam_role" "replication" {
     Statement = [{
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
-      Principal = { Service = "s3.amazonaws.com" }
-      Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
+      Principal = { Service = "s3.amazonaws.com" } # no account: S3 is not known to send it (setting-repl-config-perm-overview.html)
     }]
   })
 }
@@ -192,5 +193,6 @@ resource "aws_s3_bucket_replication_configuration" "raw" {
     }
   }
 
-  depends_on = [aws_s3_bucket_versioning.this, aws_s3_bucket_versioning.replica]
+  # S3 tries the role when the configuration is put.
+  depends_on = [aws_s3_bucket_versioning.this, aws_s3_bucket_versioning.replica, aws_iam_role_policy.replication]
 }

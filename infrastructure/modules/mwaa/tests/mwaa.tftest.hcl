@@ -109,3 +109,10 @@ run "three_subnets_are_refused" {
 
   expect_failures = [var.subnet_ids]
 }
+
+run "a_destroyed_environment_can_be_made_again" {
+  assert {
+    condition     = aws_secretsmanager_secret.redshift.recovery_window_in_days == 0 && aws_secretsmanager_secret.smtp.recovery_window_in_days == 30
+    error_message = "What Terraform writes leaves its name free at once; what a person filled in can be brought back."
+  }
+}

@@ -158,3 +158,26 @@ run "two_nat_gateways_are_refused" {
 
   expect_failures = [var.nat_gateways]
 }
+
+run "the_web_server_is_reached_from_the_vpn_alone" {
+  variables {
+    ui_cidrs = ["10.8.0.0/16"]
+  }
+
+  assert {
+    condition = alltrue([
+      for rule in aws_vpc_security_group_ingress_rule.ui : rule.from_port == 443 && rule.to_port == 443 && rule.cidr_ipv4 == "10.8.0.0/16" && rule.security_group_id == aws_security_group.mwaa.id
+    ]) && length(aws_vpc_security_group_ingress_rule.ui) == 1
+    error_message = "People come to Airflow's web server on port 443 from the ranges that were named."
+  }
+}
+
+run "the_web_server_is_not_for_the_whole_internet" {
+  command = plan
+
+  variables {
+    ui_cidrs = ["0.0.0.0/0"]
+  }
+
+  expect_failures = [var.ui_cidrs]
+}

@@ -66,7 +66,7 @@ run "days_can_be_taken_back" {
   }
 
   assert {
-    condition     = !aws_redshift_cluster.this[0].skip_final_snapshot && aws_redshift_cluster.this[0].final_snapshot_identifier == "ecommerce-dwh-dev-cluster-final"
+    condition     = !aws_redshift_cluster.this[0].skip_final_snapshot && can(regex("^ecommerce-dwh-dev-cluster-final-[0-9]{12}$", aws_redshift_cluster.this[0].final_snapshot_identifier))
     error_message = "Destroying leaves a last snapshot."
   }
 }

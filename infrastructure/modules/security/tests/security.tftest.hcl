@@ -21,12 +21,15 @@ variables {
   secrets_prefix              = "airflow/ecommerce-dwh-dev"
   github_repository           = "company/ecommerce-dwh"
   create_github_oidc_provider = true
-  state_bucket                = "ecommerce-dwh-tfstate-123456789012"
-  cloudtrail                  = true
-  cloudtrail_name             = "ecommerce-dwh-dev"
-  logs_bucket_ready           = "ecommerce-dwh-dev-logs"
-  monthly_budget_usd          = 900
-  alert_email                 = "data-eng@company.com"
+
+  github_environments_protected = true
+
+  state_bucket       = "ecommerce-dwh-tfstate-123456789012"
+  cloudtrail         = true
+  cloudtrail_name    = "ecommerce-dwh-dev"
+  logs_bucket_ready  = "ecommerce-dwh-dev-logs"
+  monthly_budget_usd = 900
+  alert_email        = "data-eng@company.com"
 }
 
 # Least privilege statement by statement is in tests/infra/test_terraform_apply.py, which asks the applied policies;
@@ -204,4 +207,15 @@ run "a_repository_is_owner_and_name" {
   }
 
   expect_failures = [var.github_repository]
+}
+
+run "no_role_changes_anything_before_its_guard" {
+  variables {
+    github_environments_protected = false
+  }
+
+  assert {
+    condition     = keys(aws_iam_role.github) == ["plan"] && length(aws_iam_role_policy.apply) == 0 && length(aws_iam_role_policy.deploy) == 0
+    error_message = "Until GitHub's environments have their reviewers, a workflow may plan and nothing else."
+  }
 }
