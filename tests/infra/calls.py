@@ -28,7 +28,8 @@ _BUCKET_READS = {
 }  # fmt: skip
 _OBJECT = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 # Who am I: GetCallerIdentity needs no permission
-# (docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html); GetUser is what the provider tries first where its check of credentials is off, as here, and may be refused.
+# (docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html); GetUser is what the provider tries first
+# where its check of credentials is off, as here, and may be refused.
 _FREE = {("sts", "GetCallerIdentity"), ("iam", "GetUser")}
 
 
