@@ -272,6 +272,8 @@ class Crawl:
             return str(error)
         except FileNotFoundError:
             return "overwritten or deleted during the crawl"
+        except Exception as error:  # a file that breaks its reader is not to hide all others
+            return f"cannot be classified: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
     def _unreadable(self, name: str, reason: str) -> None:
         self.summary.unreadable.append(name)

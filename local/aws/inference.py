@@ -19,11 +19,16 @@ from typing import Any, BinaryIO
 SAMPLE_RECORDS = 1000
 SAMPLE_BYTES = 1 << 20
 _DELIMITERS = ",\t|;"
+# What a column's type may take in the Data Catalog
+# (docs.aws.amazon.com/glue/latest/webapi/API_Column.html: Type, at most 131,072 characters).
+MAX_TYPE = 131_072
+# Values that are nested deeper are taken for text: no type of a table says anything by then.
+MAX_DEPTH = 50
 # A column without a single value: it takes whatever type another file gives it, and string where none does.
 UNKNOWN = "unknown"
 
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _TIMESTAMP = re.compile(
     _DATE.pattern + r"[T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?( ?(Z|UTC|[+-]\d\d:?\d\d))?"
@@ -152,14 +157,16 @@ def _csv(text: str, compression: str) -> FileSchema:
 
 def column_names(header: Sequence[str]) -> list[str]:
     """Catalog column names of a header: lower case, never empty, never twice."""
-    names: list[str] = []
+    names: dict[str, None] = {}
+    numbers: dict[str, int] = {}
     for index, raw in enumerate(header):
         name = base = raw.strip().lower() or f"col{index}"
-        number = 1
+        number = numbers.get(base, 1)
         while name in names:
             name, number = f"{base}_{number}", number + 1
-        names.append(name)
-    return names
+        numbers[base] = number
+        names[name] = None
+    return list(names)
 
 
 def text_type(value: str) -> str:
@@ -198,7 +205,8 @@ def _json(text: str, compression: str) -> FileSchema:
             continue
         for raw, value in record.items():
             name = raw.strip().lower()
-            columns[name] = merge_types(columns.get(name, UNKNOWN), _json_type(value))
+            kind = _json_type(value)
+            columns[name] = merge_types(columns.get(name, UNKNOWN), kind if len(kind) <= MAX_TYPE else "string")
     if not count:
         raise UnreadableError(f"no JSON object in the first {bad} lines")
     return FileSchema("json", tuple(columns.items()), count, compression)
@@ -208,25 +216,30 @@ def _json_records(text: str) -> Iterable[Any]:
     if text.lstrip().startswith("["):
         try:
             yield from json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UnreadableError(f"not JSON: {error}") from error
         return
     for line in text.splitlines():
         if line.strip():
             try:
                 yield json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 yield None  # one bad line does not hide the schema of the others
 
 
-def _json_type(value: Any) -> str:
+def _json_type(value: Any, depth: int = 0) -> str:
+    if depth > MAX_DEPTH:
+        return "string"
     if isinstance(value, list):
         inner = UNKNOWN
         for item in value:
-            inner = merge_types(inner, _json_type(item))
+            inner = merge_types(inner, _json_type(item, depth + 1))
         return f"array<{'string' if inner == UNKNOWN else inner}>"
     if isinstance(value, dict):
-        parts = (f"{k.lower()}:{_json_type(v)}".replace(f":{UNKNOWN}", ":string") for k, v in value.items())
+        parts = (
+            f"{k.lower()}:{_json_type(v, depth + 1)}".replace(f":{UNKNOWN}", ":string")
+            for k, v in value.items()
+        )
         return f"struct<{','.join(parts)}>"
     return {type(None): UNKNOWN, bool: "boolean", int: "bigint", float: "double"}.get(type(value), "string")
 
@@ -240,7 +253,8 @@ def _parquet(file: BinaryIO) -> FileSchema:
         schema, records = footer.schema_arrow, footer.metadata.num_rows
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UnreadableError(f"not Parquet: {error}") from error
-    columns = tuple((name.lower(), _arrow_type(pa, schema.field(name).type)) for name in schema.names)
+    names = column_names(schema.names)
+    columns = tuple((name, _arrow_type(pa, field.type)) for name, field in zip(names, schema, strict=True))
     return FileSchema("parquet", columns, records)
 
 

@@ -211,7 +211,8 @@ class Load:
             if not entry.mandatory and self.statement.has("MANIFEST"):
                 return False
             raise CopyError(f"Mandatory url is not present in manifest file location: {entry.url}") from error
-        size = spool.tell()
+        # Large objects arrive in parts, in any order: where the last one ended says nothing.
+        size = spool.seek(0, io.SEEK_END)
         if entry.length is not None and entry.length != size:
             raise CopyError(
                 f"content_length in the manifest is {entry.length}, but {entry.url} has {size} bytes"

@@ -6,6 +6,7 @@ import datetime as dt
 import gzip
 import io
 import json
+import random
 import time
 from decimal import Decimal
 from typing import Any
@@ -119,6 +120,36 @@ def test_values_arrive_by_position(connect: Any, place: Any, table: str, schema:
         [3, 3, 3, "", day, at, Decimal("12.3400"), True, 0.1],
         [4, 4, 3, None, None, None, None, True, 0.1],
     ]
+
+
+def test_an_object_that_arrives_in_parts_is_loaded_whole(connect: Any, place: Any, schema: str) -> None:
+    """33 MiB: downloaded in five parts side by side, and larger than what is kept in memory."""
+    rows = 17_350
+    # Texts that do not compress, so that the object is as large as what it holds.
+    texts = pa.array([random.Random(number).randbytes(1000).hex() for number in range(rows)])
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"id": pa.array(range(rows), pa.int64()), "text": texts}), sink, compression="none")
+    body = sink.getvalue()
+    assert len(body) > 33 << 20
+    small = parquet_of(rows, 10)
+    url = place(
+        "large.manifest",
+        manifest((place("large/0.parquet", body), body), (place("large/1.parquet", small), small)),
+    )
+    connection = connect(autocommit=True)
+    run(connection, f"create table {schema}.large (id bigint, text varchar(4000))")
+    for attempt in range(1, 4):
+        run(connection, f"copy {schema}.large from '{url}' iam_role default parquet manifest")
+        assert run(connection, f"select count(*), sum(length(text)) from {schema}.large") == [
+            [attempt * (rows + 10), attempt * (rows * 2000 + 10)]
+        ]
+
+
+def parquet_of(first: int, rows: int) -> bytes:
+    sink = io.BytesIO()
+    ids = pa.array(range(first, first + rows), pa.int64())
+    pq.write_table(pa.table({"id": ids, "text": pa.array(["x"] * rows)}), sink)
+    return sink.getvalue()
 
 
 def test_copy_belongs_to_the_transaction(connect: Any, place: Any, table: str) -> None:
