@@ -25,6 +25,7 @@ _SHARED = (
     "lake_layout.py",
     "person.py",
     "privacy.py",
+    "raw_limits.py",
     "spelling.py",
 )
 # What these import and Glue's Python has not, packed into the same zip: all of it is pure Python, which Glue takes from

@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
+from ecommerce_dwh.raw_limits import DEFAULT_LIMITS, RawLimits, RawLimitsError, read_limits
+
 PROJECT = "ecommerce-dwh"
 
 _ENV_PREFIX = "AIRFLOW__ECOMMERCE_DWH__"
@@ -50,6 +52,8 @@ class Settings:
         daily_trigger: what starts the daily load: ``time`` (02:00 UTC), or ``assets`` (as soon as
             `ecommerce_dwh_ingest` has brought all sources of a day).
         ingest_overlap_minutes: how much of the day before an extraction brings again, for late commits.
+        raw_limits: how much one raw file may be, as ``name=number`` pairs separated by commas; names and defaults
+            are in `raw_limits.RawLimits`.
         include_dir: folder that holds ``sql/``, ``glue/`` and ``sources/``.
     """
 
@@ -69,6 +73,7 @@ class Settings:
     object_url: str = "https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={key}"
     daily_trigger: str = "time"
     ingest_overlap_minutes: int = 60
+    raw_limits: RawLimits = DEFAULT_LIMITS
     include_dir: Path = Path("include")
 
     def __post_init__(self) -> None:
@@ -194,6 +199,11 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         except ValueError:
             raise SettingsError(f"[ecommerce_dwh] {key} is {text!r}; give a whole number") from None
 
+    try:
+        raw_limits = read_limits(option("raw_limits", ""))
+    except RawLimitsError as error:
+        raise SettingsError(f"[ecommerce_dwh] raw_limits: {error}") from None
+
     return Settings(
         env=option("env", Settings.env),
         region=option("region", Settings.region),
@@ -211,6 +221,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         object_url=option("object_url", Settings.object_url),
         daily_trigger=option("daily_trigger", Settings.daily_trigger),
         ingest_overlap_minutes=number("ingest_overlap_minutes"),
+        raw_limits=raw_limits,
         include_dir=Path(option("include_dir", str(_default_include_dir()))),
     )
 

@@ -76,6 +76,7 @@ def test_arguments_are_rendered_for_the_runs_window(glue):
         "--start_date": "2026-02-01",
         "--end_date": "2026-02-10",
         "--run_id": "manual__a-b",
+        "--raw_limits": "rows=50000000,bytes=68719476736,ratio=200,columns=1000,depth=32",
         "--extra": "manual__a+b",
         "--airflow_task_uuid": "test_dag:task:manual__a+b:-1",
     }

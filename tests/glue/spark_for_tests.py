@@ -37,6 +37,8 @@ def spark_session() -> SparkSession:
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.memory", "2g")
+        # As S3A, it keeps no checksums beside the files, whose names need not be names of files then.
+        .config("spark.hadoop.fs.file.impl", "org.apache.hadoop.fs.RawLocalFileSystem")
         .config("spark.scheduler.mode", "FAIR")
         .getOrCreate()
     )

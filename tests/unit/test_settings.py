@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ecommerce_dwh.raw_limits import FREE_BYTES, RawLimits, read_limits
 from ecommerce_dwh.settings import Settings, SettingsError, load_settings
 
 
@@ -51,11 +52,30 @@ def test_options_come_from_the_section_of_airflows_configuration():
         ("POLL_SECONDS", "0", "1 or more"),
         ("ENV", "Prod!", "env is 'Prod!'"),
         ("RAW_TIMEOUT_MINUTES", "", "raw_timeout_minutes is ''"),
+        ("RAW_LIMITS", "rows=many", "raw_limits: 'rows=many': give a whole number"),
+        ("RAW_LIMITS", "rows", "raw_limits: 'rows': give a whole number"),
+        ("RAW_LIMITS", "lines=1", "raw_limits: 'lines=1': the limits are bytes, columns, depth, ratio, rows"),
+        ("RAW_LIMITS", "ratio=0", "raw_limits: ratio=0: a limit is 1 or more"),
+        ("RAW_LIMITS", "depth=501", "raw_limits: columns are at most 10,000, depth at most 500"),
     ],
 )
 def test_a_bad_value_is_refused_with_the_option_named(option, value, words):
     with pytest.raises(SettingsError, match=words):
         load_settings({f"AIRFLOW__ECOMMERCE_DWH__{option}": value})
+
+
+def test_limits_of_raw_files_are_given_by_name():
+    limits = load_settings({"AIRFLOW__ECOMMERCE_DWH__RAW_LIMITS": " rows=7, columns = 9,"}).raw_limits
+
+    assert (limits.rows, limits.columns, limits.ratio) == (7, 9, RawLimits().ratio)
+    assert read_limits(str(limits)) == limits
+    assert read_limits("") == RawLimits()
+
+
+def test_small_files_may_grow_and_large_ones_by_the_ratio():
+    limits = RawLimits(ratio=10, bytes=1 << 30)
+
+    assert [limits.expanded(size) for size in (1, 10 << 20, 1 << 30)] == [FREE_BYTES, 100 << 20, 1 << 30]
 
 
 def test_the_include_folder_of_a_checkout_is_found_without_configuration():

@@ -3,12 +3,14 @@
 A value that is there but cannot be read, or breaks a hard rule, makes its row quarantined under the rule
 ``<kind>:<column>``; kinds: ``not_null``, ``unparseable``, ``non_finite``, ``out_of_range``, ``too_long``,
 ``below_minimum``. Rows that are broken as a whole carry their defect as the rule (``wrong_field_count``,
-``invalid_utf8``, ``nul_byte``, ``row_too_long``, ``unclosed_quote``, ``malformed_quotes``, ``malformed_json``).
+``invalid_utf8``, ``nul_byte``, ``row_too_long``, ``unclosed_quote``, ``malformed_quotes``, ``malformed_json``,
+``json_too_deep``).
 
 What is accepted: surrounding blanks are trimmed and an empty text is null. Integers are digits with an optional
-sign; ``6.0`` is 6 (spreadsheets write it), ``6.5`` is unparseable. Decimals may use an exponent; digits beyond the
-scale are rounded half up and counted. Timestamps and dates are ISO 8601, with a blank or ``T``, with or without
-seconds, fraction and zone (none means UTC), or in a format that the contract declares; nothing is guessed.
+sign; ``6.0`` is 6 (spreadsheets write it), ``6.5`` is unparseable. Decimals may use an exponent of up to three digits
+and `MAX_NUMBER` characters; digits beyond the scale are rounded half up and counted. Timestamps and dates are ISO 8601,
+with a blank or ``T``, with or without seconds, fraction and zone (none means UTC), or in a format that the contract
+declares; nothing is guessed.
 
 Expressions are SQL built from contract names only, never from data.
 """
@@ -27,6 +29,8 @@ _ISO = (
     r"^(?!0000)(?!(0001|9999)[^:]*:.*(Z|[+-][0-9:]+)$)[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
 )
+# Characters of a number; a double of all digits that it can have takes 330 or so without an exponent.
+MAX_NUMBER = 400
 SPARK_TYPES = {"integer": "int", "varchar": "string"}
 
 _EXPECTED = {
@@ -68,7 +72,8 @@ def value_sql(column: Column) -> str:
         )
     if base == "decimal":
         # Java reads digits of other scripts as well; what is not ASCII is no number here.
-        return f"case when octet_length({text}) = length({text}) then try_cast({text} as {column.type}) end"
+        ascii_only = f"octet_length({text}) = length({text})"
+        return f"case when {ascii_only} and {_judged_quickly(text)} then try_cast({text} as {column.type}) end"
     if base == "boolean":
         return f"try_cast({text} as boolean)"
     iso = (
@@ -78,6 +83,16 @@ def value_sql(column: Column) -> str:
     tries = [iso, *(f"try_to_timestamp({text}, {_literal(pattern)})" for pattern in column.formats)]
     stamp = f"coalesce({', '.join(tries)})" if column.formats else iso
     return f"cast({stamp} as date)" if base == "date" else stamp
+
+
+def _judged_quickly(text: str) -> str:
+    """SQL that is true for spellings of which a decimal is made in constant time.
+
+    To round 1e-300000000, a number of 300 million digits would be computed; to read a million digits takes seconds. Six
+    characters are too few for either, and most amounts have no more.
+    """
+    exponent = f"(instr(lower({text}), 'e') = 0 or {text} rlike '[eE][+-]?[0-9]{{1,3}}$')"
+    return f"(length({text}) <= 6 or (length({text}) <= {MAX_NUMBER} and {exponent}))"
 
 
 def _rule_sql(column: Column) -> str | None:
@@ -199,6 +214,7 @@ def _message_sql(contract: SourceContract) -> str:
         "unclosed_quote": "a quoted field does not end",
         "malformed_quotes": "text follows a closing quote",
         "malformed_json": "the line is not one JSON object with unique members",
+        "json_too_deep": "the line nests values deeper than the limit depth of raw_limits",
     }
     defects = " ".join(f"when '{name}' then '{text}'" for name, text in whole.items())
     return (
@@ -255,7 +271,7 @@ def _rounded_sql(contract: SourceContract) -> str:
         text = f"x_{column.name}"
         tests.append(
             f"coalesce(instr({text}, '.') > 0 and length({text}) - instr({text}, '.') > {scale} "
-            f"and try_cast({text} as decimal(38,18)) <> `{column.name}`, false)"
+            f"and `{column.name}` is not null and try_cast({text} as decimal(38,18)) <> `{column.name}`, false)"
         )
     return " or ".join(tests) or "false"
 

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from pyspark.sql import SparkSession
 
 from ecommerce_dwh.contracts import SourceContract, contracts_from_json
+from ecommerce_dwh.raw_limits import DEFAULT_LIMITS, RawLimits, RawLimitsError, read_limits
 
 ARGUMENTS = ("env", "region", "raw_bucket", "processed_bucket", "start_date", "end_date", "run_id")
+# Left to its default where it is not given, as by `aws glue start-job-run` without arguments.
+LIMITS = "raw_limits"
 LATEST = "latest"
 
 
@@ -33,6 +36,7 @@ class Options:
         start_date: first day of the window, ``YYYY-MM-DD`` or ``latest``.
         end_date: last day of the window, included.
         run_id: the run key.
+        limits: how much one raw file may be.
     """
 
     env: str
@@ -42,6 +46,7 @@ class Options:
     start_date: str
     end_date: str
     run_id: str
+    limits: RawLimits = DEFAULT_LIMITS
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,250}", self.run_id):
@@ -78,12 +83,17 @@ def read_options(argv: Sequence[str]) -> Options:
         from awsglue.utils import getResolvedOptions  # noqa: PLC0415 - only Glue has it
     except ImportError:
         getResolvedOptions = _resolved_options  # noqa: N806
+    names = [*ARGUMENTS, *([LIMITS] if f"--{LIMITS}" in argv else [])]
     try:
-        values = getResolvedOptions(list(argv), list(ARGUMENTS))
+        values = getResolvedOptions(list(argv), names)
     except (SystemExit, argparse.ArgumentError, KeyError) as error:
-        names = " ".join(f"--{name}" for name in ARGUMENTS)
-        raise JobError(f"the job needs the arguments {names} ({error})") from None
-    return Options(**{name: str(values[name]) for name in ARGUMENTS})
+        needed = " ".join(f"--{name}" for name in ARGUMENTS)
+        raise JobError(f"the job needs the arguments {needed} ({error})") from None
+    try:
+        limits = read_limits(str(values[LIMITS])) if LIMITS in names else DEFAULT_LIMITS
+    except RawLimitsError as error:
+        raise JobError(f"--{LIMITS} {error}") from None
+    return Options(**{name: str(values[name]) for name in ARGUMENTS}, limits=limits)  # type: ignore[arg-type]
 
 
 class _Parser(argparse.ArgumentParser):

@@ -13,10 +13,11 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial, reduce
 from typing import Any
+from urllib.parse import quote
 
 from py4j.protocol import Py4JJavaError
 from pyspark import StorageLevel, inheritable_thread_target
@@ -50,6 +51,8 @@ SMALL_VOLUME = 8 << 20
 _BROADCAST_MARKS = 1_000_000
 _ROWS_PER_FILE = 2_000_000
 _RANKED_PER_TASK = 200_000
+# What a path keeps as it is when Java writes it as a URI, beside letters and digits.
+_URI = "/-_.!~*'()=+,;:@&$"
 # Where a row of the ledger may end.
 _SIDES = ("accepted", "superseded", "quarantined")
 _LEDGER_SCHEMA = (
@@ -226,7 +229,7 @@ class Processing:
         return start, end
 
     def _survey(self, start: str, end: str, days: Sequence[str], unfit: list[RawObject]) -> list[SourceFile]:
-        bucket, storage = self.options.raw_bucket, self.storage
+        bucket, storage, limits = self.options.raw_bucket, self.storage, self.options.limits
         listed: list[SourceFile] = []
         problems: list[tuple[str, str]] = []
         with ThreadPoolExecutor(max_workers=16) as pool:
@@ -255,36 +258,21 @@ class Processing:
             small = [file for file in listed if file.size <= SMALL_FILE or file.problem]
             large = [file for file in listed if not (file.size <= SMALL_FILE or file.problem)]
             surveyed = list(
-                pool.map(lambda file: survey_file(storage, bucket, file, self.contracts[file.source]), small)
+                pool.map(
+                    lambda file: survey_file(storage, bucket, file, self.contracts[file.source], limits), small
+                )
             )
         if large:
             contracts = self.contracts
 
             def survey(file: SourceFile) -> SourceFile:
-                return survey_file(storage, bucket, file, contracts[file.source])
+                return survey_file(storage, bucket, file, contracts[file.source], limits)
 
             surveyed += self.spark.sparkContext.parallelize(large, len(large)).map(survey).collect()
         problems += [(file.key, file.problem) for file in surveyed if file.problem]
-        surveyed = [self._with_parquet_header(file, problems) for file in surveyed if not file.problem]
         if problems:
             raise JobError(problems_text(bucket, sorted(problems)))
         return sorted(surveyed, key=lambda file: file.key)
-
-    def _with_parquet_header(self, file: SourceFile, problems: list[tuple[str, str]]) -> SourceFile:
-        if file.format != "parquet":
-            return file
-        try:
-            names = self.spark.read.parquet(self.storage.url(self.options.raw_bucket, file.key)).columns
-        except (Py4JJavaError, PySparkException):
-            problems.append((file.key, "is not a readable Parquet file; send it again"))
-            return file
-        header = tuple(name.strip().lower() for name in names)
-        missing = [name for name in self.contracts[file.source].required_columns if name not in header]
-        if missing:
-            problems.append((file.key, f"lacks required column(s) {', '.join(missing)}"))
-        if len(set(header)) < len(header):
-            problems.append((file.key, "has columns whose names differ only in case or blanks"))
-        return replace(file, header=header)
 
     def _drift(self, files: Sequence[SourceFile]) -> list[dict[str, Any]]:
         found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
@@ -326,7 +314,14 @@ class Processing:
         """Read and type every source; each file is read once."""
         for source in sources:
             with_rows = [file for file in source.files if file.rows or file.format != "csv" or file.odd_quotes]
-            text = read_source(self.spark, self.storage, self.options.raw_bucket, with_rows, source.contract)
+            text = read_source(
+                self.spark,
+                self.storage,
+                self.options.raw_bucket,
+                with_rows,
+                source.contract,
+                self.options.limits,
+            )
             if text is None:
                 continue
             rows = type_rows(text, source.contract)
@@ -433,7 +428,7 @@ class Processing:
         expected: dict[tuple[str, str], int | None] = defaultdict(int)
         for file in files:
             place, known = (file.source, file.day), expected[(file.source, file.day)]
-            exact = file.reader in ("whole", "lines") or (file.format == "json")
+            exact = file.reader in ("whole", "lines", "parquet") or (file.format == "json")
             expected[place] = known + file.rows if exact and known is not None else None
         for place, rows in expected.items():
             if rows is not None and rows != outcome.ledger[place].raw_rows:
@@ -606,7 +601,8 @@ class Processing:
             # An object for each that is named, so that nothing delivered is forgotten; thousands of them are a heap
             # of leftovers, of which the count says enough.
             "not_loaded": [
-                {"key": item.key, "size": item.size, "reason": item.reason} for item in outcome.unfit[:1000]
+                {"key": mask_path(item.key), "size": item.size, "reason": item.reason}
+                for item in outcome.unfit[:1000]
             ],
             "not_loaded_count": len(outcome.unfit),
             "accepted_files": {
@@ -632,6 +628,11 @@ class Processing:
             return JobError(problems_text(self.options.raw_bucket, problems))
         java = getattr(error, "java_exception", None)
         text = java.toString() if java is not None else str(error)
+        # Spark names the file as a URI; of all keys, the one that it ends with is meant.
+        for file in files:
+            if file.format == "parquet" and f"{quote(file.key, safe=_URI)}." in text:
+                problem = (file.key, "holds pages that Spark cannot read; send it again")
+                return JobError(problems_text(self.options.raw_bucket, [problem]))
         return JobError(
             f"Spark failed: {mask_error(' '.join(text.split()))[:500]}; the full trace is in the job's log"
         )

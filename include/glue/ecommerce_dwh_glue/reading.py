@@ -27,7 +27,9 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from ecommerce_dwh.contracts import SourceContract
+from ecommerce_dwh.raw_limits import DEFAULT_LIMITS, RawLimits
 from ecommerce_dwh_glue.job import VOLUME_SETTINGS, tune
+from ecommerce_dwh_glue.parquet_files import ParquetColumn
 from ecommerce_dwh_glue.records import csv_records, json_records
 from ecommerce_dwh_glue.storage import Storage
 from ecommerce_dwh_glue.survey import MAX_ROW_BYTES, SLICE, SourceFile, text_chunks
@@ -46,6 +48,21 @@ _CSV_OPTIONS = {
 BLANKS = " \t\r\n"
 # Files that `records` reads are read by the driver up to this many bytes: starting Python workers takes a second.
 _ON_DRIVER = 4 << 20
+# Spark takes some paths for patterns: ``orders[1].csv`` would be read from ``orders1.csv``. Text of such a name is read
+# by Python. For Parquet, Spark is told that the path is none, as it tells itself where a table's files are known
+# (DataSource.GLOB_PATHS_KEY); that works for one path at a time, of several it reads each several times.
+_NO_PATTERN = ("__globPaths__", "false")
+_WIDE = 20_000
+_PLAIN_TYPES = {
+    "boolean": T.BooleanType(),
+    "int": T.IntegerType(),
+    "bigint": T.LongType(),
+    "float": T.FloatType(),
+    "double": T.DoubleType(),
+    "date": T.DateType(),
+    "timestamp": T.TimestampType(),
+    "string": T.StringType(),
+}
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9._=/-]+")
 
 
@@ -63,7 +80,12 @@ def _trimmed(text: Column, odd_blanks: bool) -> Column:
 
 
 def read_source(
-    spark: SparkSession, storage: Storage, bucket: str, files: Sequence[SourceFile], contract: SourceContract
+    spark: SparkSession,
+    storage: Storage,
+    bucket: str,
+    files: Sequence[SourceFile],
+    contract: SourceContract,
+    limits: RawLimits = DEFAULT_LIMITS,
 ) -> DataFrame | None:
     """All rows of a source's files as text.
 
@@ -73,6 +95,7 @@ def read_source(
         bucket: raw bucket.
         files: surveyed files of one source.
         contract: the source's contract.
+        limits: how much one file may be.
 
     Returns:
         Rows of text as described in the module; None without files.
@@ -84,13 +107,15 @@ def read_source(
     for file in files:
         reader = "python" if many and file.reader == "lines" and file.small else file.reader
         layout = (file.header, file.odd_bytes, file.nul_bytes, file.odd_blanks, file.quotes)
-        groups[(reader, *(layout if reader in ("whole", "lines") else ()))].append(file)
+        own = (file.key,) if file.is_pattern else ()
+        alike = {"whole": layout, "lines": layout, "parquet": (file.columns, own)}
+        groups[(reader, *alike.get(reader, ()))].append(file)
     frames: list[DataFrame] = []
     for (way, *_), members in sorted(groups.items(), key=str):
         if way == "parquet":
-            frames += [_parquet(spark, storage, bucket, file, contract) for file in members]
+            frames.append(_parquet(spark, storage, bucket, members, contract))
         elif way == "python":
-            frames.append(_python(spark, storage, bucket, members, contract))
+            frames.append(_python(spark, storage, bucket, members, contract, limits))
         else:
             cut = _whole_lines if way == "whole" else _cut_lines
             frames.append(_parse_csv(cut(spark, storage, bucket, members), members[0], contract))
@@ -202,6 +227,12 @@ def _parse_csv(lines: DataFrame, like: SourceFile, contract: SourceContract) -> 
         defect = defect.when(~_is_utf8(value), F.lit("invalid_utf8"))
         parsable = F.when(F.col("early_defect").isNull(), value)
     if quotes:
+        # Spark's parser stops at a line of more than 20,480 fields, and with it the job.
+        commas = F.octet_length(value) - F.octet_length(F.replace(value, F.lit(",")))
+        wide = (F.octet_length(value) > _WIDE) & (commas > _WIDE)
+        given = defect if checks else F
+        defect = given.when(wide, F.lit("wrong_field_count"))
+        parsable = F.when(F.col("early_defect").isNull(), value)
         schema = ", ".join([*(f"c{index} string" for index in range(len(header))), "_bad string"])
         fields, wrong, whole = (
             F.from_csv(parsable, schema, _CSV_OPTIONS),
@@ -239,7 +270,12 @@ def _parse_csv(lines: DataFrame, like: SourceFile, contract: SourceContract) -> 
 
 
 def _python(
-    spark: SparkSession, storage: Storage, bucket: str, files: Sequence[SourceFile], contract: SourceContract
+    spark: SparkSession,
+    storage: Storage,
+    bucket: str,
+    files: Sequence[SourceFile],
+    contract: SourceContract,
+    limits: RawLimits,
 ) -> DataFrame:
     """Rows of the files by `records`."""
     names = [column.name for column in contract.columns]
@@ -250,7 +286,7 @@ def _python(
     def rows(file: SourceFile) -> Iterator[tuple[object, ...]]:
         chunks = text_chunks(storage.open(bucket, file.key), file.gzipped)
         if file.format == "json":
-            records, places = json_records(chunks, names), list(range(len(names)))
+            records, places = json_records(chunks, names, limits.depth), list(range(len(names)))
         else:
             records = csv_records(chunks, len(file.header))
             places = [file.header.index(name) if name in file.header else -1 for name in names]
@@ -282,19 +318,60 @@ def _python(
 
 
 def _parquet(
-    spark: SparkSession, storage: Storage, bucket: str, file: SourceFile, contract: SourceContract
+    spark: SparkSession, storage: Storage, bucket: str, files: Sequence[SourceFile], contract: SourceContract
 ) -> DataFrame:
-    frame = spark.read.parquet(storage.url(bucket, file.key))
-    fields = {name.strip().lower(): name for name in frame.columns}
-    texts = []
-    for column in contract.columns:
-        found = F.col(f"`{fields[column.name]}`") if column.name in fields else F.lit(None)
-        texts.append(_trimmed(found.cast("string"), odd_blanks=True).alias(f"x_{column.name}"))
-    row = F.to_json(F.struct(*(F.col(f"`{name}`") for name in frame.columns)), {"ignoreNullFields": "false"})
-    return frame.select(
-        F.lit(file.key).alias("source_file"),
+    """Rows of Parquet files of the same columns, read with the schema that the survey made.
+
+    Spark looks for no schema in the files. A file whose key looks like a pattern comes alone.
+    """
+    columns = files[0].columns
+    schema = T.StructType([T.StructField(column.name, _plain_type(column.spark_type)) for column in columns])
+    paths = [storage.url(bucket, file.key) for file in files]
+    reader = spark.read.schema(schema)
+    frame = (reader.option(*_NO_PATTERN) if files[0].is_pattern else reader).parquet(*paths)
+    places = {column.name.strip().lower(): number for number, column in enumerate(columns)}
+    plain = frame.select(
+        _key(storage, bucket, files).alias("source_file"),
         (F.col("_metadata.row_index") + 1).alias("source_line"),
-        F.substring(row, 1, 1 << 16).alias("raw_text"),
-        F.lit(None).cast("string").alias("defect"),
-        *texts,
+        *(_value(column).alias(f"p{number}") for number, column in enumerate(columns)),
     )
+    texts = [
+        (F.col(f"p{places[column.name]}") if column.name in places else F.lit(None)).cast("string")
+        for column in contract.columns
+    ]
+    row = F.struct(*(F.col(f"p{number}").alias(column.name) for number, column in enumerate(columns)))
+    whole = F.concat_ws("", *texts)
+    defect = F.when(whole.contains("\0"), F.lit("nul_byte")).when(~_is_utf8(whole), F.lit("invalid_utf8"))
+    return plain.withColumn("defect", defect).select(
+        "source_file",
+        "source_line",
+        F.substring(_as_utf8(F.to_json(row, {"ignoreNullFields": "false"})), 1, 1 << 16).alias("raw_text"),
+        "defect",
+        *(
+            F.when(F.col("defect").isNull(), _trimmed(text, odd_blanks=True)).alias(f"x_{column.name}")
+            for text, column in zip(texts, contract.columns, strict=True)
+        ),
+    )
+
+
+def _plain_type(name: str) -> T.DataType:
+    """A Spark type by its name; only the plain ones that `parquet_files` gives."""
+    if name.startswith("decimal"):
+        precision, scale = name[len("decimal(") : -1].split(",")
+        return T.DecimalType(int(precision), int(scale))
+    return _PLAIN_TYPES[name]
+
+
+def _value(column: ParquetColumn) -> Column:
+    """A column's value; timestamps that are stored as whole numbers as text."""
+    name = "`" + column.name.replace("`", "``") + "`"
+    if column.kind == column.spark_type:
+        return F.col(name)
+    micros = {
+        "millis": f"try_multiply({name}, 1000L)",
+        "micros": name,
+        # Rounded down: what is finer than a microsecond is not kept.
+        "nanos": f"({name} div 1000L) - if(pmod({name}, 1000L) > 0 and {name} < 0, 1L, 0L)",
+    }[column.kind]
+    # What no timestamp holds stays the number that it is, and is rejected as one.
+    return F.expr(f"coalesce(cast(timestamp_micros({micros}) as string), cast({name} as string))")

@@ -16,9 +16,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ecommerce_dwh.raw_limits import RawLimits
 from ecommerce_dwh_glue.survey import BOM, MAX_ROW_BYTES
 
 MAX_LINES = 100
+_JSON_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_BRACKETS = re.compile(rb"[\[\]{}]")
 _QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
 
 
@@ -41,6 +44,10 @@ class Record(NamedTuple):
 
 class Malformed(ValueError):
     """Text after a closing quote."""
+
+
+class TooDeep(ValueError):
+    """Values of a JSON text are nested too deeply."""
 
 
 class Unclosed(ValueError):
@@ -194,12 +201,15 @@ def _record(line: int, text: bytes, defect: str | None, fields: list[bytes] | No
     return Record(line, raw, None, [field.decode("utf-8") for field in fields])
 
 
-def json_records(chunks: Iterable[bytes], columns: Sequence[str]) -> Iterator[Record]:
+def json_records(
+    chunks: Iterable[bytes], columns: Sequence[str], depth: int = RawLimits.depth
+) -> Iterator[Record]:
     """Records of a JSON-lines file; numbers keep the spelling of the file.
 
     Args:
         chunks: the file's text in pieces.
         columns: names whose values are wanted; other members are ignored.
+        depth: how deep values may be nested.
     """
     for line in cut_lines(chunks):
         text = line.text.removeprefix(BOM) if line.number == 1 else line.text
@@ -213,15 +223,29 @@ def json_records(chunks: Iterable[bytes], columns: Sequence[str]) -> Iterator[Re
             defect = "nul_byte"
         else:
             try:
+                _check_depth(text, depth)
                 values = _json_values(text.decode("utf-8"), columns)
                 if any(value and "\0" in value for value in values):
                     defect = "nul_byte"
                 "".join(value for value in values if value).encode("utf-8")
             except UnicodeError:  # bytes that are no UTF-8, or a lone surrogate written as \ud800
                 defect = "invalid_utf8"
-            except (ValueError, RecursionError):
+            except (TooDeep, RecursionError):
+                defect = "json_too_deep"
+            except ValueError:
                 defect = "malformed_json"
         yield Record(line.number, readable(text[: 1 << 16]), defect, None if defect else values)
+
+
+def _check_depth(text: bytes, depth: int) -> None:
+    """Raise `TooDeep` when brackets are open deeper than ``depth``, before a parser follows them."""
+    if text.count(b"[") + text.count(b"{") <= depth:
+        return
+    level = 0
+    for bracket in _BRACKETS.finditer(_JSON_TEXT.sub(b"", text)):
+        level += 1 if bracket[0] in b"[{" else -1
+        if level > depth:
+            raise TooDeep
 
 
 def _json_values(text: str, columns: Sequence[str]) -> list[str | None]:

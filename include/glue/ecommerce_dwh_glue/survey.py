@@ -14,13 +14,18 @@ import csv
 import io
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import BinaryIO
 
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.lake_layout import UNFIT, RawObject, is_behind, is_day, read_key, shown, window_prefix
 from ecommerce_dwh.privacy import shown_name
+from ecommerce_dwh.raw_limits import DEFAULT_LIMITS, RawLimits
+from ecommerce_dwh_glue.files import FileError, over
+from ecommerce_dwh_glue.parquet_files import ParquetColumn, RangedFile, read_footer
 from ecommerce_dwh_glue.storage import Storage
 
 CHUNK = 1 << 20
@@ -28,10 +33,14 @@ MAX_ROW_BYTES = 1 << 20
 SMALL_FILE = 4 << 20
 SMALL_TEXT = 16 << 20
 SLICE = 64 << 20
+# Compressed bytes that are taken at a time. What follows a gzip member is copied, and there may be thousands of them.
+_PACKED = 1 << 16
 MAX_HEADER = 1 << 16
 BOM = codecs.BOM_UTF8
 
 _GOOD_QUOTES = re.compile(rb'(?<=[,\n])"[^"\n]*(?:""[^"\n]*)*"(?=[,\n]|\r\n)')
+# What Hadoop gives a meaning to in paths (org.apache.hadoop.fs.GlobPattern).
+_PATTERN = re.compile(r"[{}\[\]*?\\]")
 _BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")
 
 
@@ -46,9 +55,9 @@ class SourceFile:
         size: bytes as stored.
         format: ``csv``, ``json`` or ``parquet``.
         gzipped: whether it is gzip-compressed.
-        header: column names of a CSV file, lower case and trimmed.
+        header: column names of a CSV or Parquet file, lower case and trimmed.
         header_lines: lines that the header takes.
-        rows: lines with content after the header (CSV and JSON read by lines).
+        rows: lines with content after the header (CSV and JSON read by lines), rows of a Parquet file.
         text_bytes: size without compression.
         quotes: some field is quoted, or a quote stands elsewhere.
         odd_quotes: some line cannot be cut by itself (quoted line break, stray quote).
@@ -57,6 +66,7 @@ class SourceFile:
         long_line: a line over `MAX_ROW_BYTES` is present.
         odd_blanks: tabs, or carriage returns that end no line, are present.
         bases: for uncompressed files over `SLICE` bytes, lines before each slice.
+        columns: columns of a Parquet file to read.
         problem: why the file cannot be read; empty when it can.
     """
 
@@ -77,6 +87,7 @@ class SourceFile:
     long_line: bool = False
     odd_blanks: bool = False
     bases: tuple[int, ...] = (0,)
+    columns: tuple[ParquetColumn, ...] = ()
     problem: str = ""
 
     @property
@@ -85,21 +96,22 @@ class SourceFile:
         return self.size <= SMALL_FILE and self.text_bytes <= SMALL_TEXT
 
     @property
+    def is_pattern(self) -> bool:
+        """Whether Spark would take the key for a pattern, and read other files in the place of this one."""
+        return _PATTERN.search(self.key) is not None
+
+    @property
     def reader(self) -> str:
         """Which reader of `reading` takes the file: ``whole``, ``lines``, ``python`` or ``parquet``."""
         if self.format == "parquet":
             return "parquet"
-        if self.format == "json" or self.odd_quotes:
+        if self.format == "json" or self.odd_quotes or self.is_pattern:
             return "python"
         # A line that may not fit in memory can only be skipped by the streaming reader.
         if self.long_line and self.text_bytes > 4 * SLICE:
             return "python"
         # Texts that are read as a whole pass through Java strings, which would mend damaged bytes.
         return "whole" if self.small and not self.odd_bytes else "lines"
-
-
-class FileError(ValueError):
-    """A file that cannot be read; the message says what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +183,7 @@ def text_chunks(stream: BinaryIO, gzipped: bool) -> Iterator[bytes]:
     inflater = zlib.decompressobj(31)
     started, fed = False, False
     try:
-        while chunk := stream.read(CHUNK >> 2):
+        while chunk := stream.read(_PACKED):
             if not started and not chunk.startswith(b"\x1f\x8b"):
                 raise FileError("is not gzip although its name ends with .gz; send it again or rename it")
             started = True
@@ -189,7 +201,7 @@ def text_chunks(stream: BinaryIO, gzipped: bool) -> Iterator[bytes]:
         raise FileError("is a truncated gzip file; the upload was cut off, send it again")
 
 
-def _header(head: bytes, file: SourceFile, contract: SourceContract) -> SourceFile:
+def _header(head: bytes, file: SourceFile, contract: SourceContract, limits: RawLimits) -> SourceFile:
     """Read and check a CSV header."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise FileError("is UTF-16 text; save it as UTF-8")
@@ -226,12 +238,14 @@ def _header(head: bytes, file: SourceFile, contract: SourceContract) -> SourceFi
             f"has no header: none of the first line's {len(header)} fields is a column of {contract.name}; "
             "the first line must name the columns"
         )
-    twice = sorted({name for name in header if name and header.count(name) > 1})
+    twice = sorted(name for name, count in Counter(header).items() if name and count > 1)
     if twice:
         raise FileError(
-            f"names column(s) twice in its header: {', '.join(map(shown_name, twice))}; each may appear once"
+            f"names column(s) twice in its header: {', '.join(map(shown_name, twice[:20]))}; each may appear once"
         )
     missing = [name for name in contract.required_columns if name not in header]
+    if len(header) > limits.columns:
+        raise over(f"has {len(header):,} columns", "columns", limits.columns)
     if missing:
         raise FileError(
             f"lacks required column(s) {', '.join(missing)}; its header has {', '.join(map(shown_name, header))[:300]}"
@@ -308,11 +322,13 @@ class _TextSurvey:
         return lines
 
 
-def survey_text(chunks: Iterable[bytes], file: SourceFile, contract: SourceContract) -> SourceFile:
+def survey_text(
+    chunks: Iterable[bytes], file: SourceFile, contract: SourceContract, limits: RawLimits = DEFAULT_LIMITS
+) -> SourceFile:
     """Survey a CSV or JSON file from its decompressed pieces.
 
     Raises:
-        FileError: the file cannot be read as a whole.
+        FileError: the file cannot be read as a whole, or is over a limit; no more of it is read then.
     """
     pieces = iter(chunks)
     head = b""
@@ -325,14 +341,19 @@ def survey_text(chunks: Iterable[bytes], file: SourceFile, contract: SourceContr
             "is an empty file; a day without activity is declared by a header-only file or an _EMPTY object"
         )
     if file.format == "csv":
-        file = _header(head, file, contract)
+        file = _header(head, file, contract, limits)
     elif not head.removeprefix(BOM).lstrip().startswith(b"{"):
         what = "a JSON array" if head.lstrip().startswith(b"[") else "no JSON"
         raise FileError(f"starts with {what}; a .json file holds one JSON object per line")
     looker = _TextSurvey(slices=not file.gzipped)
-    looker.feed(head)
-    for piece in pieces:
+    allowed = limits.expanded(file.size)
+    for piece in chain((head,), pieces):
         looker.feed(piece)
+        if looker.bytes > allowed:
+            name = "bytes" if allowed == limits.bytes else "ratio"
+            raise over(f"grows from {file.size:,} to over {allowed:,} bytes", name, getattr(limits, name))
+        if looker.newlines > limits.rows:
+            raise over(f"has over {limits.rows:,} lines", "rows", limits.rows)
     lines = looker.finish()
     return replace(
         file,
@@ -348,26 +369,42 @@ def survey_text(chunks: Iterable[bytes], file: SourceFile, contract: SourceContr
     )
 
 
-def survey_file(storage: Storage, bucket: str, file: SourceFile, contract: SourceContract) -> SourceFile:
+def survey_file(
+    storage: Storage,
+    bucket: str,
+    file: SourceFile,
+    contract: SourceContract,
+    limits: RawLimits = DEFAULT_LIMITS,
+) -> SourceFile:
     """Survey one file; what is wrong with it is in ``problem`` of the result."""
     if file.problem:
         return file
     try:
         if file.size == 0:
-            return survey_text((), file, contract)
+            return survey_text((), file, contract, limits)
         if file.format == "parquet":
-            head, tail = storage.read(bucket, file.key, 0, 4), storage.read(bucket, file.key, -4)
-            if head != b"PAR1" or tail != b"PAR1":
-                raise FileError("is not a complete Parquet file although its name says so; send it again")
-            return file
+            return _survey_parquet(storage, bucket, file, contract, limits)
         stream: BinaryIO
         if file.size <= SMALL_FILE:
             stream = io.BytesIO(storage.read(bucket, file.key))
         else:
             stream = storage.open(bucket, file.key)
-        return survey_text(text_chunks(stream, file.gzipped), file, contract)
+        return survey_text(text_chunks(stream, file.gzipped), file, contract, limits)
     except FileError as error:
         return replace(file, problem=str(error))
+
+
+def _survey_parquet(
+    storage: Storage, bucket: str, file: SourceFile, contract: SourceContract, limits: RawLimits
+) -> SourceFile:
+    def read(start: int, length: int) -> bytes:
+        return storage.read(bucket, file.key, start, length)
+
+    tail = storage.read(bucket, file.key, -min(file.size, SMALL_FILE))
+    footer = read_footer(RangedFile(read, file.size, tail), file.size, contract, limits)
+    return replace(
+        file, header=footer.names, rows=footer.rows, text_bytes=footer.text_bytes, columns=footer.columns
+    )
 
 
 def problems_text(bucket: str, problems: Sequence[tuple[str, str]]) -> str:

@@ -419,6 +419,7 @@ def job_arguments(**more: str) -> dict[str, str]:
         "--start_date": "{{ load.start_date }}",
         "--end_date": "{{ load.end_date }}",
         "--run_id": "{{ load.run_key }}",
+        "--raw_limits": str(settings.raw_limits),
         **{f"--{name}": value for name, value in more.items()},
     }
 
