@@ -20,6 +20,7 @@ import io
 import json
 import os
 import re
+import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
@@ -147,6 +148,10 @@ def kept(config: LocalConfig) -> Iterator[tuple[str, str]]:
         for place, query in _AIRFLOW.items():
             for number, (name, text) in enumerate(airflow.execute(query).fetchall()):
                 yield f"{place} {number} {name}", str(text)
+    with socket.socket() as probe:
+        probe.settimeout(5)
+        if probe.connect_ex((config.host, config.redshift_port)):
+            return  # its server is down, or listens on a port that is not the configuration's
     with closing(connect(config)) as warehouse:
         cursor = warehouse.cursor()
         for place, query in _WAREHOUSE.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import itertools
 import json
 import re
 import time
@@ -200,8 +201,7 @@ def test_a_poisoned_day_closes_the_gate(local: LocalStack, tmp_path: Path) -> No
     facts = local.value("select count(*) from facts.fact_sales")
     folder = tmp_path / "raw"
     generate(folder, POISONED_DAY, POISONED_DAY)
-    (path,) = (folder / "orders" / f"dt={POISONED_DAY}").glob("*.csv.gz")
-    _spoil(path, column="order_date", every=4)
+    _spoil(_delivered(folder), column="order_date", every=4)
     local.land(folder)
 
     with pytest.raises(runs.RunFailedError, match="quality_gate"):
@@ -262,8 +262,9 @@ def test_a_replay_shows_by_default_and_changes_nothing(local: LocalStack) -> Non
 
 def test_a_corrected_file_and_a_replay_complete_the_day(local: LocalStack, tmp_path: Path) -> None:
     generate(tmp_path, POISONED_DAY, POISONED_DAY)
-    (path,) = (tmp_path / "orders" / f"dt={POISONED_DAY}").glob("*.csv.gz")
-    _spoil(path, column="order_date", every=4, limit=SPOILED)  # the shop mended most of it, not all
+    _spoil(
+        _delivered(tmp_path), column="order_date", every=4, limit=SPOILED
+    )  # the shop mended most of it, not all
     local.land(tmp_path)
 
     done = local.replay(
@@ -286,6 +287,7 @@ def test_a_corrected_file_and_a_replay_complete_the_day(local: LocalStack, tmp_p
 def test_a_replay_moves_rows_from_quarantine_to_the_warehouse(local: LocalStack, tmp_path: Path) -> None:
     before = _ledger(local)
     generate(tmp_path, POISONED_DAY, POISONED_DAY)
+    _delivered(tmp_path)
     local.land(tmp_path)
 
     done = local.replay(
@@ -371,13 +373,31 @@ def _ledger(local: LocalStack) -> tuple[int, int, int, int]:
     return tuple(map(int, row))  # type: ignore[return-value]
 
 
+def _delivered(folder: Path) -> Path:
+    """The poisoned day's orders, in a file that is named after a person."""
+    (path,) = (folder / "orders" / f"dt={POISONED_DAY}").glob("*.csv.gz")
+    return path.rename(path.with_name("asha.rao@example.com.csv.gz"))
+
+
+def _people(folder: Path) -> list[str]:
+    """Names, addresses, numbers of the customers of a delivery, as they stand where columns are shifted."""
+    people: list[str] = []
+    for path in sorted((folder / "customers").rglob("*.csv.gz")):
+        rows = csv.DictReader(io.StringIO(gzip.decompress(path.read_bytes()).decode("utf-8", "replace")))
+        for row in rows:
+            people += [f"{row['first_name']} {row['last_name']}", row["address"], row["email"], row["phone"]]
+    assert people
+    return [person for person in people if person.strip()]
+
+
 def _spoil(path: Path, column: str, every: int, limit: int | None = None) -> None:
-    """Make a column unreadable in every n-th row of a CSV file, or in the first so many of these."""
+    """Put people into a column of every n-th row of an orders file, or of the first so many of these."""
+    people = itertools.cycle(_people(path.parents[2]))
     rows = list(
         csv.DictReader(io.StringIO(gzip.decompress(path.read_bytes()).decode("utf-8", "surrogateescape")))
     )
     for row in rows[::every][:limit]:
-        row[column] = "yesterday, I think"
+        row[column] = next(people)
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -400,6 +420,16 @@ def test_no_person_and_no_credential_is_told(local: LocalStack, capsys: pytest.C
     leaked = find_leaks.main(arguments)
     told = capsys.readouterr().out
     assert leaked == 0, told
+    pages = {
+        path: local.page(path) for path in ("/", f"/day/{POISONED_DAY}", f"/report/{POISONED_DAY}", "/ledger")
+    }
+    persons = find_leaks.people(local.config)
+    assert "asha.rao@example.com.csv.gz" in persons
+    assert list(find_leaks.find_leaks(pages.items(), persons, set())) == []
+    kept = dict(find_leaks.kept(local.config))
+    assert list(find_leaks.find_leaks(kept.items(), persons, set())) == []
+    assert any(place.startswith("XCom") for place in kept)
+    assert any(place.startswith("check results") for place in kept)
     places = [Path(place).name for place, _ in find_leaks.told(local.config)]
     for kind in ("scheduler.log", "attempt=1.log", "report.html", ".eml"):
         assert [name for name in places if name.endswith(kind)], f"no {kind} was looked at"
