@@ -96,10 +96,10 @@ run "a_plan_writes_no_state" {
   assert {
     condition = alltrue(flatten([
       for statement in jsondecode(aws_iam_role_policy.plan[0].policy).Statement : [
-        for resource in flatten([statement.Resource]) : endswith(resource, ".tflock")
+        for resource in flatten([statement.Resource]) : endswith(resource, ".tflock") || strcontains(resource, "/plans/dev/")
       ] if statement.Effect == "Allow" && contains(flatten([statement.Action]), "s3:PutObject")
     ]))
-    error_message = "What a pull request runs may lock the state, never change it."
+    error_message = "What a pull request runs may lock the state and lay its plan beside it, never change it."
   }
 }
 
