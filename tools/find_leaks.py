@@ -43,6 +43,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T].*)?")
 _NAMES = ("first_name", "last_name")
 # A log is cut into pieces at these; people's values are cut the same way, so that each piece is one look-up in a set.
 _NUMBER = re.compile(r"\+?[(]?[0-9](?:[-. ()/]{0,3}[0-9]){9,16}")
+_PREFIXES = ("", "0", "91", "091", "0091")
 _NO_DIGIT = re.compile(r"[^0-9]")
 _PIECE = re.compile(r"[^\s\"'<>()\[\]{},;|]+")
 
@@ -184,10 +185,11 @@ def _has_person(line: str, words: set[str], by_word: Mapping[str, list[str]], nu
     for piece in _PIECE.findall(line):
         if piece.strip(".:=") in words or any(value in line for value in by_word.get(piece, ())):
             return True
+    # Whole numbers only: in a long run of digits, some ten would be somebody's by chance.
     return any(
-        _NO_DIGIT.sub("", found[0])[start : start + 10] in numbers
+        digits[-10:] in numbers and digits[:-10] in _PREFIXES
         for found in _NUMBER.finditer(line)
-        for start in range(max(len(_NO_DIGIT.sub("", found[0])) - 9, 0))
+        for digits in [_NO_DIGIT.sub("", found[0])]
     )
 
 
