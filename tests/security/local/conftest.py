@@ -13,7 +13,7 @@ import pytest
 
 from local import postgres
 from local.aws.server import Endpoint
-from local.config import REPO, LocalConfig
+from local.config import PRIVATE_UMASK, REPO, LocalConfig
 from local.smtp.server import MailServer
 from local.stack import ports
 from local.stack.supervisor import Stack
@@ -78,9 +78,13 @@ def _until(done: Callable[[], bool], seconds: float = 60) -> None:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalConfig]:
-    """A whole running stack, as ``make up`` starts it."""
+    """A whole running stack, as ``make up`` starts it: with that command's umask."""
     config = ports.separate_config(tmp_path_factory.mktemp("stack") / "home")
     running = Stack(config)
-    running.up()
+    before = os.umask(PRIVATE_UMASK)
+    try:
+        running.up()
+    finally:
+        os.umask(before)
     yield config
     running.down()
