@@ -167,6 +167,10 @@ def _secret_keys(home: Path) -> dict[str, str]:
     return dict(json.loads(path.read_text()))
 
 
+# The api-server is one process: while a busy machine starts everything at once, an answer can take long.
+_TIMEOUT_SECONDS = 120
+
+
 class AirflowError(RuntimeError):
     """The REST API refused a request; the message has its words."""
 
@@ -188,6 +192,18 @@ class AirflowClient:
             return dict(self._request("GET", "/api/v2/monitor/health", token=False))
         except (AirflowError, OSError):
             return {}
+
+    def serves_tasks(self) -> bool:
+        """Whether the API that tasks report to answers.
+
+        Airflow builds that application with the first request to it, which takes seconds of CPU and stops every other
+        answer meanwhile. A stack that waits for it once does not stall its first task and whoever watches it.
+        """
+        try:
+            self._request("GET", "/execution/health", token=False)
+        except (AirflowError, OSError):
+            return False
+        return True
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         text = urllib.parse.urlencode({k: v for k, v in query.items() if v is not None}, doseq=True)
@@ -251,7 +267,7 @@ class AirflowClient:
             request.add_header("Content-Type", "application/json")
             data = json.dumps(body).encode()
         try:
-            with urllib.request.urlopen(request, data=data, timeout=30) as response:  # noqa: S310
+            with urllib.request.urlopen(request, data=data, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310
                 return json.loads(response.read() or b"{}")
         except urllib.error.HTTPError as error:
             detail = error.read().decode("utf-8", "replace")

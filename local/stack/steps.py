@@ -231,12 +231,17 @@ def _postgres_answers(config: LocalConfig) -> bool:
 
 
 def _component_healthy(client: airflow.AirflowClient, key: str, since: float) -> bool:
-    """Whether a component sent a heartbeat after its process started (an older one is its predecessor's)."""
+    """Whether a component sent a heartbeat after its process started (an older one is its predecessor's).
+
+    The component without a heartbeat of its own, the api-server, must also answer the API that tasks report to.
+    """
     state = client.health().get(key) or {}
     if state.get("status") != "healthy":
         return False
     beat = state.get(f"latest_{key}_heartbeat")
-    return beat is None or datetime.fromisoformat(beat).timestamp() >= since - 1
+    if beat is None:
+        return client.serves_tasks()
+    return datetime.fromisoformat(beat).timestamp() >= since - 1
 
 
 def _metadata_stamp(config: LocalConfig) -> str:
