@@ -172,7 +172,15 @@ _TIMEOUT_SECONDS = 120
 
 
 class AirflowError(RuntimeError):
-    """The REST API refused a request; the message has its words."""
+    """The REST API refused a request; the message has its words.
+
+    Attributes:
+        status: HTTP status of the answer; 0 where there is none.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class AirflowClient:
@@ -271,7 +279,7 @@ class AirflowClient:
                 return json.loads(response.read() or b"{}")
         except urllib.error.HTTPError as error:
             detail = error.read().decode("utf-8", "replace")
-            raise AirflowError(f"{method} {path}: HTTP {error.code}: {detail[:500]}") from None
+            raise AirflowError(f"{method} {path}: HTTP {error.code}: {detail[:500]}", error.code) from None
 
 
 def _log_lines(entry: Any) -> list[str]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from rich.console import Console
@@ -88,7 +89,7 @@ def start_days(
     """
     for backfill in client.get("/backfills", dag_id=dag_id, limit=100)["backfills"]:
         if backfill["completed_at"] is None:
-            client.put(f"/backfills/{backfill['id']}/cancel")
+            _cancel_backfill(client, backfill["id"])
     for run in client.get(f"/dags/{dag_id}/dagRuns", state=["running", "queued"], limit=100)["dag_runs"]:
         client.patch(f"/dags/{dag_id}/dagRuns/{_quoted(run['dag_run_id'])}", {"state": "failed"})
     begin = datetime(first.year, first.month, first.day, tzinfo=UTC)
@@ -112,6 +113,15 @@ def start_days(
         limit=1000,
     )["dag_runs"]
     return {str(run["logical_date"])[:10]: str(run["dag_run_id"]) for run in runs}
+
+
+def _cancel_backfill(client: AirflowClient, backfill_id: int) -> None:
+    """Cancel a backfill, unless it has been completed since it was listed: Airflow answers that with 409."""
+    try:
+        client.put(f"/backfills/{backfill_id}/cancel")
+    except AirflowError as error:
+        if error.status != HTTPStatus.CONFLICT:
+            raise
 
 
 def watch(

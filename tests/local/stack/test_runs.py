@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import nullcontext
 from datetime import date
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from local.stack import runs
+from local.stack.airflow import AirflowError
 
 TASKS = {
     "wait": ["crawl"],
@@ -132,6 +134,23 @@ def test_days_start_as_one_backfill_after_giving_up_what_was_left_running() -> N
     assert body["from_date"].startswith("2026-01-01T00:00")
     assert body["to_date"].startswith("2026-01-02T23:59")
     assert body["max_active_runs"] == 1
+
+
+@pytest.mark.parametrize(("status", "starts"), [(409, True), (404, False), (500, False)])
+def test_a_backfill_that_completes_between_the_list_and_its_cancellation_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, status: int, starts: bool
+) -> None:
+    """Airflow marks a backfill as completed some time after its last run; cancelling it is a conflict from then on."""
+    client = FakeClient()
+
+    def put(path: str) -> dict[str, Any]:
+        raise AirflowError(f"PUT {path}: HTTP {status}", status)
+
+    monkeypatch.setattr(client, "put", put)
+    day = date(2026, 1, 1)
+    with nullcontext() if starts else pytest.raises(AirflowError, match=str(status)):
+        runs.start_days(client, "daily", day, day)  # type: ignore[arg-type]
+    assert any(call[:2] == ("POST", "/backfills") for call in client.calls) == starts
 
 
 def test_a_dag_that_cannot_be_imported_is_told_with_its_trace() -> None:
