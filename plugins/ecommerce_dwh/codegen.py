@@ -194,8 +194,8 @@ def generate_from_sql(include: Path, contracts: Mapping[str, SourceContract]) ->
     texts = text_columns(tables, contracts)
     return {
         "sql/control/erasure_traces.sql": traces_sql(contracts, tables, lineage),
-        "sql/control/erasure_texts.sql": texts_sql(texts),
-        "sql/erasure/erase_texts.sql": erase_texts_sql(texts),
+        "sql/control/erasure_texts.sql": texts_sql(texts, contracts),
+        "sql/erasure/erase_texts.sql": erase_texts_sql(texts, contracts),
         LINEAGE: json.dumps(lineage, indent=1) + "\n",
     }
 

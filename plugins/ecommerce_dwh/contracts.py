@@ -1000,6 +1000,22 @@ def load_contracts(folder: Path) -> dict[str, SourceContract]:
     return contracts
 
 
+def fixed_columns(contract: SourceContract | None, contracts: Mapping[str, SourceContract]) -> frozenset[str]:
+    """Columns of a source that are no free text: they lead from row to row, or decide about rows and money.
+
+    Args:
+        contract: the source; None for rows that no contract describes.
+        contracts: all sources, because a row may hold another source's key.
+    """
+    fixed = {known.key for known in contracts.values()}
+    if contract is not None:
+        fixed |= {contract.key, contract.version_column, *contract.amount}
+        fixed |= {contract.sessions.session_column} if contract.sessions else set()
+        fixed |= {column.name for column in contract.columns if column.base_type != "varchar"}
+        fixed -= {column.name for column in contract.personal_columns}
+    return frozenset(fixed - {""})
+
+
 def contracts_json(contracts: Mapping[str, SourceContract]) -> str:
     """The contracts as JSON text, for the library zip of the Glue jobs; `contracts_from_json` reads it."""
     return json.dumps([asdict(contract) for contract in contracts.values()], indent=1, sort_keys=True) + "\n"

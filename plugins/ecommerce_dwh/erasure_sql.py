@@ -8,11 +8,11 @@ columns and nothing else. So a new source, fact or aggregate is erased and searc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ecommerce_dwh.contracts import PERSON_KEY, Column, SourceContract
+from ecommerce_dwh.contracts import PERSON_KEY, Column, SourceContract, fixed_columns
 
 HEADER = "-- generated from include/sources; run make generate\n"
 # What history.pending_key queues for the keys of the sources whose merges are the model's own.
@@ -207,26 +207,71 @@ def text_columns(tables: Tables, contracts: Mapping[str, SourceContract]) -> lis
     ]
 
 
-def texts_sql(columns: Sequence[tuple[str, str]]) -> str:
-    """The query for all prose of the pipeline."""
-    selects: Iterable[str] = (
-        f"select {column} as prose\nfrom {table}\nwhere {column} is not null\n" for table, column in columns
-    )
+def free_text_columns(contracts: Mapping[str, SourceContract]) -> list[tuple[SourceContract, str]]:
+    """Source and column of free text in rows about a person: neither key, personal value, nor what fixes the row."""
+    return [
+        (contract, column.name)
+        for contract in _of_persons(contracts)
+        for column in contract.columns
+        if column.name not in fixed_columns(contract, contracts) | {contract.person_key}
+        and column not in contract.personal_columns
+    ]
+
+
+def texts_sql(columns: Sequence[tuple[str, str]], contracts: Mapping[str, SourceContract]) -> str:
+    """The query for all prose of the pipeline, and for the free text in the person's rows of history.
+
+    The reload replaces the latter wherever the rows' file is still there; without the file they stay as they are.
+    """
+    selects = [
+        f"select\n    {column} as prose,\n    0 as is_own\nfrom {table}\nwhere {column} is not null\n"
+        for table, column in columns
+    ]
+    selects += [
+        f"select\n    {column} as prose,\n    1 as is_own\nfrom history.{contract.name}\n"  # noqa: S608 - checked identifiers
+        f"where\n    {column} is not null\n    and {contract.person_key} in (\n"
+        "        select customer_id from erased_person\n"
+        "        union all\n"
+        "        select pseudonym from erased_person\n"
+        "    )\n"
+        for contract, column in free_text_columns(contracts)
+    ]
     return (
-        f"{HEADER}-- What the pipeline wrote in prose about rows; the operator reads whom it speaks of.\n"
-        + "union\n".join(selects).rstrip("\n")
-        + ";\n"
+        f"{HEADER}-- What the pipeline wrote in prose about rows, and free text in rows of erased_person (is_own).\n"
+        "-- The operator reads whom it speaks of.\n" + "union\n".join(selects).rstrip("\n") + ";\n"
     )
 
 
-def erase_texts_sql(columns: Sequence[tuple[str, str]]) -> str:
-    """The script that puts the texts of erased_text into their places."""
+def erase_texts_sql(columns: Sequence[tuple[str, str]], contracts: Mapping[str, SourceContract]) -> str:
+    """The script that puts the texts of erased_text into their places; runs after `erase_person_sql`."""
     parts = [HEADER, "-- Puts the new texts of erased_text where the old ones are.\n"]
     for table, column in columns:
         name = table.partition(".")[2]
         parts.append(
             f"update {table} set {column} = erased_text.new_text\n"  # noqa: S608 - checked identifiers
             "from erased_text\n"
-            f"where {name}.{column} = erased_text.old_text;\n\n"
+            f"where {name}.{column} = erased_text.old_text and erased_text.is_own = 0;\n\n"
+        )
+    for contract, column in free_text_columns(contracts):
+        name = contract.name
+        entity = _ENTITIES.get(name, contract.merge_entity)
+        if entity and not contract.is_of_persons:
+            parts.append(
+                "insert into history.pending_key (entity, key_value)\n"
+                "select distinct\n"
+                f"    '{entity}' as entity,\n"
+                f"    {name}.{contract.key} as key_value\n"
+                f"from history.{name} as {name}\n"
+                f"inner join erased_person on {name}.{contract.person_key} = erased_person.pseudonym\n"
+                f"inner join erased_text on {name}.{column} = erased_text.old_text\n"
+                "where erased_text.is_own = 1;\n\n"
+            )
+        parts.append(
+            f"update history.{name} set {column} = erased_text.new_text\n"  # noqa: S608 - checked identifiers
+            "from erased_text\n"
+            "where\n"
+            f"    {name}.{column} = erased_text.old_text\n"
+            "    and erased_text.is_own = 1\n"
+            f"    and {name}.{contract.person_key} in (select erased_person.pseudonym from erased_person);\n\n"
         )
     return "".join(parts).rstrip("\n") + "\n"

@@ -54,7 +54,9 @@ def tables(local_redshift):
 
 @pytest.fixture
 def warehouse(tables, redshift):
-    for table in ("history.customers", "history.orders", "history.pending_key", "quality.erasures"):
+    for table in (
+        "history.customers", "history.orders", "history.web_events", "history.pending_key", "quality.erasures"
+    ):  # fmt: skip
         redshift.run(f"delete from {table}")
     for key, name, phone in (("C1", "Zubeida", "+91 98765"), ("C2", "Ravi", "+91 98765")):
         redshift.run(
@@ -276,6 +278,44 @@ def test_the_warehouse_is_cleared_and_the_days_are_loaded_again(warehouse, aws, 
     assert "Zubeida" not in "".join(capsys.readouterr())
     # Again, as a retry does: nothing more happens.
     assert run(EraseWarehouseOperator) == confs
+
+
+def test_free_text_of_the_persons_rows_is_found_and_cleared_without_a_file(warehouse, aws, capsys):
+    """A page named after the person, of a file that is gone: the reload does not replace it."""
+    page = "https://shop.example/hello/zubeida-khan"
+    warehouse.run("update history.customers set last_name = 'Khan' where customer_id = 'C1'")
+    for event, key in (("E1", "C1"), ("E2", "C2")):
+        warehouse.run(
+            "insert into history.web_events (delivery_date, event_id, customer_id, event_type, event_timestamp, "
+            "page_url, referrer, version_at, row_hash, source_file, source_line, run_id, is_session_derived) "
+            f"values ('2026-03-01', '{event}', '{key}', 'page_view', '2026-03-01 00:00:00', '{page}', "
+            f"'https://shop.example/', '2026-03-01 00:00:00', md5('{event}'), 'f', 2, 'r', false)"
+        )
+    survey(aws)
+    put(aws, "search.json", SEARCH)
+    run(ErasurePlanOperator)
+    said = "".join(capsys.readouterr())
+    assert "free text of the person's rows        1 rows" in said
+    assert "khan" not in said.lower()
+    pseudonym = stored(aws)["pseudonym"]
+
+    run(EraseWarehouseOperator)
+
+    pages = "select event_id, customer_id, page_url, referrer from history.web_events order by 1"
+    assert warehouse.query(pages) == [
+        ("E1", pseudonym, "https://shop.example/hello/xxxxxxx-xxxx", "https://shop.example/"),
+        ("E2", "C2", page, "https://shop.example/"),
+    ]
+    assert ("web_event", "E1") in warehouse.query("select entity, key_value from history.pending_key")
+    # Also where only the pseudonym leads to the row: an erasure that broke after the keys were gone.
+    warehouse.run(f"update history.web_events set page_url = '{page}' where event_id = 'E1'")
+    put(aws, "verify.json", {"found": [], "days": [], "questions": []})
+    warehouse.run("delete from history.pending_key")
+    with pytest.raises(AirflowException, match="free text of the person's rows: 1 rows"):
+        run(ErasureVerifyOperator)
+    run(EraseWarehouseOperator)
+    assert warehouse.query(pages)[0][2] == "https://shop.example/hello/xxxxxxx-xxxx"
+    assert ("web_event", "E1") in warehouse.query("select entity, key_value from history.pending_key")
 
 
 def test_the_proof_fails_while_anything_is_left_and_ends_with_a_record(warehouse, aws):

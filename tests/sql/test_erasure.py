@@ -16,7 +16,10 @@ from ecommerce_dwh.sql_text import split_statements
 
 D1, D2, D3 = "2024-01-05", "2024-01-06", "2024-01-07"
 GONE = "erased-00112233"
-TEXTS = {"['C1', 'z@post.example']": "['xx', 'x@xxxx.xxxxxxx']"}
+TEXTS = [
+    ("['C1', 'z@post.example']", "['xx', 'x@xxxx.xxxxxxx']", 0),
+    ("https://shop.example/hello/zubeida-khan", "https://shop.example/hello/xxxxxxx-xxxx", 1),
+]
 TOTALS = (
     "select count(*), sum(line_total), sum(tax_amount), sum(gross_profit), count(distinct customer_key) "
     "from facts.fact_sales",
@@ -45,7 +48,7 @@ def naming(shop: Shop, key: str) -> Iterator[Any]:
     """A cursor of a session that knows whom the erasure is about; a task's session ends with the task."""
     session = shop.warehouse.session
     cursor = session.cursor()
-    for name, rows in (("erased_person", [(key, GONE)]), ("erased_text", list(TEXTS.items()))):
+    for name, rows in (("erased_person", [(key, GONE)]), ("erased_text", TEXTS)):
         cursor.execute(statements(f"control/{name}.sql")[0])
         (insert,) = split_statements((SQL / "control" / f"{name}_insert.sql").read_text())
         for row in rows:
@@ -169,14 +172,40 @@ def test_samples_and_messages_that_name_the_person_are_cleared(shop: Shop) -> No
     ]  # fmt: skip
 
 
+def test_free_text_of_the_persons_rows_goes_where_no_file_is_left_to_load(shop: Shop) -> None:
+    """What the reload cannot replace: the same text in another customer's row, and the row's other text, stay."""
+    (named, crossed, _) = TEXTS[1]
+    plain = {"referrer": "https://search.example/", "page_url": named}
+    events = [
+        {**event(key, "view", f"{D1} 09:00", f"s{key}", who), **plain}
+        for key, who in (("E1", "C1"), ("E2", "C2"), ("E3", None))
+    ]
+    shop.load(D1, customers=[person("C1", f"{D1} 08:00")], web_events=events)
+    with naming(shop, "C1") as cursor:
+        cursor.execute(statements("control/erasure_texts.sql")[0])
+        own = {str(text) for text, is_own in cursor.fetchall() if is_own}
+    assert {named, "https://search.example/", "Pune"} <= own
+    assert not own & {"C1", "E1", "sE1", "z@post.example"}, "keys and personal columns are no free text"
+
+    erase(shop, "C1")
+
+    for table in ("history.web_events", "facts.fact_web_events"):
+        assert shop.read(f"select event_id, customer_id, page_url, referrer from {table} order by 1") == [
+            ("E1", GONE, crossed, "https://search.example/"),
+            ("E2", "C2", named, "https://search.example/"),
+            ("E3", None, named, "https://search.example/"),
+        ], table
+
+
 def test_prose_of_the_pipeline_is_read_whole(shop: Shop) -> None:
     fill(shop)
     cursor = shop.warehouse.session.cursor()
     cursor.execute(
         "insert into quality.audit_results values ('r', 'a', 'warn', 1, 'some', '2024-01-05 00:00:00')"
     )
+    cursor.execute(statements("control/erased_person.sql")[0])
     cursor.execute(statements("control/erasure_texts.sql")[0])
-    assert ("some",) in [tuple(row) for row in cursor.fetchall()]
+    assert ("some", 0) in [tuple(row) for row in cursor.fetchall()]
     shop.warehouse.session.rollback()
 
 

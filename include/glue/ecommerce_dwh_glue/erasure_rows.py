@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from ecommerce_dwh.contracts import Column, SourceContract
+from ecommerce_dwh.contracts import Column, SourceContract, fixed_columns
 from ecommerce_dwh.person import CERTAIN, DOUBTFUL, WORD_KEY, Person, Reading, crossed_out, kind_of
 from ecommerce_dwh_glue.erasure_values import BLANKS, emptied, unreadable_bytes
 from ecommerce_dwh_glue.records import Malformed, Unclosed, field_spans, unquoted
@@ -45,13 +45,7 @@ class Table:
     def of(cls, source: str, contracts: Mapping[str, SourceContract]) -> Table:
         """The table of a source."""
         contract = contracts.get(source)
-        fixed = {known.key for known in contracts.values()}
-        if contract is not None:
-            fixed |= {contract.key, contract.version_column, *contract.amount}
-            fixed |= {contract.sessions.session_column} if contract.sessions else set()
-            fixed |= {column.name for column in contract.columns if column.base_type != "varchar"}
-            fixed -= {column.name for column in contract.personal_columns}
-        return cls(contract, frozenset(fixed - {""}))
+        return cls(contract, fixed_columns(contract, contracts))
 
     @property
     def key(self) -> str:

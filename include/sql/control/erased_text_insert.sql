@@ -1,3 +1,3 @@
--- The operator binds both texts.
-insert into erased_text (old_text, new_text)
-values (%s, %s); -- noqa: PRS
+-- The operator binds both texts, and whether they are of the person's own rows.
+insert into erased_text (old_text, new_text, is_own)
+values (%s, %s, %s); -- noqa: PRS

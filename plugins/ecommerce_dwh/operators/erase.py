@@ -145,18 +145,24 @@ class _ErasureOperator(WarehouseOperator):
             found = {
                 str(t): int(n) for t, n in cursor.query(self.control_sql("erasure_traces"), title="traces")
             }
-            texts = len(self.texts(cursor, person))
-            return {**found, **({"samples and messages": texts} if texts else {})}
+            own = [is_own for *_, is_own in self.texts(cursor, person)]
+            texts = {"free text of the person's rows": sum(own), "samples and messages": len(own) - sum(own)}
+            return {**found, **{name: count for name, count in texts.items() if count}}
 
         return self.warehouse(context).transaction(look)
 
-    def texts(self, cursor: Cursor, person: Person) -> dict[str, str]:
-        """What the pipeline wrote of the person, and what takes its place."""
-        found = {}
-        for (prose,) in cursor.query(self.control_sql("erasure_texts"), title="samples and messages"):
-            reading = person.read(str(prose))
-            if reading.verdict == CERTAIN or any(hit.kind == WORD_KEY for hit in reading.hits):
-                found[str(prose)] = crossed_out(str(prose), reading.hits)
+    def texts(self, cursor: Cursor, person: Person) -> list[tuple[str, str, int]]:
+        """Text that speaks of the person, what takes its place, and 1 for free text of the person's own rows.
+
+        In the person's own rows a full name alone is enough, as in raw files.
+        """
+        found = []
+        for prose, is_own in cursor.query(self.control_sql("erasure_texts"), title="samples and messages"):
+            text, reading = str(prose), person.read(str(prose))
+            names = reading.verdict if is_own else reading.verdict == CERTAIN
+            is_key = is_own and text.strip() == person.customer_id
+            if names or (not is_key and any(hit.kind == WORD_KEY for hit in reading.hits)):
+                found.append((text, crossed_out(text, reading.hits), int(is_own)))
         return found
 
 
@@ -292,8 +298,8 @@ class EraseWarehouseOperator(_ErasureOperator):
                 cursor.run(statement)
             if texts := self.texts(cursor, person):
                 cursor.run(self.control_sql("erased_text"), title="erased_text")
-                for pair in texts.items():
-                    cursor.run(self.control_sql("erased_text_insert"), pair, title="erased_text")
+                for row in texts:
+                    cursor.run(self.control_sql("erased_text_insert"), row, title="erased_text")
                 for statement in self._script("erase_texts"):
                     cursor.run(statement)
             state = cursor.query(self.control_sql("warehouse_state"))
