@@ -9,8 +9,9 @@ password resets), and mail links put addresses into paths. A column with the con
   ``._~+-`` and single percent-encodings) and neither an address nor a number.
 
 User part, fragment and all else go; the raw file keeps the text as delivered. No text is refused or grows, whatever it
-is, so a URL that fitted its column still does. Only native expressions that Spark compiles: no Python per row, and no
-function with a lambda, which would take the whole projection out of code generation. Repetitions of groups are bounded,
+is, so a URL that fitted its column still does. Only native expressions that Spark compiles: no Python per row, no
+function with a lambda, which would take the whole projection out of code generation, and few of them, because Java
+compiles no method of more than 8,000 bytes. Repetitions of groups are bounded,
 because Java's matcher recurses for each.
 """
 
@@ -29,10 +30,10 @@ _NUMBER = (
     rf"(?:(?:\+|%2[bB]|00){_APART}[0-9](?:{_APART}[0-9]){{7,14}}"
     rf"|[(]?(?:(?:00)?91{_APART}|0{_APART})?[6-9](?:{_APART}[0-9]){{9}}){_APART}"
 )
-# Of the part before the query, what the steps below could change; most URLs have nothing of it, and looking for single
-# characters is cheap. A number is sought at the beginning of a segment only.
-_SUSPECT = r"[@=%(\[]|[^\x00-\x7f]|(?:\A|[/\\])[+0-9][-._()+ 0-9]{7}"
-_BEFORE_QUERY = r"^[^?#;&]*"
+# Signs of something that the steps below could change. Most URLs have none of them, and looking for single characters
+# is cheap. A number is sought at the beginning of a segment only.
+_SUSPECT = r"[?#&;@=%(\[]|[^\x00-\x7f]|(?:\A|[/\\])[+0-9][-._()+ 0-9]{7}"
+_PLACE = r"^[^?#;&]*"
 _QUERY = r"^[^?#;&]*([^#]*)"
 _USER = r"^((?:[A-Za-z][A-Za-z0-9+.-]*:)?//)[^/\\]*@"
 _SEGMENT = rf"(?<![^/\\])(?:[^/\\]*(?:{_TELLING})[^/\\]*|{_NUMBER}(?![^/\\]))"
@@ -68,20 +69,16 @@ def stripped_url_sql(text: str, parameters: Sequence[str], length: int) -> str:
     Returns:
         SQL that is null when ``text`` is; never an empty text (``*`` when nothing is left).
     """
-    place = f"regexp_extract({text}, {_literal(_BEFORE_QUERY)}, 0)"
+    place = f"regexp_extract({text}, {_literal(_PLACE)}, 0)"
+    place = f"regexp_replace({place}, {_literal(_USER)}, '$1')"
+    place = f"regexp_replace({place}, {_literal(_SEGMENT)}, '*')"
     query = f"regexp_extract({text}, {_literal(_QUERY)}, 1)"
     query = f"regexp_replace({query}, {_literal(_unwanted_parameter(parameters))}, '')"
     query = f"regexp_replace({query}, '^[&;]', '?')"
-    has_query = " or ".join(f"contains({text}, '{sign}')" for sign in "?#&;")
-    return (
-        f"case when octet_length({text}) > {length} then {text} "
-        f"when {has_query} then coalesce(nullif(concat({_plain_place_sql(place)}, {query}), ''), '*') "
-        f"else {_plain_place_sql(text)} end"
+    stripped = (
+        f"case when octet_length({text}) > {length} or not {text} rlike {_literal(_SUSPECT)} then {text} "
+        f"else coalesce(nullif(concat({place}, {query}), ''), '*') end"
     )
-
-
-def _plain_place_sql(place: str) -> str:
-    """SQL of what stands before the query, without user part and personal segments."""
-    without_user = f"regexp_replace({place}, {_literal(_USER)}, '$1')"
-    stripped = f"regexp_replace({without_user}, {_literal(_SEGMENT)}, '*')"
-    return f"case when {place} rlike {_literal(_SUSPECT)} then {stripped} else {place} end"
+    # An expression that occurs twice is computed once, in a Java method of its own. Inside the method of the whole row
+    # it would make that longer than the 8,000 bytes that Java compiles.
+    return f"concat({stripped}, substring({stripped}, 1, 0))"
