@@ -114,7 +114,13 @@ python:
 
 INFRA := .venv/infra/bin/python
 
-.PHONY: package deploy deploy-diff test-infra
+.PHONY: preflight verify package deploy deploy-diff test-infra
+preflight: python setup-infra ## is an account ready for its first apply? Read-only (ENV=dev ACCOUNT=123456789012)
+	@$(INFRA) tools/preflight.py --env "$(ENV)" --account "$(ACCOUNT)" $(ARGS)
+
+verify: python setup-infra ## does a deployed environment work? Ends with a tiny run (ENV=dev ACCOUNT=123456789012)
+	@$(INFRA) tools/verify.py --env "$(ENV)" --account "$(ACCOUNT)" $(ARGS)
+
 package: python setup-infra ## build the MWAA and Glue package into dist/
 	@$(INFRA) tools/package.py
 

@@ -101,8 +101,14 @@ class Endpoint:
 @pytest.fixture(scope="session")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     """A fresh endpoint with its own state, stopped at the end."""
+    with serving(tmp_path_factory.mktemp("aws")) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def serving(home: Path) -> Iterator[Endpoint]:
+    """A local AWS endpoint with its state in a folder."""
     python = environment_python("local")
-    home = tmp_path_factory.mktemp("aws")
     port, airflow_port = free_port(), free_port()
     variables = {
         "DWH_LOCAL_HOME": str(home), "DWH_LOCAL_AWS_PORT": str(port), "DWH_LOCAL_AIRFLOW_PORT": str(airflow_port),

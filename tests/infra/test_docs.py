@@ -39,6 +39,8 @@ def _words(command: str) -> list[str]:
 
 def _fault(words: list[str]) -> str:
     """What is wrong with an AWS CLI command; empty when nothing is."""
+    if words[1] == "--version":
+        return ""
     if words[1] == "s3":  # the CLI's own commands
         return "" if words[2] in ("cp", "ls", "sync", "rm", "mv", "presign") else f"aws s3 has no {words[2]}"
     words = [words[0], words[1].replace("s3api", "s3"), *words[2:]]

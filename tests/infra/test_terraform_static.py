@@ -65,7 +65,7 @@ def test_wrong_values_say_what_to_do(tree: Path) -> None:
     ).replace("│ ", "")
     for sentence in (
         "account_id must be the 12 digits of the AWS account",
-        "`python tools/deploy.py preflight --env dev` says whether they are",
+        "`make preflight` says whether they are",
         "alert_email must be one mail address",
         'deployment must be "provisioned" (RA3 cluster) or "serverless" (workgroup)',
     ):

@@ -42,7 +42,7 @@ variable "account_suffix" {
 
   validation {
     condition     = can(regex("^(-[a-z0-9]{1,20})?$", var.account_suffix))
-    error_message = "account_suffix must be empty, or a hyphen and up to 20 lower-case letters or digits, for example -123456789012. Set it when the plain bucket names are taken; `python tools/deploy.py preflight --env dev` says whether they are."
+    error_message = "account_suffix must be empty, or a hyphen and up to 20 lower-case letters or digits, for example -123456789012. Set it when the plain bucket names are taken; `make preflight` says whether they are."
   }
 }
 

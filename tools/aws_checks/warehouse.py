@@ -1,0 +1,62 @@
+"""Statements on the warehouse by the Redshift Data API: no way into the VPC is needed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ecommerce_dwh.settings import Settings
+from tools.aws_checks.aws import Aws
+
+_ADMIN = "dwh_admin"
+_SECONDS = 120
+
+
+class Statements:
+    """Runs statements as the warehouse's admin.
+
+    Args:
+        aws: clients.
+        settings: names of the environment.
+        poll_seconds: pause between two looks at a statement.
+    """
+
+    def __init__(self, aws: Aws, settings: Settings, poll_seconds: float = 1) -> None:
+        self.client = aws.client("redshift-data")
+        self.where = {"ClusterIdentifier": settings.cluster, "Database": settings.database, "DbUser": _ADMIN}
+        self.poll_seconds = poll_seconds
+
+    def answer(self, *statements: str) -> tuple[list[list[Any]], str]:
+        """Run statements in one transaction.
+
+        Returns:
+            The rows of the last one, and the error; one of them is empty.
+        """
+        if len(statements) == 1:
+            started = self.client.execute_statement(
+                Sql=statements[0], StatementName="ecommerce-dwh-verify", **self.where
+            )
+        else:
+            started = self.client.batch_execute_statement(
+                Sqls=list(statements), StatementName="ecommerce-dwh-verify", **self.where
+            )
+        described = self._wait(started["Id"])
+        if described["Status"] != "FINISHED":
+            return [], str(described.get("Error") or f"the statement ended as {described['Status']}")
+        parts: Sequence[dict[str, Any]] = described.get("SubStatements") or [described]
+        if not parts[-1].get("HasResultSet"):
+            return [], ""
+        records = self.client.get_statement_result(Id=parts[-1]["Id"])["Records"]
+        return [[next(iter(value.values())) for value in row] for row in records], ""
+
+    def _wait(self, statement: str) -> dict[str, Any]:
+        until = time.monotonic() + _SECONDS
+        while True:
+            described = dict(self.client.describe_statement(Id=statement))
+            if described["Status"] in ("FINISHED", "FAILED", "ABORTED"):
+                return described
+            if time.monotonic() > until:
+                self.client.cancel_statement(Id=statement)
+                return {"Status": "ABORTED", "Error": f"no answer within {_SECONDS} seconds"}
+            time.sleep(self.poll_seconds)
