@@ -512,6 +512,34 @@ def test_each_fault_is_one_red_line_with_its_cure(world: World, fault: str) -> N
     assert cure in line.fix
 
 
+def test_a_workgroup_is_asked_by_its_admins_secret(world: World) -> None:
+    """Serverless: the Data API takes no database user there."""
+    secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:redshift!ecommerce-dwh-dev-dwh_admin"
+    _refused("redshift", "DescribeClusters", "ClusterNotFound", 404)(world)
+    workgroup = {"workgroup": {"workgroupName": SETTINGS.cluster, "status": "AVAILABLE"}}
+    world.answer("redshift-serverless", "GetWorkgroup", _json(workgroup))
+    world.answer(
+        "redshift-serverless", "GetNamespace", _json({"namespace": {"adminPasswordSecretArn": secret}})
+    )
+    asked: list[dict[str, Any]] = []
+    world.faults.session.events.register(
+        "provide-client-params.redshift-data.ExecuteStatement", lambda params, **_: asked.append(dict(params))
+    )
+    assert next(line for line in world.lines() if line.name == "warehouse").level is Level.OK
+    assert [{k: v for k, v in params.items() if k not in ("Sql", "StatementName")} for params in asked] == [
+        {"WorkgroupName": SETTINGS.cluster, "Database": SETTINGS.database, "SecretArn": secret}
+    ]
+
+
+def test_without_cluster_and_workgroup_there_is_one_red_line(world: World) -> None:
+    _refused("redshift", "DescribeClusters", "ClusterNotFound", 404)(world)
+    _refused("redshift-serverless", "GetWorkgroup", "ResourceNotFoundException", 404)(world)
+    red = [line for line in world.lines() if line.level is Level.FAIL]
+    assert [line.name for line in red] == ["warehouse"]
+    assert "no cluster and no workgroup ecommerce-dwh-dev-cluster" in red[0].found
+    assert "environments/dev apply" in red[0].fix
+
+
 def test_without_an_environment_nothing_else_is_asked(world: World) -> None:
     world.answer(
         "mwaa",

@@ -38,6 +38,8 @@ _BACKEND = ("use_path_style=true", "skip_credentials_validation=true", "skip_met
             "skip_requesting_account_id=true")  # fmt: skip
 # Steps from here on need an Airflow that runs DAGs.
 _AIRFLOW = "The warehouse's tables"
+# The first of these tests waits for the whole walk: two applies, a rendering and a package.
+_WALKS = pytest.mark.timeout(3600)
 
 
 @dataclass
@@ -150,6 +152,7 @@ def test_the_page_has_the_steps_in_their_order() -> None:
     assert places == sorted(places)
 
 
+@_WALKS
 def test_every_block_up_to_airflow_succeeds(walked: Walk) -> None:
     failed = [number for number, code in walked.codes.items() if code]
     if failed:
@@ -161,6 +164,7 @@ def test_every_block_up_to_airflow_succeeds(walked: Walk) -> None:
     assert len(walked.codes) >= 9
 
 
+@_WALKS
 def test_each_step_says_what_the_page_promises(walked: Walk) -> None:
     assert walked.of("get-caller-identity").strip().endswith(ACCOUNT)
     assert "Set up in" in walked.of("make setup-infra")
@@ -176,6 +180,7 @@ def test_each_step_says_what_the_page_promises(walked: Walk) -> None:
         assert re.search(rf"^{name} +=", outputs, re.MULTILINE), name
 
 
+@_WALKS
 def test_what_the_page_names_is_there(walked: Walk) -> None:
     s3 = walked.endpoint.client("s3")
     names = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
@@ -191,6 +196,7 @@ def test_what_the_page_names_is_there(walked: Walk) -> None:
     assert json.loads(secret["SecretString"])["password"] == "smtp-password"
 
 
+@_WALKS
 def test_preflight_is_still_green_after_the_apply(walked: Walk) -> None:
     """Names that an earlier apply of the same environment took are its own."""
     variables = _variables(walked.endpoint, walked.edge, walked.repo.parent)

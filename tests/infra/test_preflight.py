@@ -23,6 +23,7 @@ from rich.console import Console
 
 from tools import preflight as tool
 from tools.aws_checks.aws import Aws, StoppedError, permission_of
+from tools.aws_checks.before import Before
 from tools.aws_checks.rendered import Rendered, RenderError, Resource, render
 from tools.aws_checks.report import Level, Line, fail, ok, show
 
@@ -97,7 +98,6 @@ def account(
         # The endpoint of a test session may hold an applied environment beside this one: its names are not of here.
         faults.refuse("iam", "GetRole", "NoSuchEntity", 404)
         faults.refuse("redshift", "DescribeClusters", "ClusterNotFound", 404, where=b"ClusterIdentifier")
-        faults.refuse("redshift", "DescribeClusterSnapshots", "ClusterSnapshotNotFound", 404)
         faults.refuse("budgets", "DescribeBudget", "NotFoundException")
         faults.refuse("s3", "HeadObject", "404", 404)
         faults.change("secretsmanager", "ListSecrets", lambda answer: answer.update(SecretList=[]))
@@ -342,6 +342,33 @@ def test_each_failure_is_one_red_line_with_its_cure(account: Account, fault: str
     assert cure in line.fix
 
 
+def test_every_endpoint_of_an_environment_without_nat_is_asked_for(account: Account, prod: Rendered) -> None:
+    """Prod has no way to the internet, so a service that its region lacks, or has in fewer zones, stops MWAA."""
+    planned = [str(r.values["service_name"]) for r in prod.of("aws_vpc_endpoint")]
+    assert {f"com.amazonaws.{REGION}.airflow.{part}" for part in ("api", "env", "ops")} < set(planned)
+    lost: dict[str, list[str]] = {}
+
+    def lose(answer: dict[str, Any]) -> None:
+        there = [
+            {**d, "AvailabilityZones": lost.get(d["ServiceName"], d["AvailabilityZones"])}
+            for d in answer["ServiceDetails"]
+        ]
+        answer["ServiceDetails"] = [d for d in there if d["AvailabilityZones"]]
+
+    account.faults.change("ec2", "DescribeVpcEndpointServices", lose)
+    before = Before("prod", ACCOUNT, Aws(REGION, account.faults.session), prod)
+    assert [line.level for line in before.endpoints()] == [Level.OK]
+    for name in planned:
+        lost.clear()
+        lost[name] = []
+        (line,) = before.endpoints()
+        assert line.found == f"{name} is not offered in this region"
+        if not name.endswith(".s3"):  # a gateway stands in route tables, in no zone
+            lost[name] = [f"{REGION}{letter}" for letter in "ab"]
+            (line,) = before.endpoints()
+            assert line.found == f"{name} is not offered in {REGION}c"
+
+
 def test_no_state_bucket(account: Account) -> None:
     _first(account, "s3", "HeadBucket", "404", 404)
     assert "infrastructure/bootstrap apply" in account.line("state bucket", Level.FAIL).fix
@@ -385,16 +412,6 @@ _BODIES = {
 }  # fmt: skip
 
 
-def test_a_last_snapshot_from_before_is_told(account: Account) -> None:
-    account.faults.session.events.register_first("before-send.redshift.DescribeClusterSnapshots", _snapshot)
-    assert "delete-cluster-snapshot" in account.line("final snapshot", Level.WARN).fix
-
-
-def _snapshot(request: Any, **_: object) -> Any:
-    body = b"<DescribeClusterSnapshotsResponse><DescribeClusterSnapshotsResult/></DescribeClusterSnapshotsResponse>"
-    return success(request.url, body)
-
-
 def test_inactive_cost_tags_and_example_values_are_yellow(account: Account) -> None:
     account.edge.tags = {"Project"}
     _facts(alert_email="data-eng@company.com", github_repository="company/ecommerce-dwh")(account)
@@ -413,7 +430,6 @@ _CALLS = [
     ("service-quotas", "ListServiceQuotas", "servicequotas:ListServiceQuotas"),
     ("mwaa", "ListEnvironments", "airflow:ListEnvironments"), ("iam", "GetRole", "iam:GetRole"),
     ("secretsmanager", "ListSecrets", "secretsmanager:ListSecrets"), ("s3", "HeadObject", "s3:GetObject"),
-    ("redshift", "DescribeClusterSnapshots", "redshift:DescribeClusterSnapshots"),
     ("iam", "ListOpenIDConnectProviders", "iam:ListOpenIDConnectProviders"),
     ("accessanalyzer", "ValidatePolicy", "access-analyzer:ValidatePolicy"),
     ("budgets", "DescribeBudget", "budgets:ViewBudget"), ("ce", "ListCostAllocationTags", "ce:ListCostAllocationTags"),

@@ -18,7 +18,7 @@ from ecommerce_dwh.settings import Settings
 from tools.aws_checks.aws import MISSING, Aws, Check, code_of
 from tools.aws_checks.network import Network
 from tools.aws_checks.report import Line, fail, ok, warn
-from tools.aws_checks.warehouse import Statements
+from tools.aws_checks.warehouse import Statements, status
 
 REPO = Path(__file__).resolve().parents[2]
 _LOGS = {
@@ -55,11 +55,11 @@ class After:
                 f"terraform -chdir=infrastructure/environments/{self.settings.env} apply",
             )  # fmt: skip
             return
-        status = self.environment["Status"]
+        state = self.environment["Status"]
         last = (self.environment.get("LastUpdate") or {}).get("Error") or {}
-        if status != "AVAILABLE":
+        if state != "AVAILABLE":
             yield fail(
-                "Airflow environment", f"{name} is {status}. {last.get('ErrorMessage', '')}".strip(),
+                "Airflow environment", f"{name} is {state}. {last.get('ErrorMessage', '')}".strip(),
                 "wait while it is CREATING or UPDATING (20 to 40 minutes); else the lines below say what stops it",
             )  # fmt: skip
         else:
@@ -282,19 +282,12 @@ class After:
 
     def warehouse(self) -> Iterator[Line]:
         """It is up, takes the admin's sign-in, and has its tables."""
-        name = self.settings.cluster
-        try:
-            cluster = self.aws.client("redshift").describe_clusters(ClusterIdentifier=name)["Clusters"][0]
-            status = cluster["ClusterStatus"]
-        except ClientError as error:
-            if code_of(error) not in {*MISSING, "ClusterNotFoundFault"}:
-                raise
-            status = "available"  # serverless: the statement below says more
-        if status != "available":
-            yield fail(
-                "warehouse", f"{name} is {status}",
-                f"aws redshift resume-cluster --cluster-identifier {name}" if status == "paused" else "wait",
-            )  # fmt: skip
+        name, state = self.settings.cluster, status(self.aws, self.settings)
+        if state != "available":
+            apply = f"terraform -chdir=infrastructure/environments/{self.settings.env} apply"
+            cures = {"paused": f"aws redshift resume-cluster --cluster-identifier {name}", "": apply}
+            found = f"{name} is {state}" if state else f"there is no cluster and no workgroup {name}"
+            yield fail("warehouse", found, cures.get(state, "wait until it is available, and run this again"))
             return
         statement = (Path(__file__).parent / "tables.sql").read_text()
         rows, refusal = Statements(self.aws, self.settings).answer(statement)

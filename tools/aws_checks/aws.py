@@ -41,7 +41,7 @@ _BAD_KEYS = {
 }  # fmt: skip
 MISSING = {
     "404", "NoSuchBucket", "NoSuchKey", "NotFound", "NoSuchEntity", "ResourceNotFoundException", "ClusterNotFound",
-    "ClusterSnapshotNotFound", "NoSuchResourceException", "NotFoundException",
+    "NoSuchResourceException", "NotFoundException",
 }  # fmt: skip
 _NO_NETWORK = (
     EndpointConnectionError,

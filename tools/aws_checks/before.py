@@ -60,7 +60,6 @@ class Before:
             ("role names", self.roles),
             ("secret names", self.secrets),
             ("warehouse name", self.warehouse),
-            ("final snapshot", self.snapshot),
             ("GitHub sign-in", self.github),
             ("policy sizes", lambda: sizes(self.rendered)),
             ("policies", lambda: validated(self.aws, self.rendered)),
@@ -280,22 +279,6 @@ class Before:
                 w["workgroupName"] for page in pages for w in page["workgroups"] if w["workgroupName"] in wanted
             ]
         yield self._taken("warehouse name", there, "delete it, or terraform import it")
-
-    def snapshot(self) -> Iterator[Line]:
-        """A destroy takes a last snapshot under a fixed name, and fails when one of that name is left from before."""
-        for name in self.rendered.names("aws_redshift_cluster", "final_snapshot_identifier"):
-            try:
-                self.aws.client("redshift").describe_cluster_snapshots(SnapshotIdentifier=name)
-            except ClientError as error:
-                if code_of(error) not in {*MISSING, "ClusterSnapshotNotFoundFault"}:
-                    raise
-                yield ok("final snapshot", f"{name} is free")
-            else:
-                yield warn(
-                    "final snapshot", f"{name} is left from an earlier cluster: the next destroy would fail",
-                    f"aws redshift delete-cluster-snapshot --snapshot-identifier {name} --region {self.aws.region}, "
-                    "once nobody needs its data",
-                )  # fmt: skip
 
     # --- what an account has once -----------------------------------------------------------------------------------
 

@@ -6,11 +6,55 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from ecommerce_dwh.settings import Settings
-from tools.aws_checks.aws import Aws
+from tools.aws_checks.aws import MISSING, Aws, code_of
 
 _ADMIN = "dwh_admin"
 _SECONDS = 120
+
+
+def status(aws: Aws, settings: Settings) -> str:
+    """Status of the cluster or workgroup, in lower case as Redshift has a cluster's; empty: there is neither."""
+    try:
+        return str(_cluster(aws, settings)["ClusterStatus"])
+    except ClientError as error:
+        if not _absent(error):
+            raise
+    try:
+        client = aws.client("redshift-serverless")
+        return str(client.get_workgroup(workgroupName=settings.cluster)["workgroup"]["status"]).lower()
+    except ClientError as error:
+        if not _absent(error):
+            raise
+    return ""
+
+
+def _cluster(aws: Aws, settings: Settings) -> dict[str, Any]:
+    return dict(aws.client("redshift").describe_clusters(ClusterIdentifier=settings.cluster)["Clusters"][0])
+
+
+def _absent(error: ClientError) -> bool:
+    return code_of(error) in {*MISSING, "ClusterNotFoundFault"}
+
+
+def address(aws: Aws, settings: Settings) -> dict[str, str]:
+    """How the Data API signs in as the admin: at a cluster by name, at a workgroup by the admin's managed secret.
+
+    The Data API takes no DbUser with a workgroup (Redshift management guide, "Authorizing access to the Data API").
+    """
+    try:
+        _cluster(aws, settings)
+    except ClientError as error:
+        if not _absent(error):
+            raise
+        namespace = aws.client("redshift-serverless").get_namespace(namespaceName=settings.prefix)["namespace"]
+        return {
+            "WorkgroupName": settings.cluster, "Database": settings.database,
+            "SecretArn": namespace["adminPasswordSecretArn"],
+        }  # fmt: skip
+    return {"ClusterIdentifier": settings.cluster, "Database": settings.database, "DbUser": _ADMIN}
 
 
 class Statements:
@@ -24,7 +68,7 @@ class Statements:
 
     def __init__(self, aws: Aws, settings: Settings, poll_seconds: float = 1) -> None:
         self.client = aws.client("redshift-data")
-        self.where = {"ClusterIdentifier": settings.cluster, "Database": settings.database, "DbUser": _ADMIN}
+        self.where = address(aws, settings)
         self.poll_seconds = poll_seconds
 
     def answer(self, *statements: str) -> tuple[list[list[Any]], str]:
