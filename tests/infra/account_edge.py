@@ -202,8 +202,13 @@ class Faults:
         self.session.events.register(f"before-send.{service}.{operation}", answer)
 
     def change(self, service: str, operation: str, how: Callable[[dict[str, Any]], None]) -> None:
-        """Change the parsed answer of an operation."""
-        self.session.events.register(f"after-call.{service}.{operation}", lambda parsed, **_: how(parsed))
+        """Change the parsed answer of an operation; a refusal stays as it is."""
+
+        def answered(http_response: Any, parsed: dict[str, Any], **_: object) -> None:
+            if http_response.status_code < 300:
+                how(parsed)
+
+        self.session.events.register(f"after-call.{service}.{operation}", answered)
 
     def cut(self, error: Exception) -> None:
         """From now on nothing is reached."""
@@ -220,7 +225,7 @@ def error_response(url: str, service: str, code: str, status: int) -> AWSRespons
     message = f"User is not authorized, said {service}"
     if service == "ec2":
         body = f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors></Response>"
-    elif service in ("iam", "sts", "redshift", "cloudwatch", "sns"):
+    elif service in ("iam", "sts", "redshift", "sns"):
         body = f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
     elif service == "s3":
         body = ""  # to HEAD

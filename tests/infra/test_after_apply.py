@@ -25,7 +25,7 @@ from terraform import REPO
 
 from ecommerce_dwh.settings import Settings
 from tools import verify as tool
-from tools.aws_checks.aws import Aws, StoppedError
+from tools.aws_checks.aws import Aws, StoppedError, permission_of
 from tools.aws_checks.canary import Canary
 from tools.aws_checks.network import _lets
 from tools.aws_checks.report import Level, Line
@@ -47,6 +47,7 @@ class World:
     statements: dict[str, Any] = field(
         default_factory=lambda: {"rows": [[{"longValue": 1}]], "error": "", "sql": []}
     )
+    answers: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
     def lines(self, canary: bool = False, account: str = ACCOUNT) -> list[Line]:
         aws = Aws(REGION, self.faults.session)
@@ -55,7 +56,13 @@ class World:
             return tool.verify(SETTINGS, account, aws, run)
 
     def answer(self, service: str, operation: str, how: Callable[[Any], Any]) -> None:
-        self.faults.session.events.register_first(f"before-send.{service}.{operation}", how)
+        """Answer calls of an operation; a later answer takes the place of an earlier one."""
+        event = f"before-send.{service}.{operation}"
+        if event not in self.answers:
+            self.faults.session.events.register_first(
+                event, lambda request, **more: self.answers[event](request=request, **more)
+            )
+        self.answers[event] = how
 
 
 def _json(document: Any) -> Callable[..., Any]:
@@ -685,6 +692,21 @@ def test_a_copy_that_loads_nothing_is_red(world: World, applied: Applied) -> Non
     assert [line.name for line in red] == ["tiny run: Redshift"]
     assert "COPY loaded 2 rows instead of 1" in red[0].found
     assert _left(applied) == []
+
+
+def test_the_page_names_every_permission(world: World, applied: Applied) -> None:
+    """With a tiny run that ends well; of EC2's it names the nouns."""
+    _job(world, "SUCCEEDED")
+    world.answer("glue", "StartJobRun", _manifest(applied))
+    sent: list[tuple[str, str]] = []
+    world.faults.session.events.register(
+        "before-call", lambda model, **_: sent.append((model.service_model.service_name, model.name))
+    )
+    assert [line for line in world.lines(canary=True) if line.level is not Level.OK] == []
+    assert {"StartJobRun", "PutObject", "DeleteObject", "BatchExecuteStatement"} <= {name for _, name in sent}
+    page = (REPO / "docs" / "deployment.md").read_text()
+    named = {permission_of(service, name).replace("ec2:Describe", "") for service, name in sent}
+    assert sorted(name for name in named if f"`{name}`" not in page) == []
 
 
 def test_a_tiny_run_without_the_right_to_write_is_a_line(world: World, applied: Applied) -> None:

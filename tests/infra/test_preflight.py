@@ -20,6 +20,7 @@ from conftest import ACCOUNT, REGION, Endpoint
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from terraform import REPO
 
 from tools import preflight as tool
 from tools.aws_checks.aws import Aws, StoppedError, permission_of
@@ -177,13 +178,18 @@ def test_a_ready_account_has_no_red_line(account: Account, dev: Rendered) -> Non
     assert any(name.startswith("quota: ") for name in names)
 
 
-def test_nothing_is_changed(account: Account) -> None:
-    sent: list[str] = []
-    account.faults.session.events.register("before-call", lambda model, **_: sent.append(model.name))
+def test_nothing_is_changed_and_the_page_names_every_permission(account: Account) -> None:
+    sent: list[tuple[str, str]] = []
+    account.faults.session.events.register(
+        "before-call", lambda model, **_: sent.append((model.service_model.service_name, model.name))
+    )
     account.lines()
     assert len(sent) > 30
     reads = ("Get", "List", "Describe", "Head", "Validate")
-    assert [name for name in sent if not name.startswith(reads)] == []
+    assert [name for _, name in sent if not name.startswith(reads)] == []
+    page = (REPO / "docs" / "deployment.md").read_text()
+    needed = {permission_of(service, name) for service, name in sent}
+    assert sorted(permission for permission in needed if f"`{permission}`" not in page) == []
 
 
 # --- each failure -----------------------------------------------------------------------------------------------------
