@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from datetime import date
 from pathlib import Path
@@ -85,4 +86,6 @@ def main(home: str, raw: str, *days: str) -> None:
 
 
 if __name__ == "__main__":
+    # The default ends the process at once, and leaves the stack running.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     main(*sys.argv[1:])

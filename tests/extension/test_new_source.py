@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+# The fixture is the first test's: a stack, two loads, an erasure and its reload.
+pytestmark = pytest.mark.timeout(3600)
+
 REPO = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 DAYS = ("2026-01-01", "2026-01-02")
@@ -68,13 +71,18 @@ def found(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
         path.parent.mkdir(parents=True)
         path.write_text(text)
     home = tmp_path_factory.mktemp("stack") / "home"
-    done = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "tests/extension/drive.py", str(home), str(raw), *DAYS],
-        cwd=copy, capture_output=True, text=True, check=False,
+        cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={name: value for name, value in os.environ.items() if not name.startswith("DWH_LOCAL_")},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
+    ) as drive:  # fmt: skip
+        try:
+            output, errors = drive.communicate()
+        except BaseException:
+            drive.terminate()  # it takes its stack down
+            raise
+    assert drive.returncode == 0, output[-4000:] + errors[-4000:]
+    (line,) = [line for line in output.splitlines() if line.startswith("FOUND ")]
     return json.loads(line.removeprefix("FOUND "))  # type: ignore[no-any-return]
 
 

@@ -30,6 +30,9 @@ from local.stack.ports import separate_config
 from tests.e2e.expected import accepted, expect
 from tests.e2e.support import LocalStack
 
+# Three loads in one test; in another an erasure, twice, with its reloads.
+pytestmark = pytest.mark.timeout(3600)
+
 INGEST = "ecommerce_dwh_ingest"
 ERASE = "ecommerce_dwh_erase_person"
 LINES = 800
