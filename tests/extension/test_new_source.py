@@ -79,7 +79,8 @@ def found(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
         try:
             output, errors = drive.communicate()
         except BaseException:
-            drive.terminate()  # it takes its stack down
+            drive.terminate()
+            drive.communicate()  # it takes its stack down, and says so
             raise
     assert drive.returncode == 0, output[-4000:] + errors[-4000:]
     (line,) = [line for line in output.splitlines() if line.startswith("FOUND ")]
