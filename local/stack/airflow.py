@@ -204,8 +204,8 @@ class AirflowClient:
     def serves_tasks(self) -> bool:
         """Whether the API that tasks report to answers.
 
-        Airflow builds that application with the first request to it, which takes seconds of CPU and stops every other
-        answer meanwhile. A stack that waits for it once does not stall its first task and whoever watches it.
+        Airflow builds the application behind ``/execution`` when its first request arrives. Building takes seconds of
+        CPU, and the api-server answers nothing else meanwhile. A start that asks once keeps this out of the first run.
         """
         try:
             self._request("GET", "/execution/health", token=False)

@@ -11,8 +11,8 @@ password resets), and mail links put addresses into paths. A column with the con
 User part, fragment and all else go; the raw file keeps the text as delivered. No text is refused or grows, whatever it
 is, so a URL that fitted its column still does. Only native expressions that Spark compiles: no Python per row, no
 function with a lambda, which would take the whole projection out of code generation, and few of them, because Java
-compiles no method of more than 8,000 bytes. Repetitions of groups are bounded,
-because Java's matcher recurses for each.
+compiles no method of more than 8,000 bytes. Repetitions of groups are bounded, because Java's matcher recurses for
+each.
 """
 
 from __future__ import annotations
@@ -79,6 +79,6 @@ def stripped_url_sql(text: str, parameters: Sequence[str], length: int) -> str:
         f"case when octet_length({text}) > {length} or not {text} rlike {_literal(_SUSPECT)} then {text} "
         f"else coalesce(nullif(concat({place}, {query}), ''), '*') end"
     )
-    # An expression that occurs twice is computed once, in a Java method of its own. Inside the method of the whole row
-    # it would make that longer than the 8,000 bytes that Java compiles.
+    # Spark computes an expression that occurs twice once, in a Java method of its own. An expression that occurs once
+    # is generated into the row's method, which then exceeds the 8,000 bytes that Java compiles.
     return f"concat({stripped}, substring({stripped}, 1, 0))"
