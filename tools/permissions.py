@@ -49,11 +49,9 @@ ACTIONS = {
 }
 # A version's deletion or reading is an action of its own.
 _VERSIONED = {"s3:DeleteObject": "s3:DeleteObjectVersion", "s3:GetObject": "s3:GetObjectVersion"}
-# Clients whose methods bear the names of their actions.
-_SERVICES = {
-    "cloudwatch": "cloudwatch", "glue": "glue", "logs": "logs", "mwaa": "airflow", "redshift": "redshift",
-    "redshift-serverless": "redshift-serverless", "secretsmanager": "secretsmanager", "sns": "sns",
-}  # fmt: skip
+# Clients whose methods bear the names of their actions, and the clients whose actions have another service's name.
+_SERVICES = ("cloudwatch", "glue", "logs", "mwaa", "redshift", "redshift-serverless", "secretsmanager", "sns")
+_PREFIXES = {"mwaa": "airflow"}
 
 # Role -> where its code begins; the modules that these import belong to it. A role without code works for AWS itself.
 ROLES: dict[str, tuple[str, ...]] = {
@@ -165,7 +163,8 @@ def _methods(cache: dict[str, str] = {}) -> dict[str, str]:  # noqa: B006 - read
         from botocore import xform_name  # noqa: PLC0415
 
         session = botocore.session.get_session()
-        for service, prefix in _SERVICES.items():
+        for service in _SERVICES:
+            prefix = _PREFIXES.get(service, service)
             for operation in session.get_service_model(service).operation_names:
                 cache.setdefault(xform_name(operation), f"{prefix}:{operation}")
     return cache

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import environment_python, free_port
 from containers import Container, Image
 from terraform import REPO, environ
@@ -45,6 +46,17 @@ class Natively:
         self.ports = {number: str(free_port()) for number in PORTS}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self._trees: dict[str, Path] = {}
+        if AS_ROOT:
+            self._open_compiled_code()
+
+    def _open_compiled_code(self) -> None:
+        """Let the container's user list the compiled code of this machine's environments, as in an image.
+
+        The local stack's processes write files for their own account alone, so the folders of compiled code that one
+        of them was the first to write are closed to others; botocore lists every folder of a service's data.
+        """
+        closed = ["-type", "d", "-name", "__pycache__", "-not", "-perm", "-005"]
+        subprocess.run(["find", "-L", self._venvs(), *closed, "-exec", "chmod", "a+rx", "{}", "+"], check=True)
 
     def container(self, service: str) -> Container:
         return Container(self.services[service], self.images[self.services[service]["build"]["target"]])
@@ -152,7 +164,12 @@ class Natively:
             self.command(service), cwd=self._cwd(service), env=self.environ(service), capture_output=True, text=True,
             check=False, timeout=240,
         )  # fmt: skip
-        assert done.returncode == 0, f"{service}:\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
+        if done.returncode != 0:
+            logs = "".join(f"\n{name}:\n{self._log_tail(name)}" for name in self.running)
+            pytest.fail(f"{service}:\n{done.stdout[-2000:]}{done.stderr[-3000:]}{logs}")
+
+    def _log_tail(self, service: str) -> str:
+        return (self.home / f"{service}.log").read_text(errors="replace")[-3000:]
 
     def says(self, service: str, code: str) -> subprocess.CompletedProcess[str]:
         """Run Python code where the service would run."""
@@ -170,7 +187,7 @@ class Natively:
         until = time.monotonic() + seconds
         while subprocess.call([sys.executable, *check[2:]], cwd=REPO) != 0:
             process = self.running[service]
-            told = (self.home / f"{service}.log").read_text(errors="replace")[-3000:]
+            told = self._log_tail(service)
             assert process.poll() is None, f"{service} ended with {process.returncode}:\n{told}"
             assert time.monotonic() < until, f"{service} is not healthy:\n{told}"
             time.sleep(0.5)

@@ -242,7 +242,7 @@ def code_deployed(applied: Applied) -> None:
     """What `make deploy` uploads; the jobs find their scripts where Terraform says they are."""
     files = contents(REPO, fetch_wheels())
     with Mwaa() as mwaa:
-        clients = {"s3": applied.endpoint.client("s3"), "mwaa": mwaa.client()}
+        clients = {"s3": applied.endpoint.client("s3"), "mwaa": mwaa.client(), "logs": applied.endpoint.client("logs")}
         deployment = Deployment(SETTINGS, clients.__getitem__, say=lambda _: None)
         plan = deployment.apply(files)
         assert len(plan.added) == len(files)
