@@ -46,12 +46,12 @@ print(json.dumps({"rows": rows, "seconds": seconds, "before": before, "peak": pe
 
 def main(counts: list[int]) -> int:
     """Measure each count; returns the exit code."""
-    import psycopg  # noqa: PLC0415 - paths first
-    from servers import start_local_aws, start_redshift  # noqa: PLC0415
+    import psycopg  # late import: paths first
+    from servers import start_local_aws, start_redshift
 
-    from local import postgres  # noqa: PLC0415
-    from local import shop as local_shop  # noqa: PLC0415
-    from local.config import LocalConfig  # noqa: PLC0415
+    from local import postgres
+    from local import shop as local_shop
+    from local.config import LocalConfig
 
     print(f"{'rows':>12} {'seconds':>9} {'rows/s':>10} {'MB gz':>8} {'peak MB':>9} {'of it before':>13}")
     with (
@@ -78,8 +78,12 @@ def main(counts: list[int]) -> int:
                 owner.execute("checkpoint")
             done = subprocess.run(
                 [sys.executable, "-c", EXTRACT, json.dumps(sys.path[:3]), DAY],
-                env=environ, cwd=REPO, capture_output=True, text=True, check=False,
-            )  # fmt: skip
+                env=environ,
+                cwd=REPO,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             if done.returncode:
                 print(done.stdout[-3000:], done.stderr[-3000:], sep="\n", file=sys.stderr)
                 return 1

@@ -191,9 +191,21 @@ def generate(root: Path, lines: int, days: int) -> None:
     if not raw.is_dir():
         daily = round(lines / days / DELIVERED_PER_LINE)
         command = [
-            sys.executable, "-m", "local.data", "generate", "--days", f"{FIRST}:{last}", "--lines-per-day", str(daily),
-            "--sources", "order_items", "--to", str(raw), "--truth", str(root / "truth.json"),
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "local.data",
+            "generate",
+            "--days",
+            f"{FIRST}:{last}",
+            "--lines-per-day",
+            str(daily),
+            "--sources",
+            "order_items",
+            "--to",
+            str(raw),
+            "--truth",
+            str(root / "truth.json"),
+        ]
         subprocess.run(command, check=True, cwd=REPO, stdout=subprocess.DEVNULL)
     for source in set(SOURCES) - {"order_items"}:
         for number in range(days):
@@ -230,10 +242,16 @@ def spark_cost(root: Path, options: argparse.Namespace) -> Cost:
     }
     last = FIRST + timedelta(days=options.days - 1)
     command = [
-        *spark.submit_command(config), "--master", f"local[{options.cores}]",
+        *spark.submit_command(config),
+        "--master",
+        f"local[{options.cores}]",
         *(word for setting in (*SETTINGS, *options.conf) for word in ("--conf", setting)),
-        str(script), str(root), str(REPO / "include" / "sources"), str(FIRST), str(last),
-    ]  # fmt: skip
+        str(script),
+        str(root),
+        str(REPO / "include" / "sources"),
+        str(FIRST),
+        str(last),
+    ]
     return run(command, environ, root)
 
 

@@ -83,8 +83,11 @@ def main(arguments: list[str]) -> int:
         with Path(folder, "aws.log").open("wb") as log:
             server = subprocess.Popen(
                 [str(VENVS / "local" / "bin" / "python"), "-m", "local.aws"],
-                cwd=REPO, env=environ, stdout=log, stderr=log,
-            )  # fmt: skip
+                cwd=REPO,
+                env=environ,
+                stdout=log,
+                stderr=log,
+            )
             try:
                 return measure(given, url, folder)
             finally:
@@ -97,9 +100,11 @@ def measure(given: argparse.Namespace, url: str, folder: str) -> int:
     wait(url)
     seed(url, given.days, given.rules, LAST)
     connection = {
-        "conn_type": "aws", "login": "local", "password": "local",
+        "conn_type": "aws",
+        "login": "local",
+        "password": "local",
         "extra": {"endpoint_url": url, "region_name": "ap-south-1"},
-    }  # fmt: skip
+    }
     environ = {
         **os.environ,
         "AIRFLOW_HOME": folder,
@@ -112,8 +117,11 @@ def measure(given: argparse.Namespace, url: str, folder: str) -> int:
     def ask(case: str) -> dict[str, list[float]]:
         done = subprocess.run(
             [sys.executable, "-c", _ASK, str(REPO), BUCKET, case],
-            env=environ, check=True, capture_output=True, text=True,
-        )  # fmt: skip
+            env=environ,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
         return dict(json.loads(done.stdout.splitlines()[-1]))
 
     tables = {"first ever": ask("all")}
@@ -132,11 +140,21 @@ def seed(url: str, days: int, rules: int, last: str) -> None:
     """Write a story of so many days."""
     subprocess.run(
         [
-            str(VENVS / "local" / "bin" / "python"), "-m", "tests.quality_reports", "--endpoint", url,
-            "--last-day", last, "--days", str(days), "--rules", str(rules),
+            str(VENVS / "local" / "bin" / "python"),
+            "-m",
+            "tests.quality_reports",
+            "--endpoint",
+            url,
+            "--last-day",
+            last,
+            "--days",
+            str(days),
+            "--rules",
+            str(rules),
         ],
-        cwd=REPO, check=True,
-    )  # fmt: skip
+        cwd=REPO,
+        check=True,
+    )
 
 
 def wait(url: str) -> None:

@@ -11,7 +11,7 @@ Expectations also fetch up to 20 examples of each broken rule. The goal is half 
 Results are reported, never asserted.
 """
 
-# ruff: noqa: PLC0415 - each contestant loads what it needs, in a process of its own
+# Late imports: each contestant loads what it needs, in a process of its own
 
 from __future__ import annotations
 
@@ -91,15 +91,22 @@ def contract() -> SourceContract:
         "created_at",
     )
     ranges: list[tuple[str, dict[str, float]]] = [
-        ("quantity", {"minimum": 1}), ("quantity", {"maximum": 1000}), ("unit_price", {"minimum": 0}),
-        ("discount", {"minimum": 0, "maximum": 100}), ("tax", {"minimum": 0}), ("line_total", {"minimum": 0}),
-        ("weight", {"minimum": 0, "maximum": 1000}), ("rating", {"minimum": 1, "maximum": 5}),
+        ("quantity", {"minimum": 1}),
+        ("quantity", {"maximum": 1000}),
+        ("unit_price", {"minimum": 0}),
+        ("discount", {"minimum": 0, "maximum": 100}),
+        ("tax", {"minimum": 0}),
+        ("line_total", {"minimum": 0}),
+        ("weight", {"minimum": 0, "maximum": 1000}),
+        ("rating", {"minimum": 1, "maximum": 5}),
         ("unit_price", {"maximum": 100000}),
-    ]  # fmt: skip
+    ]
     patterns = {
-        "email": r"^[^@\s]+@[^@\s]+\.[^@\s]+$", "sku": r"^SKU-[0-9]{5}$", "order_id": "^O[0-9]{9}$",
+        "email": r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
+        "sku": r"^SKU-[0-9]{5}$",
+        "order_id": "^O[0-9]{9}$",
         "currency": "^[A-Z]{3}$",
-    }  # fmt: skip
+    }
     expressions = {
         "adds_up": "abs(line_total - quantity * unit_price) <= 0.01",
         "shipped_later": "shipped_at is null or shipped_at >= created_at",
@@ -127,13 +134,33 @@ def contract() -> SourceContract:
     ]
     assert len(rules) == 40, len(rules)
     kinds = {
-        "quantity": "integer", "rating": "integer", "created_at": "timestamp", "shipped_at": "timestamp",
+        "quantity": "integer",
+        "rating": "integer",
+        "created_at": "timestamp",
+        "shipped_at": "timestamp",
         **dict.fromkeys(("unit_price", "discount", "tax", "line_total", "weight"), "decimal(18,4)"),
-    }  # fmt: skip
+    }
     names = (
-        "line_id", "order_id", "product_id", "sku", "email", "city", "country", "currency", "status", "quantity",
-        "unit_price", "discount", "tax", "line_total", "weight", "rating", "created_at", "shipped_at", "note",
-    )  # fmt: skip
+        "line_id",
+        "order_id",
+        "product_id",
+        "sku",
+        "email",
+        "city",
+        "country",
+        "currency",
+        "status",
+        "quantity",
+        "unit_price",
+        "discount",
+        "tax",
+        "line_total",
+        "weight",
+        "rating",
+        "created_at",
+        "shipped_at",
+        "note",
+    )
     columns = tuple(Column(name, kinds.get(name, "varchar(255)")) for name in names)
     return SourceContract("lines", "1", "", "line_id", columns, rules=tuple(rules))
 
@@ -300,8 +327,11 @@ def cpu_seconds() -> float:
 def compete(name: str, folder: Path) -> None:
     """One contestant: prints what it measured as the last line."""
     makers = {
-        "ours": ours, "great-expectations": great_expectations, "plain-spark": plain_spark, "duckdb": in_duckdb,
-    }  # fmt: skip
+        "ours": ours,
+        "great-expectations": great_expectations,
+        "plain-spark": plain_spark,
+        "duckdb": in_duckdb,
+    }
     judge = makers[name](folder)
     cpu, wall = cpu_seconds(), time.perf_counter()
     failed = judge()
@@ -328,8 +358,10 @@ def main(arguments: list[str]) -> int:
         for name in given.only:
             done = subprocess.run(
                 [sys.executable, __file__, "--contestant", name, "--folder", str(folder)],
-                check=True, stdout=subprocess.PIPE, text=True,
-            )  # fmt: skip
+                check=True,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
             found[name] = json.loads(done.stdout.splitlines()[-1])
     print(
         f"{given.rows:,} rows, {len(contract().rules)} rules, {THREADS} threads; load {os.getloadavg()[0]:.1f}"

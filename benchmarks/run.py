@@ -171,7 +171,7 @@ def _column(rows: int, kind: str, size: int | None, scale: int | None) -> pa.Arr
     if kind.startswith("timestamp"):
         return pa.array([1_767_225_600_000_000 + number for number in numbers], pa.timestamp("us"))
     if kind == "numeric":
-        from decimal import Decimal  # noqa: PLC0415
+        from decimal import Decimal
 
         values = [Decimal(number).scaleb(-(scale or 0)) for number in numbers]
         return pa.array(values, pa.decimal128(size or 18, scale or 0))

@@ -110,13 +110,18 @@ class Shop:
             "order_items": ITEM.format(keys=keys, quantity="1 + (o % 3)::int", **plain),
             "customers": CUSTOMER.format(
                 keys=f"select c, date '{self.first_day}' as d from generate_series(0, {self.customers - 1}) as c",
-                address="'Street 1'", **plain),
+                address="'Street 1'",
+                **plain,
+            ),
             "products": PRODUCT.format(
                 keys=f"select p, d::date as d from generate_series(0, {PRODUCTS - 1}) as p cross join {days} as d",
-                price="10 + p % 90", **plain),
+                price="10 + p % 90",
+                **plain,
+            ),
             "web_events": EVENT.format(
-                keys=f"select e, d::date as d from generate_series(0, 999) as e cross join {days} as d", **plain),
-        }  # fmt: skip
+                keys=f"select e, d::date as d from generate_series(0, 999) as e cross join {days} as d", **plain
+            ),
+        }
         for source, text in texts.items():
             self.admin.execute(f"insert into history.{source} {text}".encode())
             self.admin.execute(f"analyze history.{source}".encode())
@@ -156,17 +161,21 @@ class Shop:
                 CUSTOMER.format(
                     keys=f"select (hashint8(o) & 2147483647) % {self.customers} as c, date '{day}' as d "
                     f"from generate_series({first}, {first + self.daily_orders // 50}) as o group by 1",
-                    address=f"'Street {number + 1}'", **plain)
+                    address=f"'Street {number + 1}'",
+                    **plain,
+                )
             ],
             "products": [
                 PRODUCT.format(
                     keys=f"select p, date '{day}' as d from generate_series(0, {PRODUCTS - 1}) as p",
-                    price=f"10 + p % 90 + case when p % 100 = {number} then {number} else 0 end", **plain)
+                    price=f"10 + p % 90 + case when p % 100 = {number} then {number} else 0 end",
+                    **plain,
+                )
             ],
             "web_events": [
                 EVENT.format(keys=f"select e, date '{day}' as d from generate_series(0, 999) as e", **plain)
             ],
-        }  # fmt: skip
+        }
         for source, selects in texts.items():
             for text in selects:
                 self.admin.execute(f"insert into staging.stg_{source} {text}".encode())

@@ -219,13 +219,13 @@ def _reset(config: LocalConfig, options: argparse.Namespace) -> int:
 
 
 def _run(config: LocalConfig, options: argparse.Namespace) -> int:
-    from local.stack.demo import run_demo  # noqa: PLC0415 - loads the database driver
+    from local.stack.demo import run_demo  # late import: loads the database driver
 
     return run_demo(config, keep=options.keep, lines_per_day=options.lines_per_day)
 
 
 def _load_sample(config: LocalConfig, options: argparse.Namespace) -> int:
-    from local.stack.demo import load_sample  # noqa: PLC0415 - loads the database driver
+    from local.stack.demo import load_sample  # late import: loads the database driver
 
     return load_sample(config, options.folder, options.rest)
 

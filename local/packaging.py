@@ -97,7 +97,7 @@ def contracts_text(repo: Path = REPO) -> str:
     plugins = str(repo / "plugins")
     if plugins not in sys.path:
         sys.path.insert(0, plugins)
-    from ecommerce_dwh.contracts import contracts_json, load_contracts  # noqa: PLC0415
+    from ecommerce_dwh.contracts import contracts_json, load_contracts
 
     return contracts_json(load_contracts(repo / "include" / "sources"))
 

@@ -110,8 +110,8 @@ def fill(
     opened: date | None = None,
 ) -> Iterator[tuple[date, str, int]]:
     """Play days into the tables, one transaction per day; yields (day, source, rows)."""
-    from local.data.shop import DEFAULT_OPENED  # noqa: PLC0415 - the generator is for filling only
-    from local.data.world import World  # noqa: PLC0415
+    from local.data.shop import DEFAULT_OPENED  # late import: the generator is for filling only
+    from local.data.world import World
 
     create(config)
     world = World(seed, lines_per_day, opened or min(DEFAULT_OPENED, days[0]))
@@ -123,8 +123,8 @@ def fill(
 
 
 def _apply(database: psycopg.Connection[Any], world: World, source: Source, day: date) -> int:
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.csv  # noqa: PLC0415
+    import pyarrow as pa
+    import pyarrow.csv
 
     names = sql.SQL(", ").join(map(sql.Identifier, source.columns))
     table, stage = sql.Identifier("shop", source.name), sql.Identifier(f"new_{source.name}")
@@ -161,7 +161,7 @@ def _apply(database: psycopg.Connection[Any], world: World, source: Source, day:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    from local.data.generate import day_range  # noqa: PLC0415
+    from local.data.generate import day_range
 
     parser = argparse.ArgumentParser(prog="python -m local.shop", description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)

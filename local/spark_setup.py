@@ -40,7 +40,7 @@ def sha256(path: Path) -> str:
 
 def _pip() -> list[str]:
     """A pip that runs without being installed: the one Python ships for new environments."""
-    import ensurepip  # noqa: PLC0415 - absent from some distributions' Python
+    import ensurepip  # late import: absent from some distributions' Python
 
     wheels = sorted((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))
     return [sys.executable, str(wheels[-1] / "pip")] if wheels else [sys.executable, "-m", "pip"]
@@ -62,9 +62,19 @@ def download(folder: Path) -> Path:
     requirement = folder / "requirements.txt"
     requirement.write_text(f"{PACKAGE} --hash=sha256:{SDIST_SHA256}\n", encoding="utf-8")
     command = [
-        *pip, "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-        "--no-binary", "sagemaker_pyspark", "--require-hashes", "-r", str(requirement), "-d", str(folder),
-    ]  # fmt: skip
+        *pip,
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-binary",
+        "sagemaker_pyspark",
+        "--require-hashes",
+        "-r",
+        str(requirement),
+        "-d",
+        str(folder),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     path = folder / SDIST
     if done.returncode != 0 or not path.is_file():
@@ -145,8 +155,8 @@ def setup(config: LocalConfig, sdist: Path | None = None) -> bool:
 
 def main() -> int:
     """Set up and report; the exit code is 1 when it failed."""
-    from local.aws.class_archive import ArchiveError, is_current, make_archive  # noqa: PLC0415
-    from local.aws.spark import SparkMissingError, archive_path, java_home  # noqa: PLC0415
+    from local.aws.class_archive import ArchiveError, is_current, make_archive
+    from local.aws.spark import SparkMissingError, archive_path, java_home
 
     config = load_config()
     began = time.monotonic()

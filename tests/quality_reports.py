@@ -63,10 +63,12 @@ def report(
                     "threshold": 0.001,
                     "judged": True,
                     "passed": passed,
-                    "message": "" if passed else f"{failed:,} of {rows:,} rows break the rule; 0.10% are allowed",
+                    "message": ""
+                    if passed
+                    else f"{failed:,} of {rows:,} rows break the rule; 0.10% are allowed",
                     "samples": [] if passed else [f"{source}-{place}" for place in range(3)],
                 }
-            )  # fmt: skip
+            )
         if history:
             entries.append(volume(day, source, rows, poisoned=poisoned and source == "order_items"))
             states |= {"warning"} if not entries[-1]["passed"] else set()
@@ -84,37 +86,48 @@ def report(
         "tables": tables,
         "ledger": [
             {
-                "source": source, "delivery_date": each, "raw_rows": 1210, "accepted_rows": 1200,
-                "superseded_rows": 3, "quarantined_rows": 7,
+                "source": source,
+                "delivery_date": each,
+                "raw_rows": 1210,
+                "accepted_rows": 1200,
+                "superseded_rows": 3,
+                "quarantined_rows": 7,
             }
-            for each in days for source in SOURCES
+            for each in days
+            for source in SOURCES
         ],
         "quarantine": [],
         "drift": [],
-    }  # fmt: skip
+    }
     if poisoned:
         found["tables"][2]["rules"][0]["samples"] = [SCRIPT, "order-17"]
         found["tables"][2]["rules"][1]["message"] = f"{SCRIPT} broke it"
         found["quarantine"] = [
             {
-                "source": "orders", "rule": "unparseable:order_date", "rows": 7,
+                "source": "orders",
+                "rule": "unparseable:order_date",
+                "rows": 7,
                 "samples": [
                     {
-                        "source_file": f"orders/dt={day}/{SCRIPT}.csv", "source_line": 12,
+                        "source_file": f"orders/dt={day}/{SCRIPT}.csv",
+                        "source_line": 12,
                         "message": f"order_date '{SCRIPT}' is no timestamp",
                     },
                 ],
             },
             {
-                "source": "customers", "rule": "too_long:email", "rows": 1,
+                "source": "customers",
+                "rule": "too_long:email",
+                "rows": 1,
                 "samples": [
                     {
-                        "source_file": f"customers/dt={day}/a.csv", "source_line": 3,
+                        "source_file": f"customers/dt={day}/a.csv",
+                        "source_line": 3,
                         "message": "email 'asha.rao@example.com' of +91 98765 43210 is too long",
                     },
                 ],
             },
-        ]  # fmt: skip
+        ]
         found["drift"] = [{"source": "orders", "column": SCRIPT, "kind": "unknown", "file_count": 1}]
     return found
 
@@ -143,11 +156,21 @@ def volume(day: str, source: str, rows: int, *, poisoned: bool) -> dict[str, Any
             "allowed ±5)"
         )
     return {
-        "rule": "rows_as_usual", "dimension": "volume", "severity": "warning", "unit": "days",
+        "rule": "rows_as_usual",
+        "dimension": "volume",
+        "severity": "warning",
+        "unit": "days",
         "description": f"About as many rows of {source} as on the same weekdays of the last four weeks",
-        "rows_checked": int(judged), "rows_failed": int(poisoned), "failed_ratio": float(poisoned), "threshold": 0.0,
-        "judged": judged, "passed": not poisoned, "message": message, "samples": [], "history": found,
-    }  # fmt: skip
+        "rows_checked": int(judged),
+        "rows_failed": int(poisoned),
+        "failed_ratio": float(poisoned),
+        "threshold": 0.0,
+        "judged": judged,
+        "passed": not poisoned,
+        "message": message,
+        "samples": [],
+        "history": found,
+    }
 
 
 def job_page(found: dict[str, Any]) -> str:

@@ -138,10 +138,10 @@ _WAREHOUSE = {
 
 def kept(config: LocalConfig) -> Iterator[tuple[str, str]]:
     """What people get to read of a running stack's databases, by place; nothing when they do not run."""
-    import psycopg  # noqa: PLC0415 - drivers that only the environment of a stack has
+    import psycopg  # late import: drivers that only the environment of a stack has
 
-    from local.postgres import answers, sqlalchemy_url  # noqa: PLC0415
-    from local.stack.summary import connect  # noqa: PLC0415
+    from local.postgres import answers, sqlalchemy_url
+    from local.stack.summary import connect
 
     if not answers(config):
         return

@@ -24,9 +24,14 @@ REPO = Path(__file__).resolve().parents[1]
 PAGE = Path("docs/lineage.md")
 PICTURE = Path("docs/images/lineage.svg")
 _FILES = (
-    "staging/load_*.sql", "staging/replace_slices.sql", "dimensions/*.sql", "facts/*.sql", "analytics/refresh.sql",
-    "ddl/230_product_version.sql", "ddl/600_analytics_views.sql",
-)  # fmt: skip
+    "staging/load_*.sql",
+    "staging/replace_slices.sql",
+    "dimensions/*.sql",
+    "facts/*.sql",
+    "analytics/refresh.sql",
+    "ddl/230_product_version.sql",
+    "ddl/600_analytics_views.sql",
+)
 _BOOKKEEPING = re.compile(
     r"history\.(pending_\w+|published_line)|quality\.(warehouse_state|load_runs|audit_results)"
 )
@@ -48,9 +53,14 @@ def read_lineage(root: Path = REPO) -> Edges:
     contracts = load_contracts(root / "include" / "sources")
     sources = tuple(source_table(contract) for contract in contracts.values())
     load = SimpleNamespace(
-        start_date="2026-01-01", end_date="2026-01-01", run_key="run", run_id="run", processed_bucket="bucket",
-        copy_iam_role="default", sources=sources,
-    )  # fmt: skip
+        start_date="2026-01-01",
+        end_date="2026-01-01",
+        run_key="run",
+        run_id="run",
+        processed_bucket="bucket",
+        copy_iam_role="default",
+        sources=sources,
+    )
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - SQL
     edges: Edges = defaultdict(set)
     for pattern in _FILES:

@@ -25,10 +25,16 @@ INSTALLED = IMAGE / "installed.txt"
 
 # What environment markers are evaluated for: Python and system of the image.
 _PYTHON = {
-    "implementation_name": "cpython", "implementation_version": "3.12.13", "os_name": "posix",
-    "platform_machine": "x86_64", "platform_python_implementation": "CPython", "platform_system": "Linux",
-    "python_full_version": "3.12.13", "python_version": "3.12", "sys_platform": "linux",
-}  # fmt: skip
+    "implementation_name": "cpython",
+    "implementation_version": "3.12.13",
+    "os_name": "posix",
+    "platform_machine": "x86_64",
+    "platform_python_implementation": "CPython",
+    "platform_system": "Linux",
+    "python_full_version": "3.12.13",
+    "python_version": "3.12",
+    "sys_platform": "linux",
+}
 
 
 class PackageError(RuntimeError):

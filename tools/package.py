@@ -40,9 +40,23 @@ _SKIPPED = {"__pycache__", ".DS_Store"}
 WHEELS_ON_MWAA = "/usr/local/airflow/plugins/wheels"
 # Wheels are those of MWAA's Python and system, whatever builds the package.
 _MWAA_TARGET = (
-    "--python-version", "3.12", "--implementation", "cp", "--abi", "cp312", "--abi", "abi3", "--abi", "none",
-    "--platform", "manylinux_2_28_x86_64", "--platform", "manylinux_2_17_x86_64", "--platform", "manylinux2014_x86_64",
-)  # fmt: skip
+    "--python-version",
+    "3.12",
+    "--implementation",
+    "cp",
+    "--abi",
+    "cp312",
+    "--abi",
+    "abi3",
+    "--abi",
+    "none",
+    "--platform",
+    "manylinux_2_28_x86_64",
+    "--platform",
+    "manylinux_2_17_x86_64",
+    "--platform",
+    "manylinux2014_x86_64",
+)
 # Patterns for Airflow's DAG processor: SQL and contracts lie beside the DAGs, because MWAA syncs only that folder.
 AIRFLOWIGNORE = "include/**\n"
 
@@ -155,9 +169,22 @@ def fetch_wheels(repo: Path = REPO) -> dict[str, bytes]:
             listed.write_text(wanted)
             got = Path(folder) / "wheels"
             command = [
-                sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps",
-                "--require-hashes", "--only-binary", ":all:", *_MWAA_TARGET, "--dest", str(got), "-r", str(listed),
-            ]  # fmt: skip
+                sys.executable,
+                "-m",
+                "pip",
+                "--disable-pip-version-check",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--require-hashes",
+                "--only-binary",
+                ":all:",
+                *_MWAA_TARGET,
+                "--dest",
+                str(got),
+                "-r",
+                str(listed),
+            ]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise PackageError(f"the wheels of requirements.txt cannot be had:\n{done.stderr.strip()}")

@@ -159,8 +159,8 @@ def _action(node: ast.Call) -> str | None:
 def _methods(cache: dict[str, str] = {}) -> dict[str, str]:  # noqa: B006 - read once
     """Methods of the clients whose operations are called like their actions."""
     if not cache:
-        import botocore.session  # noqa: PLC0415 - a second to read all models
-        from botocore import xform_name  # noqa: PLC0415
+        import botocore.session  # late import: a second to read all models
+        from botocore import xform_name
 
         session = botocore.session.get_session()
         for service in _SERVICES:

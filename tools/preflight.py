@@ -72,10 +72,11 @@ def _suffix_line(rendered: Rendered) -> list[Line]:
         return []
     return [
         fail(
-            "account_suffix", f"terraform.tfvars says {planned!r}, DWH_ACCOUNT_SUFFIX {told!r}",
+            "account_suffix",
+            f"terraform.tfvars says {planned!r}, DWH_ACCOUNT_SUFFIX {told!r}",
             f"export DWH_ACCOUNT_SUFFIX={planned}, or make terraform.tfvars say the same",
         )
-    ]  # fmt: skip
+    ]
 
 
 def main(argv: list[str] | None = None) -> int:

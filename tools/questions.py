@@ -92,9 +92,15 @@ def main(arguments: list[str] | None = None) -> int:
     check = parser.parse_args(arguments).check
     config = load_config()
     with psycopg.connect(
-        host=config.host, port=config.redshift_port, dbname=warehouse_database(), user=config.redshift_user,
-        password=config.redshift_password, sslmode="disable", autocommit=True, prepare_threshold=None,
-    ) as connection:  # fmt: skip
+        host=config.host,
+        port=config.redshift_port,
+        dbname=warehouse_database(),
+        user=config.redshift_user,
+        password=config.redshift_password,
+        sslmode="disable",
+        autocommit=True,
+        prepare_threshold=None,
+    ) as connection:
         text = page(connection)
     current = PAGE.read_text("utf-8") if PAGE.exists() else ""
     if current == text:

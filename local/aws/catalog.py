@@ -42,7 +42,7 @@ class Catalog:
 
     @property
     def _backend(self) -> Any:
-        from moto.glue.models import glue_backends  # noqa: PLC0415 - slow to import
+        from moto.glue.models import glue_backends  # late import: slow to import
 
         return glue_backends[self._account][self._region]
 
@@ -50,7 +50,7 @@ class Catalog:
 
     def load(self) -> None:
         """Give moto what was saved."""
-        from moto.glue.models import FakePartition  # noqa: PLC0415
+        from moto.glue.models import FakePartition
 
         backend = self._backend
         mend_connections()
@@ -149,9 +149,10 @@ class Catalog:
         """Tables that a crawler made or updated last."""
         tables = self._backend.databases[database].tables
         return [
-            name for name in list(tables)
+            name
+            for name in list(tables)
             if ((self.table(database, name) or {}).get("Parameters") or {}).get("UPDATED_BY_CRAWLER") == crawler
-        ]  # fmt: skip
+        ]
 
     def partitions(self, database: str, table: str) -> dict[str, Document]:
         """Inputs of a table's partitions by document name."""
@@ -176,7 +177,7 @@ class Catalog:
 
     def change_partitions(self, database: str, table: str, put: list[Document], drop: list[list[str]]) -> None:
         """Create or replace partitions and drop others, in one step for readers."""
-        from moto.glue.models import FakePartition  # noqa: PLC0415
+        from moto.glue.models import FakePartition
 
         with self._lock:
             held = self._backend.databases[database].tables[table]

@@ -73,23 +73,31 @@ def make_archive(config: LocalConfig) -> None:
             job = Path(__file__).with_name("warmup_job.py")
             _run(
                 [
-                    *spark.submit_command(own), "--conf", f"spark.driver.extraJavaOptions={options}",
-                    str(job), "--bucket", _BUCKET,
+                    *spark.submit_command(own),
+                    "--conf",
+                    f"spark.driver.extraJavaOptions={options}",
+                    str(job),
+                    "--bucket",
+                    _BUCKET,
                 ],
                 spark.spark_environ(own, spark.write_conf_dir(own)),
-            )  # fmt: skip
+            )
         finally:
             endpoint.stop()
         partial = archive.with_suffix(".part")
         _run(
             [
-                str(spark.java_home(config) / "bin" / "java"), "-Xshare:dump", "-XX:+UseSerialGC",
+                str(spark.java_home(config) / "bin" / "java"),
+                "-Xshare:dump",
+                "-XX:+UseSerialGC",
                 "-Xlog:disable",
-                f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={partial}",
-                "-cp", spark.class_path(config),
+                f"-XX:SharedClassListFile={classes}",
+                f"-XX:SharedArchiveFile={partial}",
+                "-cp",
+                spark.class_path(config),
             ],
             {},
-        )  # fmt: skip
+        )
     partial.replace(archive)
     _marker(config).write_text(archive_key(config), encoding="utf-8")
 

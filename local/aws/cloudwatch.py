@@ -27,7 +27,7 @@ class LogWriter:
         self._counts: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     def _backend(self) -> Any:
-        from moto.logs.models import logs_backends  # noqa: PLC0415 - not needed before the first log
+        from moto.logs.models import logs_backends  # late import: not needed before the first log
 
         return logs_backends[self._account][self._region]
 

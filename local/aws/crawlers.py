@@ -23,10 +23,20 @@ log = logging.getLogger("local.aws.crawlers")
 _LOG_GROUP = "/aws-glue/crawlers"
 _CRAWLS_KEPT = 200
 _FIELDS = (
-    "Role", "DatabaseName", "Description", "Targets", "Schedule", "Classifiers", "TablePrefix",
-    "SchemaChangePolicy", "RecrawlPolicy", "LineageConfiguration", "LakeFormationConfiguration",
-    "Configuration", "CrawlerSecurityConfiguration",
-)  # fmt: skip
+    "Role",
+    "DatabaseName",
+    "Description",
+    "Targets",
+    "Schedule",
+    "Classifiers",
+    "TablePrefix",
+    "SchemaChangePolicy",
+    "RecrawlPolicy",
+    "LineageConfiguration",
+    "LakeFormationConfiguration",
+    "Configuration",
+    "CrawlerSecurityConfiguration",
+)
 
 
 class CrawlerService:
@@ -335,9 +345,13 @@ def _admits(rule: Document, crawl: Document) -> bool:
     if value is None:
         return False
     return {
-        "EQ": value == wanted, "NE": value != wanted, "GT": value > wanted, "GE": value >= wanted,
-        "LT": value < wanted, "LE": value <= wanted,
-    }.get(rule.get("FilterOperator", "EQ"), False)  # fmt: skip
+        "EQ": value == wanted,
+        "NE": value != wanted,
+        "GT": value > wanted,
+        "GE": value >= wanted,
+        "LT": value < wanted,
+        "LE": value <= wanted,
+    }.get(rule.get("FilterOperator", "EQ"), False)
 
 
 def plan_of(crawler: Document) -> CrawlPlan:

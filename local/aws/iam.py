@@ -20,7 +20,7 @@ _SERVICE_PRINCIPAL = re.compile(r"^[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.c
 
 def check_policies() -> None:
     """Make moto's IAM as strict; may be called again."""
-    from moto.iam import models, policy_validation  # noqa: PLC0415 - slow to import
+    from moto.iam import models, policy_validation  # late import: slow to import
 
     if hasattr(models.IAMBackend, "plain_create_role"):
         return
@@ -77,8 +77,8 @@ def check_policies() -> None:
 
 
 def _check_trust(text: str) -> None:
-    from moto.iam.exceptions import MalformedPolicyDocument  # noqa: PLC0415
-    from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator  # noqa: PLC0415
+    from moto.iam.exceptions import MalformedPolicyDocument
+    from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
 
     IAMTrustPolicyDocumentValidator(text).validate()
     _check_size(text, _TRUST, "Cannot exceed quota for ACLSizePerRole: {limit}")
@@ -92,7 +92,7 @@ def _check_trust(text: str) -> None:
 
 
 def _check_size(text: str, limit: int, words: str) -> None:
-    from moto.iam.exceptions import LimitExceededException  # noqa: PLC0415
+    from moto.iam.exceptions import LimitExceededException
 
     if len(re.sub(r"\s", "", text)) > limit:
         raise LimitExceededException(words.format(limit=limit))

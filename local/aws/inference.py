@@ -245,8 +245,8 @@ def _json_type(value: Any, depth: int = 0) -> str:
 
 
 def _parquet(file: BinaryIO) -> FileSchema:
-    import pyarrow as pa  # noqa: PLC0415 - heavy, and most lakes are CSV
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow as pa  # late import: heavy, and most lakes are CSV
+    import pyarrow.parquet as pq
 
     try:
         footer = pq.ParquetFile(file)
@@ -262,10 +262,21 @@ def _arrow_type(pa: Any, kind: Any) -> str:
     """Hive name of an Arrow type."""
     types = pa.types
     simple = {
-        "bool": "boolean", "int8": "tinyint", "int16": "smallint", "int32": "int", "int64": "bigint",
-        "uint8": "smallint", "uint16": "int", "uint32": "bigint", "uint64": "bigint", "float": "float",
-        "halffloat": "float", "double": "double", "date32[day]": "date", "date64[ms]": "date",
-    }  # fmt: skip
+        "bool": "boolean",
+        "int8": "tinyint",
+        "int16": "smallint",
+        "int32": "int",
+        "int64": "bigint",
+        "uint8": "smallint",
+        "uint16": "int",
+        "uint32": "bigint",
+        "uint64": "bigint",
+        "float": "float",
+        "halffloat": "float",
+        "double": "double",
+        "date32[day]": "date",
+        "date64[ms]": "date",
+    }
     if name := simple.get(str(kind)):
         return name
     if types.is_timestamp(kind):

@@ -29,11 +29,30 @@ log = logging.getLogger("local.aws.jobs")
 LIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 _RUNS_KEPT = 1000  # per job; older ones are forgotten, as Glue forgets after 90 days
 _JOB_FIELDS = (
-    "JobMode", "JobRunQueuingEnabled", "Description", "LogUri", "Role", "ExecutionProperty", "Command",
-    "DefaultArguments", "NonOverridableArguments", "Connections", "MaxRetries", "AllocatedCapacity", "Timeout",
-    "MaxCapacity", "WorkerType", "NumberOfWorkers", "SecurityConfiguration", "NotificationProperty",
-    "GlueVersion", "CodeGenConfigurationNodes", "ExecutionClass", "SourceControlDetails", "MaintenanceWindow",
-)  # fmt: skip
+    "JobMode",
+    "JobRunQueuingEnabled",
+    "Description",
+    "LogUri",
+    "Role",
+    "ExecutionProperty",
+    "Command",
+    "DefaultArguments",
+    "NonOverridableArguments",
+    "Connections",
+    "MaxRetries",
+    "AllocatedCapacity",
+    "Timeout",
+    "MaxCapacity",
+    "WorkerType",
+    "NumberOfWorkers",
+    "SecurityConfiguration",
+    "NotificationProperty",
+    "GlueVersion",
+    "CodeGenConfigurationNodes",
+    "ExecutionClass",
+    "SourceControlDetails",
+    "MaintenanceWindow",
+)
 # Read by Glue itself; the script does not see them.
 _CONSUMED = ("--extra-py-files", "--extra-files", "--extra-jars", "--conf")
 
@@ -210,9 +229,14 @@ class JobService:
             "JobMode": job["JobMode"],
         }
         for name in (
-            "MaxCapacity", "AllocatedCapacity", "WorkerType", "NumberOfWorkers", "SecurityConfiguration",
-            "NotificationProperty", "ExecutionClass",
-        ):  # fmt: skip
+            "MaxCapacity",
+            "AllocatedCapacity",
+            "WorkerType",
+            "NumberOfWorkers",
+            "SecurityConfiguration",
+            "NotificationProperty",
+            "ExecutionClass",
+        ):
             value = request.get(name, job.get(name))
             if value is not None:
                 run[name] = value
@@ -261,8 +285,14 @@ class JobService:
             self._live.pop(run["Id"], None)
             if state == "FAILED" and run["Attempt"] < job["MaxRetries"] and not self._closing:
                 self._retry(job, run)
-        log.info("job %s run %s: %s in %d s%s", job["Name"], run["Id"], state, run["ExecutionTime"],
-                 f" ({message.splitlines()[0]})" if message else "")  # fmt: skip
+        log.info(
+            "job %s run %s: %s in %d s%s",
+            job["Name"],
+            run["Id"],
+            state,
+            run["ExecutionTime"],
+            f" ({message.splitlines()[0]})" if message else "",
+        )
 
     def _retry(self, job: Document, failed: Document) -> None:
         """Start the next attempt; Glue names it after the first one."""
@@ -327,8 +357,11 @@ class JobService:
         """
         arguments: dict[str, str] = run["Arguments"]
         command = [*self._settings.command()]
-        for option, flag in (("--extra-py-files", "--py-files"), ("--extra-files", "--files"),
-                             ("--extra-jars", "--jars")):  # fmt: skip
+        for option, flag in (
+            ("--extra-py-files", "--py-files"),
+            ("--extra-files", "--files"),
+            ("--extra-jars", "--jars"),
+        ):
             urls = [url.strip() for url in arguments.get(option, "").split(",") if url.strip()]
             if urls:
                 command += [flag, ",".join(str(self._fetch(url, folder)) for url in urls)]

@@ -22,9 +22,17 @@ log = logging.getLogger("local.aws.state")
 
 _GLOBAL = {"iam", "s3"}
 _SERVICES = {
-    "iam": "iam", "sns": "sns", "secretsmanager": "secretsmanager", "ses": "ses", "monitoring": "cloudwatch",
-    "redshift": "redshift", "kms": "kms", "sqs": "sqs", "events": "events", "s3": "s3",
-}  # fmt: skip
+    "iam": "iam",
+    "sns": "sns",
+    "secretsmanager": "secretsmanager",
+    "ses": "ses",
+    "monitoring": "cloudwatch",
+    "redshift": "redshift",
+    "kms": "kms",
+    "sqs": "sqs",
+    "events": "events",
+    "s3": "s3",
+}
 _DELAY = 0.5
 
 
@@ -112,7 +120,7 @@ class MotoState:
 
 def mend_redshift() -> None:
     """Add what DescribeClusters lacks and Terraform's provider waits for."""
-    from moto.redshift.models import Cluster  # noqa: PLC0415 - slow to import
+    from moto.redshift.models import Cluster  # late import: slow to import
 
     # Moto writes a response from the attributes that bear the names of its members.
     Cluster.cluster_availability_status = "Available"  # type: ignore[attr-defined]

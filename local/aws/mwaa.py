@@ -229,8 +229,11 @@ class MwaaApi:
 
 
 _METHODS: dict[str, Callable[[MwaaApi, str, Document], Document]] = {
-    "PUT": MwaaApi.create, "GET": MwaaApi.get, "PATCH": MwaaApi.update, "DELETE": MwaaApi.delete,
-}  # fmt: skip
+    "PUT": MwaaApi.create,
+    "GET": MwaaApi.get,
+    "PATCH": MwaaApi.update,
+    "DELETE": MwaaApi.delete,
+}
 
 
 class AirflowCaller:

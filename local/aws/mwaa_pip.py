@@ -29,10 +29,25 @@ _FAILED = (
 )
 # The image's Python and system, whatever runs the endpoint.
 _TARGET = (
-    "--python-version", "3.12", "--implementation", "cp", "--abi", "cp312", "--abi", "abi3", "--abi", "none",
-    "--platform", "manylinux_2_28_x86_64", "--platform", "manylinux_2_17_x86_64", "--platform", "manylinux2014_x86_64",
-    "--only-binary", ":all:",
-)  # fmt: skip
+    "--python-version",
+    "3.12",
+    "--implementation",
+    "cp",
+    "--abi",
+    "cp312",
+    "--abi",
+    "abi3",
+    "--abi",
+    "none",
+    "--platform",
+    "manylinux_2_28_x86_64",
+    "--platform",
+    "manylinux_2_17_x86_64",
+    "--platform",
+    "manylinux2014_x86_64",
+    "--only-binary",
+    ":all:",
+)
 
 
 class ImagePip:
@@ -90,9 +105,14 @@ class ImagePip:
                 name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))
             }
             done = subprocess.run(
-                [*command, "-r", str(wanted), *extra], env={**kept, "PIP_CONFIG_FILE": os.devnull},
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=540,
-            )  # fmt: skip
+                [*command, "-r", str(wanted), *extra],
+                env={**kept, "PIP_CONFIG_FILE": os.devnull},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                timeout=540,
+            )
         lines += [f"[INFO] - {line}" for line in done.stdout.splitlines()]
         return [*lines, f"[ERROR] - {_FAILED}"] if done.returncode else lines
 

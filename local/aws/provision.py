@@ -61,8 +61,11 @@ class Provisioner:
         """Create or update everything."""
         settings = self.settings
         for bucket in (
-            settings.raw_bucket, settings.processed_bucket, settings.scripts_bucket, settings.logs_bucket
-        ):  # fmt: skip
+            settings.raw_bucket,
+            settings.processed_bucket,
+            settings.scripts_bucket,
+            settings.logs_bucket,
+        ):
             self._bucket(bucket)
         self._artefacts()
         self._role()

@@ -28,11 +28,21 @@ _NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 _OWNER = "<Owner><ID>local</ID><DisplayName>local</DisplayName></Owner>"
 # Headers of a PUT that come back on GET and HEAD.
 _KEPT_HEADERS = (
-    "content-type", "content-encoding", "content-disposition", "content-language", "cache-control", "expires",
-    "x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-sha1", "x-amz-checksum-sha256",
-    "x-amz-checksum-crc64nvme", "x-amz-server-side-encryption", "x-amz-storage-class",
+    "content-type",
+    "content-encoding",
+    "content-disposition",
+    "content-language",
+    "cache-control",
+    "expires",
+    "x-amz-checksum-crc32",
+    "x-amz-checksum-crc32c",
+    "x-amz-checksum-sha1",
+    "x-amz-checksum-sha256",
+    "x-amz-checksum-crc64nvme",
+    "x-amz-server-side-encryption",
+    "x-amz-storage-class",
     "x-amz-server-side-encryption-aws-kms-key-id",
-)  # fmt: skip
+)
 _CONTENT_HEADERS = ("content-disposition", "content-language", "cache-control", "expires")
 _BUCKET_QUERIES = {"location", "uploads", "versions", "delete", "list-type", "prefix", "delimiter", "marker"}
 _OBJECT_QUERIES = {"uploads", "uploadId", "partNumber", "tagging", "acl", "versionId"}
@@ -156,11 +166,22 @@ class S3Api:
         method = request.method
         if not request.key:
             settings = {
-                name for name in request.query
-                if name not in _BUCKET_QUERIES and not _SIGNATURE_QUERIES.fullmatch(name)
-                and name not in {"continuation-token", "start-after", "fetch-owner", "key-marker",
-                                 "version-id-marker", "upload-id-marker", "max-uploads", "X-Amz-Expires"}
-            }  # fmt: skip
+                name
+                for name in request.query
+                if name not in _BUCKET_QUERIES
+                and not _SIGNATURE_QUERIES.fullmatch(name)
+                and name
+                not in {
+                    "continuation-token",
+                    "start-after",
+                    "fetch-owner",
+                    "key-marker",
+                    "version-id-marker",
+                    "upload-id-marker",
+                    "max-uploads",
+                    "X-Amz-Expires",
+                }
+            }
             if settings:
                 return None
             table: dict[str, Callable[[Request], Response]] = {

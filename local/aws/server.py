@@ -286,9 +286,14 @@ class Endpoint:
         self.crawlers.recover()
         self.mwaa.recover()
         server = wsgi.Server(
-            (self.config.host, self.config.aws_port), self, numthreads=16, max=64, request_queue_size=128,
-            server_name="local-aws", timeout=65,
-        )  # fmt: skip
+            (self.config.host, self.config.aws_port),
+            self,
+            numthreads=16,
+            max=64,
+            request_queue_size=128,
+            server_name="local-aws",
+            timeout=65,
+        )
         server.expiration_interval = 0.1  # how long a stop waits at most
         server.prepare()
         self._server = server
@@ -346,9 +351,13 @@ def _note_repetition(environ: Environ, service: str, path: str) -> None:
     attempt = _ATTEMPT.search(environ.get("HTTP_AMZ_SDK_REQUEST", ""))
     if attempt and int(attempt.group(1)) > 1:
         log.warning(
-            "%s: %s %s is asked for again (%s, invocation %s)", service or "no service", environ["REQUEST_METHOD"],
-            path, attempt.group(0), environ.get("HTTP_AMZ_SDK_INVOCATION_ID", "unknown"),
-        )  # fmt: skip
+            "%s: %s %s is asked for again (%s, invocation %s)",
+            service or "no service",
+            environ["REQUEST_METHOD"],
+            path,
+            attempt.group(0),
+            environ.get("HTTP_AMZ_SDK_INVOCATION_ID", "unknown"),
+        )
 
 
 def _not_served(what: str, environ: Environ) -> Response:

@@ -207,9 +207,11 @@ def _from_header(headers: Mapping[str, str]) -> _Given:
     parts = dict(part.strip().partition("=")[::2] for part in rest.split(","))
     date = headers.get("x-amz-date") or _iso_date(headers.get("date", ""))
     return _Given(
-        _credential(parts.get("Credential", "")), date, _names(parts.get("SignedHeaders", "")),
+        _credential(parts.get("Credential", "")),
+        date,
+        _names(parts.get("SignedHeaders", "")),
         parts.get("Signature", ""),
-    )  # fmt: skip
+    )
 
 
 def _from_link(query: Mapping[str, str]) -> _Given:
@@ -223,9 +225,12 @@ def _from_link(query: Mapping[str, str]) -> _Given:
     if not expires.isdecimal() or not 1 <= int(expires) <= LONGEST_LINK_SECONDS:
         raise Denied("malformed", f"X-Amz-Expires must be between 1 and {LONGEST_LINK_SECONDS} seconds")
     return _Given(
-        _credential(query.get("X-Amz-Credential", "")), query.get("X-Amz-Date", ""),
-        _names(query.get("X-Amz-SignedHeaders", "")), query["X-Amz-Signature"], int(expires),
-    )  # fmt: skip
+        _credential(query.get("X-Amz-Credential", "")),
+        query.get("X-Amz-Date", ""),
+        _names(query.get("X-Amz-SignedHeaders", "")),
+        query["X-Amz-Signature"],
+        int(expires),
+    )
 
 
 def _credential(text: str) -> tuple[str, str, str, str]:
@@ -328,24 +333,38 @@ def _frame(stream: BinaryIO) -> tuple[int, str]:
 
 # Code and status of each kind of refusal.
 _S3_CODES = {
-    "missing": ("AccessDenied", 403), "key": ("InvalidAccessKeyId", 403), "token": ("InvalidToken", 400),
-    "signature": ("SignatureDoesNotMatch", 403), "date": ("RequestTimeTooSkewed", 403),
-    "expired": ("AccessDenied", 403), "malformed": ("AuthorizationHeaderMalformed", 400),
-    "version": ("InvalidRequest", 400), "unsigned": ("AccessDenied", 403),
-}  # fmt: skip
+    "missing": ("AccessDenied", 403),
+    "key": ("InvalidAccessKeyId", 403),
+    "token": ("InvalidToken", 400),
+    "signature": ("SignatureDoesNotMatch", 403),
+    "date": ("RequestTimeTooSkewed", 403),
+    "expired": ("AccessDenied", 403),
+    "malformed": ("AuthorizationHeaderMalformed", 400),
+    "version": ("InvalidRequest", 400),
+    "unsigned": ("AccessDenied", 403),
+}
 _QUERY_CODES = {
-    "missing": ("MissingAuthenticationToken", 403), "key": ("InvalidClientTokenId", 403),
-    "token": ("InvalidClientTokenId", 403), "signature": ("SignatureDoesNotMatch", 403),
-    "date": ("RequestExpired", 400), "expired": ("RequestExpired", 400), "malformed": ("IncompleteSignature", 400),
-    "version": ("IncompleteSignature", 400), "unsigned": ("SignatureDoesNotMatch", 403),
-}  # fmt: skip
+    "missing": ("MissingAuthenticationToken", 403),
+    "key": ("InvalidClientTokenId", 403),
+    "token": ("InvalidClientTokenId", 403),
+    "signature": ("SignatureDoesNotMatch", 403),
+    "date": ("RequestExpired", 400),
+    "expired": ("RequestExpired", 400),
+    "malformed": ("IncompleteSignature", 400),
+    "version": ("IncompleteSignature", 400),
+    "unsigned": ("SignatureDoesNotMatch", 403),
+}
 _JSON_CODES = {
-    "missing": ("MissingAuthenticationTokenException", 400), "key": ("UnrecognizedClientException", 400),
-    "token": ("UnrecognizedClientException", 400), "signature": ("InvalidSignatureException", 400),
-    "date": ("InvalidSignatureException", 400), "expired": ("InvalidSignatureException", 400),
-    "malformed": ("IncompleteSignatureException", 400), "version": ("IncompleteSignatureException", 400),
+    "missing": ("MissingAuthenticationTokenException", 400),
+    "key": ("UnrecognizedClientException", 400),
+    "token": ("UnrecognizedClientException", 400),
+    "signature": ("InvalidSignatureException", 400),
+    "date": ("InvalidSignatureException", 400),
+    "expired": ("InvalidSignatureException", 400),
+    "malformed": ("IncompleteSignatureException", 400),
+    "version": ("IncompleteSignatureException", 400),
     "unsigned": ("InvalidSignatureException", 400),
-}  # fmt: skip
+}
 
 
 def denial(denied: Denied, service: str, environ: Mapping[str, Any]) -> Response:

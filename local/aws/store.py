@@ -255,10 +255,16 @@ class ObjectStore:
         self._writer.execute(
             "REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                stored.bucket, stored.key, stored.blob, stored.size, stored.etag, stored.modified,
-                json.dumps(stored.headers), json.dumps(stored.tags),
+                stored.bucket,
+                stored.key,
+                stored.blob,
+                stored.size,
+                stored.etag,
+                stored.modified,
+                json.dumps(stored.headers),
+                json.dumps(stored.tags),
             ),
-        )  # fmt: skip
+        )
 
     def get(self, bucket: str, key: str) -> StoredObject:
         """Look an object up.

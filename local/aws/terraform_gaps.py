@@ -24,7 +24,7 @@ _DEFAULT_PARAMETERS = {
 def fill_gaps(service: str) -> None:
     """Give moto's responses of a service the missing actions; may be called again."""
     if service == "redshift":
-        from moto.redshift.responses import RedshiftResponse  # noqa: PLC0415 - slow to import
+        from moto.redshift.responses import RedshiftResponse  # late import: slow to import
 
         if not hasattr(RedshiftResponse, "plain_create_cluster"):
             RedshiftResponse.plain_create_cluster = RedshiftResponse.create_cluster  # type: ignore[attr-defined]
@@ -38,7 +38,7 @@ def fill_gaps(service: str) -> None:
     elif service == "ec2":
         _mend_rule_descriptions()
     elif service == "budgets":
-        from moto.budgets.responses import BudgetsResponse  # noqa: PLC0415
+        from moto.budgets.responses import BudgetsResponse
 
         for budget_action in _BUDGETS_ACTIONS:
             setattr(BudgetsResponse, budget_action.__name__, budget_action)
@@ -72,8 +72,8 @@ def create_cluster(self: Any) -> ActionResult:
 
 
 def _admin_secret(response: Any, cluster: Any, kms_key_id: str | None) -> str:
-    from moto.moto_api._internal import mock_random  # noqa: PLC0415
-    from moto.secretsmanager.models import secretsmanager_backends  # noqa: PLC0415
+    from moto.moto_api._internal import mock_random
+    from moto.secretsmanager.models import secretsmanager_backends
 
     secrets = secretsmanager_backends[response.current_account][response.region]
     name = f"redshift!{cluster.cluster_identifier}-{cluster.master_username}"
@@ -81,9 +81,16 @@ def _admin_secret(response: Any, cluster: Any, kms_key_id: str | None) -> str:
         password = mock_random.get_random_hex(32)
         text = f'{{"username": "{cluster.master_username}", "password": "{password}"}}'
         secrets.create_secret(
-            name=name, secret_string=text, secret_binary=None, description="", tags=[], kms_key_id=kms_key_id,
-            client_request_token=None, replica_regions=[], force_overwrite=False,
-        )  # fmt: skip
+            name=name,
+            secret_string=text,
+            secret_binary=None,
+            description="",
+            tags=[],
+            kms_key_id=kms_key_id,
+            client_request_token=None,
+            replica_regions=[],
+            force_overwrite=False,
+        )
     return str(secrets.secrets[name].arn)
 
 
@@ -190,8 +197,8 @@ def delete_scheduled_action(self: Any) -> EmptyResult:
 
 def mend_connections() -> None:
     """Glue connections answer with their type, and can be deleted."""
-    from moto.glue.models import FakeConnection  # noqa: PLC0415
-    from moto.glue.responses import GlueResponse  # noqa: PLC0415
+    from moto.glue.models import FakeConnection
+    from moto.glue.responses import GlueResponse
 
     if hasattr(GlueResponse, "delete_connection"):
         return
@@ -210,7 +217,7 @@ def mend_connections() -> None:
 
 def _mend_rule_descriptions() -> None:
     """Rules of security groups keep their description, whatever they refer to."""
-    from moto.ec2.models.security_groups import SecurityGroupRule  # noqa: PLC0415
+    from moto.ec2.models.security_groups import SecurityGroupRule
 
     if hasattr(SecurityGroupRule, "local_description"):
         return
@@ -232,8 +239,8 @@ def _mend_rule_descriptions() -> None:
 
 def _check_bucket_policies() -> None:
     """S3 reads a bucket's policy before it takes it."""
-    from moto.s3.exceptions import S3ClientError  # noqa: PLC0415
-    from moto.s3.models import S3Backend  # noqa: PLC0415
+    from moto.s3.exceptions import S3ClientError
+    from moto.s3.models import S3Backend
 
     if hasattr(S3Backend, "plain_put_bucket_policy"):
         return
@@ -279,7 +286,13 @@ def _tags(response: Any) -> dict[str, Any]:
 
 _BUDGETS_ACTIONS = (describe_subscribers_for_notification, list_tags_for_resource)
 _REDSHIFT_ACTIONS = (
-    modify_cluster_parameter_group, describe_cluster_parameters, create_snapshot_schedule, describe_snapshot_schedules,
-    delete_snapshot_schedule, modify_cluster_snapshot_schedule, create_scheduled_action, describe_scheduled_actions,
+    modify_cluster_parameter_group,
+    describe_cluster_parameters,
+    create_snapshot_schedule,
+    describe_snapshot_schedules,
+    delete_snapshot_schedule,
+    modify_cluster_snapshot_schedule,
+    create_scheduled_action,
+    describe_scheduled_actions,
     delete_scheduled_action,
-)  # fmt: skip
+)

@@ -27,7 +27,7 @@ from local.data.world import World
 
 def default_bucket() -> str:
     """The raw bucket of the deployment, as the product names it."""
-    from local.product import get_settings  # noqa: PLC0415 - only needed without --to
+    from local.product import get_settings  # late import: only needed without --to
 
     return f"s3://{get_settings().bucket('raw')}"
 

@@ -47,7 +47,7 @@ def product_options(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 def connections(config: LocalConfig, database: str) -> dict[str, str]:
     """The connections that the product names, pointing at the local servers."""
-    from local import shop  # noqa: PLC0415 - brings the generator, which only a planned stack needs
+    from local import shop  # late import: brings the generator, which only a planned stack needs
 
     redshift = {
         "conn_type": "redshift",

@@ -18,9 +18,9 @@ def main() -> None:
     Raises:
         SystemExit: more than one worker is configured; each further one would load the application without the door.
     """
-    from airflow.__main__ import main as airflow_command  # noqa: PLC0415 - the Airflow environment alone has it
-    from airflow.api_fastapi import main as api  # noqa: PLC0415
-    from airflow.configuration import conf  # noqa: PLC0415
+    from airflow.__main__ import main as airflow_command  # late import: the Airflow environment alone has it
+    from airflow.api_fastapi import main as api
+    from airflow.configuration import conf
 
     if conf.getint("api", "workers") != 1:
         sys.exit("local.stack.api_server serves with one worker: set AIRFLOW__API__WORKERS=1")

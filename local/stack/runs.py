@@ -275,6 +275,6 @@ def _tell(watched: Watched, told: set[tuple[str, str]], target: Console) -> None
 
 
 def _quoted(text: str) -> str:
-    from urllib.parse import quote  # noqa: PLC0415
+    from urllib.parse import quote
 
     return quote(text, safe="")

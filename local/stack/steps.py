@@ -99,9 +99,14 @@ def plan(config: LocalConfig) -> Plan:
     client = airflow.AirflowClient(config.airflow_url)
 
     def airflow_component(
-        name: str, title: str, key: str, *arguments: str, ports: tuple[Port, ...] = (), module: str = "",
+        name: str,
+        title: str,
+        key: str,
+        *arguments: str,
+        ports: tuple[Port, ...] = (),
+        module: str = "",
         **options: Any,
-    ) -> Service:  # fmt: skip
+    ) -> Service:
         started = ["-m", module] if module else [airflow_command, name]
         return Service(
             name,
@@ -219,13 +224,13 @@ def _marked(config: LocalConfig, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _metadata_url(config: LocalConfig) -> str:
-    from local.postgres import sqlalchemy_url  # noqa: PLC0415 - loads only when a stack is planned
+    from local.postgres import sqlalchemy_url  # late import: loads only when a stack is planned
 
     return sqlalchemy_url(config, "airflow")
 
 
 def _postgres_answers(config: LocalConfig) -> bool:
-    from local.postgres import answers  # noqa: PLC0415
+    from local.postgres import answers
 
     return answers(config)
 
@@ -272,7 +277,7 @@ def _stamp_file(config: LocalConfig) -> Path:
 
 def _revision(config: LocalConfig) -> str:
     """Schema revision of Airflow's database; empty when it has none."""
-    import psycopg  # noqa: PLC0415
+    import psycopg
 
     try:
         with psycopg.connect(_metadata_url(config).replace("+psycopg2", ""), connect_timeout=5) as connection:

@@ -260,7 +260,7 @@ def _message(error: Any) -> str:
 
 
 def _contracts() -> dict[str, SourceContract]:
-    from ecommerce_dwh.contracts import load_contracts  # noqa: PLC0415 - keeps alerts light
+    from ecommerce_dwh.contracts import load_contracts  # late import: keeps alerts light
 
     try:
         return load_contracts(get_settings().sources_dir)
@@ -273,7 +273,7 @@ def _window_of(run: Any) -> LoadWindow | None:
     """The days that a run loads; None where the callback cannot tell."""
     if run is None:
         return None
-    from ecommerce_dwh.window import WindowError, resolve_window  # noqa: PLC0415 - keeps alerts light
+    from ecommerce_dwh.window import WindowError, resolve_window  # late import: keeps alerts light
 
     try:
         return resolve_window(
@@ -303,7 +303,7 @@ def _published_day() -> str | None:
     found: list[str | None] = []
 
     def ask() -> None:
-        from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # noqa: PLC0415 - heavy
+        from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # late import: heavy
 
         try:
             sql = (get_settings().sql_dir / "control" / "warehouse_state.sql").read_text("utf-8")

@@ -13,25 +13,52 @@ from datetime import date, timedelta
 FIRST_DAY = date(2009, 1, 1)
 LAST_DAY = date(2035, 12, 31)
 COLUMNS = (
-    "date_key", "full_date", "day_of_week", "day_name", "day_of_month", "day_of_year", "iso_week", "iso_year",
-    "month_number", "month_name", "quarter_number", "year_number", "fiscal_year", "fiscal_quarter",
-    "fiscal_month", "is_weekend", "is_holiday", "holiday_name", "month_start", "month_end",
-)  # fmt: skip
+    "date_key",
+    "full_date",
+    "day_of_week",
+    "day_name",
+    "day_of_month",
+    "day_of_year",
+    "iso_week",
+    "iso_year",
+    "month_number",
+    "month_name",
+    "quarter_number",
+    "year_number",
+    "fiscal_year",
+    "fiscal_quarter",
+    "fiscal_month",
+    "is_weekend",
+    "is_holiday",
+    "holiday_name",
+    "month_start",
+    "month_end",
+)
 _FISCAL_START = 4  # April
 _SATURDAY = 6
 # Names are spelled out here rather than taken from the locale of the machine.
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-    "November", "December",
-)  # fmt: skip
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 
 Row = tuple[int | str | bool | None, ...]
 
 
 def holiday_names(first: date, last: date) -> dict[date, str]:
     """Public holidays of India by day; two on one day are joined by a semicolon."""
-    import holidays  # noqa: PLC0415 - used by the bootstrap only; DAG parsing need not load it
+    import holidays  # late import: used by the bootstrap only; DAG parsing need not load it
 
     # The language is named: left out, it depends on the locale and the Python version of the machine.
     found = holidays.country_holidays("IN", years=range(first.year, last.year + 1), language="en_IN")

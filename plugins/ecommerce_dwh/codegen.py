@@ -187,7 +187,7 @@ def generate_from_sql(include: Path, contracts: Mapping[str, SourceContract]) ->
     Returns:
         Text by path relative to ``include/``.
     """
-    from ecommerce_dwh.lineage_sql import lineage_of_files  # noqa: PLC0415 - brings a SQL parser
+    from ecommerce_dwh.lineage_sql import lineage_of_files  # late import: brings a SQL parser
 
     lineage = lineage_of_files(include / "sql", contracts)
     tables = declared_tables(include / "sql" / "ddl")

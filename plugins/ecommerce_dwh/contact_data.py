@@ -205,7 +205,7 @@ def _is_address(sign: str, local: str, domain: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _is_mail_domain(domain: str) -> bool:
-    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 - only where one may be
+    from email_validator import EmailNotValidError, validate_email  # late import: only where one may be
 
     try:
         validate_email(f"a@{domain[:250]}", check_deliverability=False, test_environment=True)
@@ -249,7 +249,7 @@ class _Group:
 @lru_cache(maxsize=4096)
 def _is_valid(number: str) -> bool:
     """Whether libphonenumber knows a number like this one."""
-    import phonenumbers  # noqa: PLC0415 - a quarter of a second, only where a text has digits
+    import phonenumbers  # late import: a quarter of a second, only where a text has digits
 
     try:
         return phonenumbers.is_valid_number(phonenumbers.parse(number, REGION))

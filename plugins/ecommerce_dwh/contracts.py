@@ -328,7 +328,7 @@ class _Document:
     """A YAML document as plain values, with the line of every node for error messages."""
 
     def __init__(self, path: Path) -> None:
-        import yaml  # noqa: PLC0415 - Glue reads the JSON form and has no YAML parser
+        import yaml  # late import: Glue reads the JSON form and has no YAML parser
 
         self.path = path
         self.lines: dict[tuple[str | int, ...], int] = {}
@@ -409,9 +409,17 @@ class _Reader:
             raise self.fail((*base, "properties"), "the table has no properties (columns)")
         custom = _custom(root)
         unknown = set(custom) - {
-            "loadKind", "history", "delivery", "versionColumn", "amount", "distributionColumn", "sessions",
-            "derivedColumns", "extract", "mergeEntity",
-        }  # fmt: skip
+            "loadKind",
+            "history",
+            "delivery",
+            "versionColumn",
+            "amount",
+            "distributionColumn",
+            "sessions",
+            "derivedColumns",
+            "extract",
+            "mergeEntity",
+        }
         if unknown:
             raise self.fail(("customProperties",), f"unknown customProperties: {', '.join(sorted(unknown))}")
         derived = tuple(
@@ -928,10 +936,10 @@ def check_expression(text: str, columns: Mapping[str, Column], fail: Callable[[s
         columns: columns by name; those that every accepted row has may be named as well.
         fail: makes the error to raise.
     """
-    import sqlglot  # noqa: PLC0415 - Glue reads the JSON form, which was checked before
-    from sqlglot import exp  # noqa: PLC0415
-    from sqlglot.errors import ParseError, TokenError  # noqa: PLC0415
-    from sqlglot.optimizer.annotate_types import annotate_types  # noqa: PLC0415
+    import sqlglot  # late import: Glue reads the JSON form, which was checked before
+    from sqlglot import exp
+    from sqlglot.errors import ParseError, TokenError
+    from sqlglot.optimizer.annotate_types import annotate_types
 
     try:
         tree = sqlglot.parse_one(text, dialect="spark", into=exp.Condition)

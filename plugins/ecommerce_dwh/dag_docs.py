@@ -61,7 +61,7 @@ def load_dags(folder: Path) -> list[DAG]:
     Raises:
         SystemExit: a file does not load, or there are none.
     """
-    from airflow.dag_processing.dagbag import DagBag  # noqa: PLC0415 - needs Airflow's configuration
+    from airflow.dag_processing.dagbag import DagBag  # late import: needs Airflow's configuration
 
     bag = DagBag(str(folder))
     if bag.import_errors or not bag.dags:

@@ -30,10 +30,20 @@ _READABLE = {
     "boolean": frozenset({"boolean", "integer", "text"}),
 }
 _FAMILIES = {
-    "tinyint": "integer", "smallint": "integer", "int": "integer", "bigint": "integer", "float": "number",
-    "double": "number", "decimal": "number", "date": "date", "timestamp": "timestamp", "boolean": "boolean",
-    "array": "list", "struct": "list", "map": "list",
-}  # fmt: skip
+    "tinyint": "integer",
+    "smallint": "integer",
+    "int": "integer",
+    "bigint": "integer",
+    "float": "number",
+    "double": "number",
+    "decimal": "number",
+    "date": "date",
+    "timestamp": "timestamp",
+    "boolean": "boolean",
+    "array": "list",
+    "struct": "list",
+    "map": "list",
+}
 # Fewer rows of a text file than this may look alike by accident; as many may be rejected without closing the gate.
 FEW_RECORDS = 20
 

@@ -49,8 +49,11 @@ def _emptied(column: Column) -> str:
     if not column.required:
         return "null"
     return {
-        "varchar": "'x'", "date": "'1900-01-01'", "timestamp": "'1900-01-01 00:00:00'", "boolean": "false",
-    }.get(column.base_type, column.minimum or "0")  # fmt: skip
+        "varchar": "'x'",
+        "date": "'1900-01-01'",
+        "timestamp": "'1900-01-01 00:00:00'",
+        "boolean": "false",
+    }.get(column.base_type, column.minimum or "0")
 
 
 def erase_person_sql(contracts: Mapping[str, SourceContract]) -> str:

@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         with quiet_airflow():
-            from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # noqa: PLC0415 - heavy
+            from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # late import: heavy
 
             row = RedshiftSQLHook().get_first(state_sql())
     except Exception as error:
@@ -96,8 +96,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not found.is_stale:
         return 0 if found.published_day is not None else 2
     if given.mail:
-        from ecommerce_dwh.alert_texts import stale_alert  # noqa: PLC0415 - needs Airflow's configuration
-        from ecommerce_dwh.mail import send  # noqa: PLC0415
+        from ecommerce_dwh.alert_texts import stale_alert  # late import: needs Airflow's configuration
+        from ecommerce_dwh.mail import send
 
         why = "Found by the command ecommerce_dwh.freshness; Airflow itself may be down."
         if not send(stale_alert(DAILY, str(found.published_day), found.lag_hours, why=why)):

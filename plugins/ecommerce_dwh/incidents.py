@@ -92,24 +92,24 @@ class VariableStore:
     """Airflow Variables, through the API that every component may use."""
 
     def keys(self, prefix: str) -> list[str]:
-        from airflow.sdk import Variable  # noqa: PLC0415 - alerts are imported by every DAG file
+        from airflow.sdk import Variable  # late import: alerts are imported by every DAG file
 
         return [str(key) for key in Variable.keys(prefix)]
 
     def get(self, key: str) -> str | None:
-        from airflow.sdk import Variable  # noqa: PLC0415
+        from airflow.sdk import Variable
 
         return Variable.get(key, default=None)
 
     def put(self, key: str, value: str) -> None:
-        from airflow.sdk import Variable  # noqa: PLC0415
+        from airflow.sdk import Variable
 
         Variable.set(
             key, value, description="An open incident of the e-commerce warehouse; removed when mended"
         )
 
     def delete(self, key: str) -> None:
-        from airflow.sdk import Variable  # noqa: PLC0415
+        from airflow.sdk import Variable
 
         Variable.delete(key)
 

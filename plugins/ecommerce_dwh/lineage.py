@@ -42,7 +42,7 @@ def dataset_of(name: str, settings: Settings | None = None) -> tuple[str, str]:
 def operator_lineage(inputs: Iterable[str], outputs: Mapping[str, Origins], sql: str = "") -> OperatorLineage:
     """Datasets with schema and column lineage; columns are ``<dataset>.<column>``, datasets as in `dataset_of`."""
     # Imported here: DAG files need not pay for it when they are parsed.
-    from airflow.providers.common.compat.openlineage.facet import (  # noqa: PLC0415
+    from airflow.providers.common.compat.openlineage.facet import (
         ColumnLineageDatasetFacet,
         Dataset,
         Fields,
@@ -51,7 +51,7 @@ def operator_lineage(inputs: Iterable[str], outputs: Mapping[str, Origins], sql:
         SchemaDatasetFacetFields,
         SQLJobFacet,
     )
-    from airflow.providers.openlineage.extractors import OperatorLineage  # noqa: PLC0415
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     def field(column: str) -> Any:
         dataset, _, name = column.rpartition(".")
@@ -104,7 +104,7 @@ def sql_lineage(files: Iterable[str], sql: str = "") -> OperatorLineage:
 
 def glue_lineage(job_name: str) -> OperatorLineage:
     """Lineage of the Glue jobs: raw files to accepted and quarantined rows, and these to the quality report."""
-    from ecommerce_dwh.contracts import load_contracts  # noqa: PLC0415 - reads files
+    from ecommerce_dwh.contracts import load_contracts  # late import: reads files
 
     settings = get_settings()
     contracts = load_contracts(settings.sources_dir)

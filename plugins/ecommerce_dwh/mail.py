@@ -320,13 +320,13 @@ def _addresses(text: str) -> list[str]:
 
 
 def _smtp_hook() -> SmtpHook:
-    from airflow.providers.smtp.hooks.smtp import SmtpHook  # noqa: PLC0415 - only to send
+    from airflow.providers.smtp.hooks.smtp import SmtpHook  # late import: only to send
 
     return SmtpHook(smtp_conn_id="smtp_default")
 
 
 def _send_sns(alert: Alert, settings: Settings) -> None:
-    from airflow.providers.amazon.aws.hooks.sns import SnsHook  # noqa: PLC0415 - only to send
+    from airflow.providers.amazon.aws.hooks.sns import SnsHook  # late import: only to send
 
     subject = tidy(alert).title.encode("ascii", "replace").decode()[:_MAX_SNS_SUBJECT]
     text = plain_text(alert).encode()[:_MAX_SNS].decode(errors="ignore")

@@ -215,8 +215,8 @@ def ledger_sql() -> str:
 def _look_by_connections(start: str, end: str) -> tuple[list[Day], list[RawObject]]:
     """The survey through Airflow's connections ``aws_default`` and ``redshift_default``."""
     with quiet_airflow():
-        from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # noqa: PLC0415 - heavy
-        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - heavy
+        from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # late import: heavy
+        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # late import: heavy
 
         rows = RedshiftSQLHook().get_records(ledger_sql(), parameters=(start, end)) or []
         ledger = [{"source": row[0], "delivery_date": row[1]} for row in rows]

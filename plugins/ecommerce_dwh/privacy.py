@@ -131,13 +131,60 @@ _CALLED = re.compile(
     r"(?<![^\W\d_])[A-Z][a-z'’]{1,30}(?:[ _.+-]{1,2}[A-Z][a-z'’]{1,30}){1,4}(?![^\W\d_])"
     r"|(?<![^\W\d_])[A-Z][a-z]{1,30}(?:[A-Z][a-z]{1,30}){1,3}(?![^\W\d_])"
 )
-_FILE_WORDS = frozenset({
-    "all", "batch", "backup", "copy", "corrected", "correction", "customer", "customers", "daily", "data",
-    "delta", "delivery", "event", "events", "export", "feed", "file", "final", "full", "hourly", "import",
-    "inventory", "item", "items", "late", "list", "monthly", "new", "old", "order", "orders", "part", "payment",
-    "payments", "product", "products", "raw", "report", "rows", "run", "sales", "shop", "snapshot", "source",
-    "table", "test", "update", "updates", "web", "weekly"
-})  # fmt: skip
+_FILE_WORDS = frozenset(
+    {
+        "all",
+        "batch",
+        "backup",
+        "copy",
+        "corrected",
+        "correction",
+        "customer",
+        "customers",
+        "daily",
+        "data",
+        "delta",
+        "delivery",
+        "event",
+        "events",
+        "export",
+        "feed",
+        "file",
+        "final",
+        "full",
+        "hourly",
+        "import",
+        "inventory",
+        "item",
+        "items",
+        "late",
+        "list",
+        "monthly",
+        "new",
+        "old",
+        "order",
+        "orders",
+        "part",
+        "payment",
+        "payments",
+        "product",
+        "products",
+        "raw",
+        "report",
+        "rows",
+        "run",
+        "sales",
+        "shop",
+        "snapshot",
+        "source",
+        "table",
+        "test",
+        "update",
+        "updates",
+        "web",
+        "weekly",
+    }
+)
 _WORDS = re.compile(r"[A-Z]?[a-z]{1,40}")
 
 
@@ -173,10 +220,46 @@ def _called(text: str) -> Iterator[re.Match[str]]:
 # --- single values ---
 
 NULL_WORDS = (
-    "", "-", "--", ".", "?", "n/a", "#n/a", "na", "nan", "nil", "none", "null", "\\n", "nat", "inf", "-inf", "+inf",
-    "infinity", "-infinity", "true", "false", "yes", "no", "y", "n", "t", "f", "on", "off", "unknown", "missing", "tbd",
-    "undefined", "empty", "error", "#ref!", "#value!", "#div/0!", "#name?",
-)  # fmt: skip
+    "",
+    "-",
+    "--",
+    ".",
+    "?",
+    "n/a",
+    "#n/a",
+    "na",
+    "nan",
+    "nil",
+    "none",
+    "null",
+    "\\n",
+    "nat",
+    "inf",
+    "-inf",
+    "+inf",
+    "infinity",
+    "-infinity",
+    "true",
+    "false",
+    "yes",
+    "no",
+    "y",
+    "n",
+    "t",
+    "f",
+    "on",
+    "off",
+    "unknown",
+    "missing",
+    "tbd",
+    "undefined",
+    "empty",
+    "error",
+    "#ref!",
+    "#value!",
+    "#div/0!",
+    "#name?",
+)
 # Figures too short for a telephone number, a postal code or a year of birth with its day.
 HARMLESS_NUMBER = r"[-+]?[0-9]{1,4}(?:[.,][0-9]{1,4})?(?:[eE][-+]?[0-9]{1,9})?%?"
 LARGE_SIGNED = r"-[0-9]{1,6}[.][0-9]{1,4}"
@@ -224,11 +307,36 @@ def shown_value(value: str) -> str:
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:#/-]{0,127}")
 _KEY_LETTERS = re.compile(r"[A-Za-z]{5,128}")
 _HEX_WORD = re.compile(r"[0-9A-Fa-f]{8,128}")
-_KEY_WORDS = frozenset({
-    "order", "orders", "cust", "customer", "client", "product", "products", "event", "events", "item", "items",
-    "line", "session", "sessions", "payment", "row", "cart", "user", "shop", "late", "retur", "return", "quote",
-    "stock", "rate", "batch"
-})  # fmt: skip
+_KEY_WORDS = frozenset(
+    {
+        "order",
+        "orders",
+        "cust",
+        "customer",
+        "client",
+        "product",
+        "products",
+        "event",
+        "events",
+        "item",
+        "items",
+        "line",
+        "session",
+        "sessions",
+        "payment",
+        "row",
+        "cart",
+        "user",
+        "shop",
+        "late",
+        "retur",
+        "return",
+        "quote",
+        "stock",
+        "rate",
+        "batch",
+    }
+)
 _DATE = re.compile(
     r"(?:19|20)[0-9]{2}([-/.])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([-/.])[0-9]{1,2}\2(?:19|20)[0-9]{2}"
 )

@@ -15,9 +15,14 @@ from ecommerce_dwh.settings import Settings, get_settings
 METRIC_NAMESPACE = "EcommerceDWH"
 _DIMENSIONS = ("dim_customer", "dim_product", "dim_geography", "dim_date")
 _VIEWS = (
-    "customer_360", "product_performance", "monthly_sales_trends", "geographic_sales",
-    "category_performance", "customer_cohorts", "sales_funnel",
-)  # fmt: skip
+    "customer_360",
+    "product_performance",
+    "monthly_sales_trends",
+    "geographic_sales",
+    "category_performance",
+    "customer_cohorts",
+    "sales_funnel",
+)
 
 
 def published_tables() -> dict[str, tuple[str, ...]]:

@@ -177,10 +177,12 @@ class Cursor:
         """Rows of the newest query with their column names, values as text that JSON and people can read."""
         names = self.columns()
         return [
-            {name: value if isinstance(value, (int, float, str, bool, type(None))) else str(value)
-             for name, value in zip(names, row, strict=True)}
+            {
+                name: value if isinstance(value, (int, float, str, bool, type(None))) else str(value)
+                for name, value in zip(names, row, strict=True)
+            }
             for row in rows
-        ]  # fmt: skip
+        ]
 
     def columns(self) -> list[str]:
         """Column names of the newest query."""
@@ -333,8 +335,11 @@ class Warehouse:
                 pause = self.backoff_seconds * 2 ** (number - 1) * random.uniform(0.5, 1.5)
                 self.log.warning(
                     "Attempt %d of %d met another transaction (%s); again in %.1f s",
-                    number, self.max_attempts, describe(error), pause,
-                )  # fmt: skip
+                    number,
+                    self.max_attempts,
+                    describe(error),
+                    pause,
+                )
                 time.sleep(pause)
             finally:
                 # Closed without rollback here: after a time-out the protocol may stand in mid-answer, and the
@@ -345,7 +350,7 @@ class Warehouse:
 
     def _open(self, *, autocommit: bool) -> Any:
         # Imported here: the hook pulls in SQLAlchemy, which DAG files need not pay for when they are parsed.
-        from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # noqa: PLC0415
+        from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
         connection = RedshiftSQLHook(redshift_conn_id=self.conn_id).get_conn()
         connection.autocommit = autocommit

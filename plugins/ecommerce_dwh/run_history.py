@@ -45,7 +45,7 @@ class TaskTiming:
 
 def run_state(dag_id: str, run_id: str) -> str:
     """The run's state now."""
-    from airflow.sdk.execution_time.comms import GetDagRunState  # noqa: PLC0415 - not in DAG files
+    from airflow.sdk.execution_time.comms import GetDagRunState  # late import: not in DAG files
 
     return _word(getattr(_ask(GetDagRunState(dag_id=dag_id, run_id=run_id)), "state", None))
 
@@ -58,7 +58,7 @@ def task_timings(
     Args:
         logical_date: of the run; earlier runs are those before it.
     """
-    from airflow.sdk.execution_time.comms import GetPreviousTI, GetTaskStates  # noqa: PLC0415
+    from airflow.sdk.execution_time.comms import GetPreviousTI, GetTaskStates
 
     now = now or datetime.now(UTC)
     until = time.monotonic() + _PATIENCE
@@ -95,8 +95,8 @@ def usual_finish(dag_id: str, task_id: str, logical_date: datetime) -> timedelta
 
 def _past(dag_id: str, task_id: str, before: datetime) -> Iterator[Any]:
     """Successful instances of earlier runs, newest first."""
-    from airflow.sdk import TaskInstanceState  # noqa: PLC0415
-    from airflow.sdk.execution_time.comms import GetPreviousTI  # noqa: PLC0415
+    from airflow.sdk import TaskInstanceState
+    from airflow.sdk.execution_time.comms import GetPreviousTI
 
     for _ in range(PAST_RUNS):
         ti = _instance(
@@ -118,9 +118,9 @@ def _word(state: Any) -> str:
 
 
 def _ask(message: Any) -> Any:
-    from airflow.sdk.execution_time import task_runner  # noqa: PLC0415
-    from airflow.sdk.execution_time.comms import PreviousTIResult  # noqa: PLC0415
-    from pydantic import ValidationError  # noqa: PLC0415
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import PreviousTIResult
+    from pydantic import ValidationError
 
     try:
         return task_runner.SUPERVISOR_COMMS.send(message)

@@ -19,10 +19,22 @@ GLUE_LIVE_STATES = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 CRAWLER_LIVE_STATES = ("RUNNING", "STOPPING")
 # Answers that waiting heals; anything else (no such job, access denied) must reach the task at once.
 _PASSING_ERRORS = {
-    "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown",
-    "ServiceUnavailable", "InternalError", "InternalFailure", "InternalServiceException", "RequestTimeout",
-    "OperationTimeoutException", "500", "502", "503", "504",
-}  # fmt: skip
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "ServiceUnavailable",
+    "InternalError",
+    "InternalFailure",
+    "InternalServiceException",
+    "RequestTimeout",
+    "OperationTimeoutException",
+    "500",
+    "502",
+    "503",
+    "504",
+}
 _MAX_PASSING_ERRORS = 20
 
 
@@ -176,7 +188,7 @@ class RawFilesTrigger(PollingTrigger):
         }
 
     async def look(self, client: Any) -> Mapping[str, Any] | None:
-        from ecommerce_dwh.raw_files import Inventory, listing_request  # noqa: PLC0415 - triggerer only
+        from ecommerce_dwh.raw_files import Inventory, listing_request  # late import: triggerer only
 
         inventory = Inventory()
         for source in self.sources:
@@ -202,12 +214,12 @@ class QualityReportTrigger(PollingTrigger):
         return {"bucket": self.bucket, "key": self.key, "run_id": self.run_id}
 
     async def look(self, client: Any) -> Mapping[str, Any] | None:
-        from ecommerce_dwh.quality_report import (  # noqa: PLC0415 - triggerer only
+        from ecommerce_dwh.quality_report import (  # late import: triggerer only
             ReportNotReady,
             day_of_key,
             read_report,
         )
-        from ecommerce_dwh.s3_read import REPORT_BYTES, TooLarge, read_body_async  # noqa: PLC0415
+        from ecommerce_dwh.s3_read import REPORT_BYTES, TooLarge, read_body_async
 
         try:
             response = await client.get_object(Bucket=self.bucket, Key=self.key)

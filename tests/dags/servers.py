@@ -162,9 +162,13 @@ class LocalRedshift:
         import redshift_connector
 
         connection = redshift_connector.connect(
-            host="127.0.0.1", port=self.port, database="ecommerce_dwh_dev", user="dwh_admin",
-            password="local-dwh-admin", ssl=False,
-        )  # fmt: skip
+            host="127.0.0.1",
+            port=self.port,
+            database="ecommerce_dwh_dev",
+            user="dwh_admin",
+            password="local-dwh-admin",
+            ssl=False,
+        )
         connection.autocommit = autocommit
         return connection
 

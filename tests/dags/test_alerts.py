@@ -31,10 +31,15 @@ RULE = FailedRule(
     "orders", "order_date_valid", "validity", "error", 100, 7, 0.07, 0.0, "7 dates lie in the future"
 )
 RUN = {
-    "dag_id": "ecommerce_dwh_daily", "dag_run_id": "scheduled__1", "state": "running", "run_type": "scheduled",
-    "start_date": "2026-03-02T02:00:05Z", "data_interval_start": "2026-03-01T02:00:00Z",
-    "logical_date": "2026-03-01T02:00:00Z", "run_after": "2026-03-02T02:00:00Z",
-}  # fmt: skip
+    "dag_id": "ecommerce_dwh_daily",
+    "dag_run_id": "scheduled__1",
+    "state": "running",
+    "run_type": "scheduled",
+    "start_date": "2026-03-02T02:00:05Z",
+    "data_interval_start": "2026-03-01T02:00:00Z",
+    "logical_date": "2026-03-01T02:00:00Z",
+    "run_after": "2026-03-02T02:00:00Z",
+}
 
 
 @pytest.fixture
@@ -156,8 +161,15 @@ def test_the_runbooks_that_alerts_name_exist():
     from servers import REPO
 
     text = (REPO / "docs" / "runbooks.md").read_text("utf-8")
-    for section in ("raw-files-missing", "quality-gate-closed", "audit-failed", "merge-conflict", "task-failed",
-                    "run-late", "analytics-stale"):  # fmt: skip
+    for section in (
+        "raw-files-missing",
+        "quality-gate-closed",
+        "audit-failed",
+        "merge-conflict",
+        "task-failed",
+        "run-late",
+        "analytics-stale",
+    ):
         assert f"\n## {section}\n" in text, section
 
 
@@ -210,10 +222,13 @@ def test_a_late_run_is_told(mailbox, no_warehouse, variables):
 @pytest.mark.parametrize(
     "change",
     [
-        {"state": "failed"}, {"state": "success"}, {"run_type": "backfill"}, {"run_type": "manual"},
+        {"state": "failed"},
+        {"state": "success"},
+        {"run_type": "backfill"},
+        {"run_type": "manual"},
         {"run_type": "asset_triggered"},
     ],
-)  # fmt: skip
+)
 def test_a_deadline_is_silent_where_nobody_waits(mailbox, no_warehouse, change):
     asyncio.run(mail_missed_deadline({"dag_run": {**RUN, **change}, "deadline": {}}))
 
@@ -271,10 +286,15 @@ def test_many_recipients_and_line_breaks_in_titles(mailbox):
 
 def test_html_is_escaped_and_holds_all_that_the_text_holds():
     alert = Alert(
-        "warning", "a <b> title", "sum & mary", facts=[("Day", "<i>")], error="x < y\nz",
+        "warning",
+        "a <b> title",
+        "sum & mary",
+        facts=[("Day", "<i>")],
+        error="x < y\nz",
         items=[Item("<script>alert(1)</script>", ["row <u>"])],
-        table=Table("<caption>", ("<h>", "n"), [("<c>", "1")]), links=[Link("log", 'http://a/?b="c"&d=1')],
-    )  # fmt: skip
+        table=Table("<caption>", ("<h>", "n"), [("<c>", "1")]),
+        links=[Link("log", 'http://a/?b="c"&d=1')],
+    )
     page, text = html_page(alert), plain_text(alert)
 
     assert "<script>" not in page
@@ -346,22 +366,48 @@ def test_a_late_run_whose_tasks_wait_names_the_first():
 
 def test_lengths_of_time_read_like_speech():
     assert [span(s) for s in (None, -1, 5, 89.6, 91, 5400, 172_800)] == [
-        "", "0 s", "5 s", "90 s", "2 min", "1 h 30 min", "2 d 0 h",
-    ]  # fmt: skip
+        "",
+        "0 s",
+        "5 s",
+        "90 s",
+        "2 min",
+        "1 h 30 min",
+        "2 d 0 h",
+    ]
 
 
 def test_a_closed_gate_shows_rows_without_personal_data():
     rule = FailedRule(
-        "customers", "email_valid", "validity", "error", 10, 2, 0.2, 0.0,
-        "2 values such as 'asha@example.in'", ("c-1", "+91 98765 43210"),
-    )  # fmt: skip
+        "customers",
+        "email_valid",
+        "validity",
+        "error",
+        10,
+        2,
+        0.2,
+        0.0,
+        "2 values such as 'asha@example.in'",
+        ("c-1", "+91 98765 43210"),
+    )
     ratio = FailedRule("customers", "quarantine_ratio", "conformity", "error", 10, 2, 0.2, 0.0)
     quarantine = [
-        {"source": "customers", "rule": "uncastable:date_of_birth", "samples": [
-            {"source_file": "customers/dt=2026-03-01/a.csv", "source_line": 7, "message": "'1990-13-01' is no date"},
-        ]},
-        {"source": "orders", "rule": "uncastable:order_date", "samples": [{"source_file": "x", "source_line": 1}]},
-    ]  # fmt: skip
+        {
+            "source": "customers",
+            "rule": "uncastable:date_of_birth",
+            "samples": [
+                {
+                    "source_file": "customers/dt=2026-03-01/a.csv",
+                    "source_line": 7,
+                    "message": "'1990-13-01' is no date",
+                },
+            ],
+        },
+        {
+            "source": "orders",
+            "rule": "uncastable:order_date",
+            "samples": [{"source_file": "x", "source_line": 1}],
+        },
+    ]
     email, rejected = gate_items([rule, ratio], quarantine)
 
     assert email["details"] == ["row c-1", "row •••"]
@@ -387,8 +433,9 @@ def test_the_first_success_after_a_failure_is_told_once(mailbox, no_warehouse, v
 
     first, second, third = sorted(mailbox.wait_for(3), key=lambda mail: "failed" not in mail["Subject"])[:3]
     assert {first["Subject"], second["Subject"]} == {
-        "[dev] test_dag: load failed for 2026-03-01", "[dev] test_dag: load failed again for 2026-03-01",
-    }  # fmt: skip
+        "[dev] test_dag: load failed for 2026-03-01",
+        "[dev] test_dag: load failed again for 2026-03-01",
+    }
     assert third["Subject"] == "[dev] test_dag: recovered for 2026-03-01"
     assert "2 times" in third.get_body(("plain",)).get_content()
     assert not variables
@@ -406,8 +453,9 @@ def test_runs_of_a_backfill_that_fail_alike_make_one_mail(mailbox, no_warehouse,
 
     subjects = [mail["Subject"] for mail in mailbox.wait_for(2)]
     assert sorted(subjects) == [
-        "[dev] test_dag: load failed for 2026-01-01", "[dev] test_dag: load failed for 2026-03-01",
-    ]  # fmt: skip
+        "[dev] test_dag: load failed for 2026-01-01",
+        "[dev] test_dag: load failed for 2026-03-01",
+    ]
     assert len(mailbox.mails()) == 2
     assert len(variables) == 4
 

@@ -30,13 +30,25 @@ EXPECTED = {
         **{
             f"load_staging.copy_{name}": {"quality_gate"}
             for name in (
-                "customers", "products", "orders", "order_items", "web_events", "ledger", "check_result",
+                "customers",
+                "products",
+                "orders",
+                "order_items",
+                "web_events",
+                "ledger",
+                "check_result",
             )
         },
         "load_staging.replace_slices": {
             f"load_staging.copy_{name}"
             for name in (
-                "customers", "products", "orders", "order_items", "web_events", "ledger", "check_result",
+                "customers",
+                "products",
+                "orders",
+                "order_items",
+                "web_events",
+                "ledger",
+                "check_result",
             )
         },
         "merge_dimensions.dim_customer": {"load_staging.replace_slices"},
@@ -50,19 +62,31 @@ EXPECTED = {
     },
     "ecommerce_dwh_freshness": {"watch": set()},
     "ecommerce_dwh_maintenance": {
-        "stop_orphan_runs": set(), "remove_unreferenced_files": set(), "check_storage": set(),
-        "report_slow_queries": set(), "clean_staging": set(), "care_for_tables": {"clean_staging"},
-        "wait_until_published": set(), "full_audits": {"wait_until_published"}, "forget_old_requests": set(),
+        "stop_orphan_runs": set(),
+        "remove_unreferenced_files": set(),
+        "check_storage": set(),
+        "report_slow_queries": set(),
+        "clean_staging": set(),
+        "care_for_tables": {"clean_staging"},
+        "wait_until_published": set(),
+        "full_audits": {"wait_until_published"},
+        "forget_old_requests": set(),
     },
     "ecommerce_dwh_preflight": {"survey": set()},
     "ecommerce_dwh_erase_person": {
-        "survey": set(), "search_files": {"survey"}, "plan": {"search_files"}, "rewrite_files": {"plan"},
-        "erase_warehouse": {"rewrite_files"}, "reload_days": {"erase_warehouse"}, "verify_files": {"reload_days"},
-        "verify": {"verify_files"}, "forget_request": {"verify"},
+        "survey": set(),
+        "search_files": {"survey"},
+        "plan": {"search_files"},
+        "rewrite_files": {"plan"},
+        "erase_warehouse": {"rewrite_files"},
+        "reload_days": {"erase_warehouse"},
+        "verify_files": {"reload_days"},
+        "verify": {"verify_files"},
+        "forget_request": {"verify"},
     },
     "ecommerce_dwh_ingest": {"check_shop_schema": set(), "extract": {"check_shop_schema"}},
     "ecommerce_dwh_replay": {"survey": set(), "replay_days": {"survey"}, "result": {"replay_days"}},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -232,8 +256,11 @@ print(f"{seconds / baseline:.2f}")
     }
     done = subprocess.run(
         [sys.executable, "-c", script, str(REPO / "dags"), str(len(EXPECTED))],
-        env=environ, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert not (tmp_path / "none.db").exists()
     # In CPU time, of what importing Airflow takes: seconds depend on what else the machine does.

@@ -33,7 +33,7 @@ SEARCH = {
     "questions": [],
     "days": ["2026-03-01", "2026-03-02", "2026-03-05"],
     "rows": 2,
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +55,12 @@ def tables(local_redshift):
 @pytest.fixture
 def warehouse(tables, redshift):
     for table in (
-        "history.customers", "history.orders", "history.web_events", "history.pending_key", "quality.erasures"
-    ):  # fmt: skip
+        "history.customers",
+        "history.orders",
+        "history.web_events",
+        "history.pending_key",
+        "quality.erasures",
+    ):
         redshift.run(f"delete from {table}")
     for key, name, phone in (("C1", "Zubeida", "+91 98765"), ("C2", "Ravi", "+91 98765")):
         redshift.run(
@@ -154,11 +158,15 @@ def test_an_erasure_that_broke_is_taken_up_with_its_pseudonym(warehouse, aws):
 @pytest.mark.parametrize(
     "reason",
     [
-        "C1 has asked for it by mail", "asked by c1, by mail", "for Zubeida, request 17",
+        "C1 has asked for it by mail",
+        "asked by c1, by mail",
+        "for Zubeida, request 17",
         "for ｚｕｂｅｉｄａ, request 17",
-        "customer number 1 wants to go", "customer 001 wants to go", "call +91-98765 before noon",
+        "customer number 1 wants to go",
+        "customer 001 wants to go",
+        "call +91-98765 before noon",
     ],
-)  # fmt: skip
+)
 def test_a_reason_that_names_the_person_is_refused_before_anything_is_written(warehouse, aws, reason):
     with pytest.raises(AirflowFailException, match="names the person") as caught:
         survey(aws, given={"reason": reason})
@@ -175,10 +183,17 @@ def test_a_key_among_the_parameters_is_refused(warehouse, aws):
 
 @pytest.mark.parametrize(
     "body",
-    [b"C1", b"[]", b'{"customer_id": 1, "reason": "Request of the desk"}', b'{"customer_id": "C1", "reason": "short"}',
-     b'{"customer_id": "C1"}', b'{"customer_id": "", "reason": "Request of the desk"}', b"\xff",
-     b'{"customer_id": "C1", "reason": "Request of the desk", "name": "Zubeida"}'],
-)  # fmt: skip
+    [
+        b"C1",
+        b"[]",
+        b'{"customer_id": 1, "reason": "Request of the desk"}',
+        b'{"customer_id": "C1", "reason": "short"}',
+        b'{"customer_id": "C1"}',
+        b'{"customer_id": "", "reason": "Request of the desk"}',
+        b"\xff",
+        b'{"customer_id": "C1", "reason": "Request of the desk", "name": "Zubeida"}',
+    ],
+)
 def test_a_request_that_cannot_be_used_is_refused_without_being_quoted(warehouse, aws, body):
     aws.client("s3").put_object(Bucket=PROCESSED, Key=GIVEN, Body=body)
     with pytest.raises(AirflowFailException, match=r"docs/erasure\.md") as caught:
@@ -207,9 +222,16 @@ def test_a_dry_run_shows_the_traces_and_forgets_the_person(warehouse, aws, capsy
 
 
 QUESTION = {
-    "id": "3f2a9c10d4", "kind": "unreadable", "bucket": "raw", "key": "orders/dt=2026-03-02/b.parquet", "version": "",
-    "rows": 0, "lines": [], "reason": "it is damaged", "answer": "",
-}  # fmt: skip
+    "id": "3f2a9c10d4",
+    "kind": "unreadable",
+    "bucket": "raw",
+    "key": "orders/dt=2026-03-02/b.parquet",
+    "version": "",
+    "rows": 0,
+    "lines": [],
+    "reason": "it is damaged",
+    "answer": "",
+}
 
 
 def test_a_question_stops_the_run_until_somebody_answers(warehouse, aws, capsys):
@@ -270,11 +292,12 @@ def test_the_warehouse_is_cleared_and_the_days_are_loaded_again(warehouse, aws, 
     assert spans == [("2026-03-01", "2026-03-02"), ("2026-03-05", "2026-03-05"), ("2026-03-09", "2026-03-09")]
     assert all(len(conf["gate_override_reason"]) > 20 for conf in confs)
     assert warehouse.query("select customer_id, first_name, phone from history.customers order by 1") == [
-        ("C2", "Ravi", "+91 98765"), (pseudonym, None, None)
-    ]  # fmt: skip
-    assert warehouse.query("select key_value from history.pending_key where entity = 'customer' order by 1") == [
-        ("C1",), (pseudonym,)
-    ]  # fmt: skip
+        ("C2", "Ravi", "+91 98765"),
+        (pseudonym, None, None),
+    ]
+    assert warehouse.query(
+        "select key_value from history.pending_key where entity = 'customer' order by 1"
+    ) == [("C1",), (pseudonym,)]
     assert "Zubeida" not in "".join(capsys.readouterr())
     # Again, as a retry does: nothing more happens.
     assert run(EraseWarehouseOperator) == confs

@@ -117,9 +117,11 @@ update t.state set merges = merges + 1
 @pytest.mark.parametrize("when", [BEFORE, AFTER], ids=["before the commit", "inside the commit"])
 def test_a_connection_that_breaks_at_the_commit_is_told_and_repaired_by_a_retry(redshift, monkeypatch, when):
     redshift.run(
-        "create table t.facts (run int, k varchar(8), amount int)", "create table t.queue (k varchar(8))",
-        "create table t.state (merges int)", "insert into t.state values (0)",
-    )  # fmt: skip
+        "create table t.facts (run int, k varchar(8), amount int)",
+        "create table t.queue (k varchar(8))",
+        "create table t.state (merges int)",
+        "insert into t.state values (0)",
+    )
     fates = [when]
 
     def fate(text: str) -> str | None:
@@ -143,9 +145,11 @@ def test_a_connection_that_breaks_at_the_commit_is_told_and_repaired_by_a_retry(
 
 def test_a_connection_that_breaks_in_the_midst_leaves_nothing(redshift, monkeypatch):
     redshift.run(
-        "create table t.facts (run int, k varchar(8), amount int)", "create table t.queue (k varchar(8))",
-        "create table t.state (merges int)", "insert into t.state values (0)",
-    )  # fmt: skip
+        "create table t.facts (run int, k varchar(8), amount int)",
+        "create table t.queue (k varchar(8))",
+        "create table t.state (merges int)",
+        "insert into t.state values (0)",
+    )
     fates = [BEFORE]
 
     def fate(text: str) -> str | None:

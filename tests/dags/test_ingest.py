@@ -84,9 +84,14 @@ def test_a_day_brings_what_changed_on_it_and_late_commits_of_the_day_before(aws,
 
 def test_values_arrive_as_the_contracts_read_them(aws, shop):
     customer(
-        shop, "0007", "2026-03-01 10:00:00.5+05:30", last_name='O"Neil, née\nRao', email="", date_of_birth="1990-02-28",
+        shop,
+        "0007",
+        "2026-03-01 10:00:00.5+05:30",
+        last_name='O"Neil, née\nRao',
+        email="",
+        date_of_birth="1990-02-28",
         city=None,
-    )  # fmt: skip
+    )
     shop.execute(
         "insert into shop.products (product_id, price, stock_quantity, is_active, changed_at) "
         "values ('p', 12.3400, 5, false, '2026-03-01')"
@@ -146,15 +151,21 @@ def test_all_sources_see_one_moment_however_long_the_extraction_takes(aws, shop,
 
 def test_nothing_is_seen_of_a_day_when_any_source_fails(aws, shop, monkeypatch):
     order(shop, "o1", "2026-03-01 09:00+00")
-    shop.execute("create or replace function shop.boom() returns text language plpgsql as $$ begin "
-                 "raise exception 'disk on fire'; end $$")  # fmt: skip
+    shop.execute(
+        "create or replace function shop.boom() returns text language plpgsql as $$ begin "
+        "raise exception 'disk on fire'; end $$"
+    )
     shop.execute("alter table shop.web_events rename to events_table")
-    shop.execute("create view shop.web_events as select event_id, customer_id, session_id, shop.boom() as event_type, "
-                 "event_timestamp, product_id, page_url, referrer, device_type, browser, user_agent, changed_at "
-                 "from shop.events_table")  # fmt: skip
+    shop.execute(
+        "create view shop.web_events as select event_id, customer_id, session_id, shop.boom() as event_type, "
+        "event_timestamp, product_id, page_url, referrer, device_type, browser, user_agent, changed_at "
+        "from shop.events_table"
+    )
     shop.execute("grant select on shop.web_events to shop_reader")
-    shop.execute("insert into shop.events_table values ('e', null, null, 'view', '2026-03-01', null, null, null, null, "
-                 "null, null, '2026-03-01')")  # fmt: skip
+    shop.execute(
+        "insert into shop.events_table values ('e', null, null, 'view', '2026-03-01', null, null, null, null, "
+        "null, null, '2026-03-01')"
+    )
 
     with pytest.raises(psycopg.Error, match="disk on fire"):
         extract()
@@ -274,8 +285,13 @@ def test_both_drivers_of_the_postgres_provider_hand_over_the_same_rows(shop, dri
     import os
 
     connection = json.loads(os.environ["AIRFLOW_CONN_SHOP_POSTGRES"])
-    arguments = {"host": connection["host"], "port": connection["port"], "user": connection["login"],
-                 "password": connection["password"], "dbname": connection["schema"]}  # fmt: skip
+    arguments = {
+        "host": connection["host"],
+        "port": connection["port"],
+        "user": connection["login"],
+        "password": connection["password"],
+        "dbname": connection["schema"],
+    }
     holder, reader = driver.connect(**arguments), driver.connect(**arguments)
     found = []
     ingest.begin_snapshot(reader, ingest.begin_snapshot(holder))

@@ -60,8 +60,10 @@ def care(redshift):
 
 
 def health(redshift):
-    rows = redshift.query("select tbl_rows, estimated_visible_rows, stats_off from svv_table_info "
-                          "where \"table\" = 'maintenance_test'")  # fmt: skip
+    rows = redshift.query(
+        "select tbl_rows, estimated_visible_rows, stats_off from svv_table_info "
+        "where \"table\" = 'maintenance_test'"
+    )
     return [float(value) for value in rows[0]]
 
 
@@ -181,10 +183,12 @@ def staging(redshift):
 
 def test_rows_of_abandoned_runs_leave_staging(staging, aws, later):
     for name in ("gone", "old"):
-        staging.run(f"insert into staging.stg_ledger (source, delivery_date, run_id, files, raw_rows, accepted_rows, "
-                    f"superseded_rows, quarantined_rows, raw_amount, accepted_amount, superseded_amount, "
-                    f"quarantined_amount) "
-                    f"values ('orders', '2026-01-01', '{name}', 1, 1, 1, 0, 0, 0, 0, 0, 0)")  # fmt: skip
+        staging.run(
+            f"insert into staging.stg_ledger (source, delivery_date, run_id, files, raw_rows, accepted_rows, "
+            f"superseded_rows, quarantined_rows, raw_amount, accepted_amount, superseded_amount, "
+            f"quarantined_amount) "
+            f"values ('orders', '2026-01-01', '{name}', 1, 1, 1, 0, 0, 0, 0, 0, 0)"
+        )
     aws.put(PROCESSED, "runs/old/processing.json")
 
     assert run(StagingCleanupOperator, params={"dry_run": True})["abandoned"] == {"gone": 1, "old": 1}

@@ -52,9 +52,12 @@ def test_each_day_is_judged(raw, ledger, capsys):
 
     days = {day["day"]: day for day in json.loads(capsys.readouterr().out)["days"]}
     assert {day: found["state"] for day, found in days.items()} == {
-        "2026-01-30": "loaded", "2026-01-31": "ready", "2026-02-01": "incomplete", "2026-02-02": "ready",
+        "2026-01-30": "loaded",
+        "2026-01-31": "ready",
+        "2026-02-01": "incomplete",
+        "2026-02-02": "ready",
         "2026-02-03": "absent",
-    }  # fmt: skip
+    }
     assert days["2026-02-01"]["missing"] == ["order_items"]
     assert set(days["2026-02-02"]["empty"]) == {"orders", "order_items"}
     assert set(days["2026-02-02"]["optional_missing"]) == {"customers", "products", "web_events"}
@@ -76,8 +79,13 @@ def test_a_person_reads_counts_calendar_and_what_to_do(raw, ledger, capsys):
 
 
 def test_what_does_not_fit_the_layout_is_named(raw, ledger, capsys):
-    raw.put(RAW, "orders/dt=2026-01-31/a\nb.csv", "orders/dt=2026-01-31/old/a.csv", "orders/dt=2026-02-30/a.csv",
-            "order/dt=2026-01-31/a.csv")  # fmt: skip
+    raw.put(
+        RAW,
+        "orders/dt=2026-01-31/a\nb.csv",
+        "orders/dt=2026-01-31/old/a.csv",
+        "orders/dt=2026-02-30/a.csv",
+        "order/dt=2026-01-31/a.csv",
+    )
 
     assert preflight.main(["--start", "2026-01-30", "--end", "2026-02-28"]) == 1
 
@@ -114,8 +122,13 @@ def test_the_dag_says_the_same(raw, ledger):
     window = {"start_date": "2026-01-30", "end_date": "2026-02-03"}
 
     assert task.execute(context_of(task, params=window)) == {
-        "loaded": 1, "ready": 2, "incomplete": 1, "unreadable": 0, "absent": 1, "can_load": False,
-    }  # fmt: skip
+        "loaded": 1,
+        "ready": 2,
+        "incomplete": 1,
+        "unreadable": 0,
+        "absent": 1,
+        "can_load": False,
+    }
 
 
 def test_days_in_a_row_are_one_range():

@@ -46,13 +46,20 @@ def test_a_published_run_is_told_to_assets_metrics_and_log(warehouse, aws):
 
     assert summary["published_day"] == "2026-03-01"
     assert summary["ledger"]["orders"] == {
-        "files": 2, "raw_rows": 17, "accepted_rows": 15, "superseded_rows": 1, "quarantined_rows": 1
-    }  # fmt: skip
+        "files": 2,
+        "raw_rows": 17,
+        "accepted_rows": 15,
+        "superseded_rows": 1,
+        "quarantined_rows": 1,
+    }
     assert summary["report"].endswith("quality/dt%3D2026-03-01/manual__1/report.html")
     events = {asset.name: event.extra for asset, event in context["outlet_events"].items()}
     assert events["facts.fact_sales"] == {
-        "start_date": "2026-02-28", "end_date": "2026-03-01", "run_id": "manual__1", "rows_written": 42
-    }  # fmt: skip
+        "start_date": "2026-02-28",
+        "end_date": "2026-03-01",
+        "run_id": "manual__1",
+        "rows_written": 42,
+    }
     assert "rows_written" not in events["analytics.customer_360"]
     assert len(events) == len(published_assets())
 
@@ -64,19 +71,28 @@ def test_a_published_run_is_told_to_assets_metrics_and_log(warehouse, aws):
     assert {name for name in names if name[0] == "TaskDurationSeconds"} == {("TaskDurationSeconds", "audit")}
     now = datetime.now(UTC)
     (point,) = aws.client("cloudwatch").get_metric_statistics(
-        Namespace="EcommerceDWH", MetricName="TaskDurationSeconds", Statistics=["Maximum"], Period=3600,
+        Namespace="EcommerceDWH",
+        MetricName="TaskDurationSeconds",
+        Statistics=["Maximum"],
+        Period=3600,
         Dimensions=[{"Name": "Environment", "Value": "dev"}, {"Name": "Task", "Value": "audit"}],
-        StartTime=now - timedelta(hours=1), EndTime=now + timedelta(hours=1),
-    )["Datapoints"]  # fmt: skip
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(hours=1),
+    )["Datapoints"]
     assert point["Maximum"] == 1.25
 
 
 def test_metrics_that_cannot_be_sent_do_not_fail_the_run(warehouse, monkeypatch):
     away = {
-        "conn_type": "aws", "login": "a", "password": "b",
-        "extra": {"endpoint_url": f"http://127.0.0.1:{free_port()}", "region_name": "ap-south-1",
-                  "config_kwargs": {"retries": {"max_attempts": 1}, "connect_timeout": 1}},
-    }  # fmt: skip
+        "conn_type": "aws",
+        "login": "a",
+        "password": "b",
+        "extra": {
+            "endpoint_url": f"http://127.0.0.1:{free_port()}",
+            "region_name": "ap-south-1",
+            "config_kwargs": {"retries": {"max_attempts": 1}, "connect_timeout": 1},
+        },
+    }
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(away))
 
     summary, _ = publish()

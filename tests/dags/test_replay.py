@@ -19,36 +19,55 @@ LEDGER = (
     "quarantined_amount decimal(38, 4))"
 )
 RULE = {
-    "rule": "order_id_unique", "dimension": "uniqueness", "severity": "error", "description": "", "rows_checked": 10,
-    "rows_failed": 0, "failed_ratio": 0.0, "threshold": 0.0, "passed": True, "message": "", "samples": [],
-}  # fmt: skip
+    "rule": "order_id_unique",
+    "dimension": "uniqueness",
+    "severity": "error",
+    "description": "",
+    "rows_checked": 10,
+    "rows_failed": 0,
+    "failed_ratio": 0.0,
+    "threshold": 0.0,
+    "passed": True,
+    "message": "",
+    "samples": [],
+}
 
 
 def report(day, run, rows, start=""):
     line = {
-        "source": "orders", "delivery_date": day, "raw_rows": 10, "accepted_rows": 10 - rows, "superseded_rows": 0,
+        "source": "orders",
+        "delivery_date": day,
+        "raw_rows": 10,
+        "accepted_rows": 10 - rows,
+        "superseded_rows": 0,
         "quarantined_rows": rows,
-    }  # fmt: skip
+    }
     return {
-        "schema_version": 1, "run_id": run, "start_date": start or day, "end_date": day, "status": "passed",
+        "schema_version": 1,
+        "run_id": run,
+        "start_date": start or day,
+        "end_date": day,
+        "status": "passed",
         "tables": [{"source": "orders", "rows": 10, "rules": [RULE]}],
         "ledger": [line],
         "quarantine": [{"source": "orders", "rule": "unparseable:order_date", "rows": rows}],
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
 def warehouse(redshift, aws):
     """A warehouse that loaded 2026-02-26 … 28 with 4, 0 and 6 quarantined orders; 2026-03-01 stands at its gate."""
     redshift.run(
-        "create schema if not exists quality", "drop table if exists quality.ledger cascade", LEDGER,
+        "create schema if not exists quality",
+        "drop table if exists quality.ledger cascade",
+        LEDGER,
         *(
             f"insert into quality.ledger values ('{source}', '{day}', '{run}', 1, 10, {10 - n}, 0, {n}, 0, 0, 0, 0)"
             for day, run, n in (("2026-02-26", "r26", 4), ("2026-02-27", "r27", 0), ("2026-02-28", "r28", 6))
             for source in ("orders",)
         ),
         "insert into quality.ledger values ('customers', '2026-02-28', 'r28', 1, 10, 9, 0, 1, 0, 0, 0, 0)",
-    )  # fmt: skip
+    )
     for day, run, rows in (("2026-02-26", "r26", 4), ("2026-02-28", "r28", 6)):
         aws.put(PROCESSED, f"runs/{run}/processing.json", body=json.dumps({"end_date": day}).encode())
         aws.put(
@@ -108,8 +127,11 @@ def test_a_report_that_is_gone_or_truncated_hides_no_rows(warehouse, aws):
     held = survey(rule="unparseable")[1]
 
     assert [(item["day"], item["rows"]) for item in held] == [
-        ("2026-02-26", 4), ("2026-02-28", 1), ("2026-02-28", 6), ("2026-03-01", 5),
-    ]  # fmt: skip
+        ("2026-02-26", 4),
+        ("2026-02-28", 1),
+        ("2026-02-28", 6),
+        ("2026-03-01", 5),
+    ]
 
 
 def test_years_at_once_are_refused(warehouse):

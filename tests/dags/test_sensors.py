@@ -34,16 +34,27 @@ def later(seconds, action):
 
 def report(status="passed", passed=True, severity="error", run_id="manual__1"):
     rule = {
-        "rule": "key_unique", "dimension": "uniqueness", "severity": severity, "rows_checked": 10,
-        "rows_failed": 0 if passed else 2, "failed_ratio": 0.0 if passed else 0.2, "threshold": 0.0,
-        "passed": passed, "message": "", "samples": [],
-    }  # fmt: skip
+        "rule": "key_unique",
+        "dimension": "uniqueness",
+        "severity": severity,
+        "rows_checked": 10,
+        "rows_failed": 0 if passed else 2,
+        "failed_ratio": 0.0 if passed else 0.2,
+        "threshold": 0.0,
+        "passed": passed,
+        "message": "",
+        "samples": [],
+    }
     return json.dumps(
         {
-            "schema_version": 1, "run_id": run_id, "start_date": "2026-03-01", "end_date": "2026-03-01",
-            "status": status, "tables": [{"source": "orders", "rows": 10, "rules": [rule]}],
+            "schema_version": 1,
+            "run_id": run_id,
+            "start_date": "2026-03-01",
+            "end_date": "2026-03-01",
+            "status": status,
+            "tables": [{"source": "orders", "rows": 10, "rules": [rule]}],
         }
-    ).encode()  # fmt: skip
+    ).encode()
 
 
 def test_a_complete_day_passes_and_reports_what_is_there(aws):

@@ -146,9 +146,14 @@ def test_reconciliation_refuses_a_query_of_many_values(quality):
 
 def row(quarantined=0, accepted=10, difference="0"):
     return {
-        "source": "orders", "delivery_date": "2026-03-01", "raw_rows": 10, "accepted_rows": accepted,
-        "superseded_rows": 0, "quarantined_rows": quarantined, "amount_difference": Decimal(difference),
-    }  # fmt: skip
+        "source": "orders",
+        "delivery_date": "2026-03-01",
+        "raw_rows": 10,
+        "accepted_rows": accepted,
+        "superseded_rows": 0,
+        "quarantined_rows": quarantined,
+        "amount_difference": Decimal(difference),
+    }
 
 
 @pytest.mark.parametrize(

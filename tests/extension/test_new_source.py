@@ -57,8 +57,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(HERE / "fact_returns.sql", copy / "include" / "sql" / "facts")
     subprocess.run(
         [copy / ".venv" / "airflow" / "bin" / "python", "-m", "tools.generate"],
-        cwd=copy, check=True, env={**os.environ, "PYTHONPATH": str(copy / "plugins")},
-    )  # fmt: skip
+        cwd=copy,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(copy / "plugins")},
+    )
     return copy
 
 
@@ -73,9 +75,12 @@ def found(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
     home = tmp_path_factory.mktemp("stack") / "home"
     with subprocess.Popen(
         [sys.executable, "tests/extension/drive.py", str(home), str(raw), *DAYS],
-        cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=copy,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env={name: value for name, value in os.environ.items() if not name.startswith("DWH_LOCAL_")},
-    ) as drive:  # fmt: skip
+    ) as drive:
         try:
             output, errors = drive.communicate()
         except BaseException:
@@ -102,9 +107,11 @@ def test_only_its_three_files_and_what_follows_from_them_are_new(copy: Path) -> 
     )
     assert all(name.startswith(generated) for name in changed), changed
     new = {
-        path.relative_to(copy).as_posix() for folder in ("include", "dags", "plugins")
-        for path in (copy / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts
-    } - set(old)  # fmt: skip
+        path.relative_to(copy).as_posix()
+        for folder in ("include", "dags", "plugins")
+        for path in (copy / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    } - set(old)
     assert new == {
         "include/sources/returns.yaml",
         "include/sql/ddl/410_fact_returns.sql",

@@ -50,9 +50,19 @@ def files(tmp_path_factory: pytest.TempPathFactory, days: list[date]) -> Path:
     """What the generator writes for the days, without dirt: the database's types would refuse it."""
     folder = tmp_path_factory.mktemp("files") / "raw"
     _python(
-        "local.data", "generate", "--days", f"{days[0]}:{days[1]}", "--opened", str(days[0]), "--dirt", "none",
-        "--lines-per-day", str(LINES), "--to", str(folder),
-    )  # fmt: skip
+        "local.data",
+        "generate",
+        "--days",
+        f"{days[0]}:{days[1]}",
+        "--opened",
+        str(days[0]),
+        "--dirt",
+        "none",
+        "--lines-per-day",
+        str(LINES),
+        "--to",
+        str(folder),
+    )
     return folder
 
 
@@ -134,9 +144,10 @@ def test_tasks_tell_openlineage_which_column_comes_from_which(local: LocalStack)
 
 
 def test_a_query_leads_to_its_task_and_a_run_to_its_figures(local: LocalStack) -> None:
-    labels = [json.loads(row[0]) for row in local.query(
-        "select distinct query_label from sys_query_history where query_label like '{%'"
-    )]  # fmt: skip
+    labels = [
+        json.loads(row[0])
+        for row in local.query("select distinct query_label from sys_query_history where query_label like '{%'")
+    ]
     (merge, *_) = [label for label in labels if label["task"] == "merge_facts.fact_sales"]
     tasks = {task["task_id"]: task for task in local.client.task_instances(merge["dag"], merge["run"])}
     assert tasks[merge["task"]]["try_number"] >= merge["try"]
@@ -166,8 +177,10 @@ def test_a_customer_is_erased_from_every_file_and_table(local: LocalStack) -> No
     request = {"customer_id": person, "reason": "A letter to the data protection desk"}
     before = _totals(local)
     assert {where for where, value in _traces(local, [person, *values]) if value == person} >= {
-        "facts.fact_sales", "dimensions.dim_customer", "analytics.agg_customer"
-    }  # fmt: skip
+        "facts.fact_sales",
+        "dimensions.dim_customer",
+        "analytics.agg_customer",
+    }
 
     local.client.unpause(ERASE)
     _erase(local, request)  # a dry run
@@ -287,15 +300,25 @@ def key(values: Values, source: str) -> str:
 def _python(module: str, *arguments: str, environ: dict[str, str] | None = None) -> None:
     subprocess.run(
         [str(LocalConfig().local_python), "-m", module, *arguments],
-        cwd=REPO, check=True, stdout=subprocess.DEVNULL, env=environ,
-    )  # fmt: skip
+        cwd=REPO,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env=environ,
+    )
 
 
 def _fill(local: LocalStack, day: date, opened: date) -> None:
     _python(
-        "local.shop", "fill", "--days", str(day), "--opened", str(opened), "--lines-per-day", str(LINES),
+        "local.shop",
+        "fill",
+        "--days",
+        str(day),
+        "--opened",
+        str(opened),
+        "--lines-per-day",
+        str(LINES),
         environ=dict(local.stack.plan.local_environ),
-    )  # fmt: skip
+    )
 
 
 def _ingest(local: LocalStack, day: date) -> None:

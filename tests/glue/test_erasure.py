@@ -35,14 +35,24 @@ HEADER = [
     "updated_at",
 ]
 ME = {
-    "customer_id": "C-0042", "first_name": "Zubeida", "last_name": 'Qu"aint', "email": "zubeida.q@post.example",
-    "phone": "+91 98765 43210", "date_of_birth": "1987-06-05", "address": "7, Rose Lane\nFlat 2", "city": "Pune",
+    "customer_id": "C-0042",
+    "first_name": "Zubeida",
+    "last_name": 'Qu"aint',
+    "email": "zubeida.q@post.example",
+    "phone": "+91 98765 43210",
+    "date_of_birth": "1987-06-05",
+    "address": "7, Rose Lane\nFlat 2",
+    "city": "Pune",
     "updated_at": f"{DAY} 10:00:00",
-}  # fmt: skip
+}
 KINDS = {
-    "given_name": "first_name", "family_name": "last_name", "email": "email", "phone": "phone",
-    "birth_date": "date_of_birth", "address": "address",
-}  # fmt: skip
+    "given_name": "first_name",
+    "family_name": "last_name",
+    "email": "email",
+    "phone": "phone",
+    "birth_date": "date_of_birth",
+    "address": "address",
+}
 MY_KINDS = {kind: [ME[column]] for kind, column in KINDS.items()}
 MY_VALUES = [v for k, v in ME.items() if k not in ("city", "updated_at", "customer_id")]
 PSEUDONYM = "erased-0123456789abcdef"
@@ -50,10 +60,17 @@ PSEUDONYM = "erased-0123456789abcdef"
 
 def customer(number, **columns):
     return {
-        "customer_id": f"C-{number:04d}", "first_name": "Asha", "last_name": "Rao", "email": f"asha{number}@x.example",
-        "phone": f"+91 11111 {number:05d}", "date_of_birth": "1990-01-01", "address": f"{number}, High Street",
-        "city": "Delhi", "updated_at": f"{DAY} 09:00:00", **columns,
-    }  # fmt: skip
+        "customer_id": f"C-{number:04d}",
+        "first_name": "Asha",
+        "last_name": "Rao",
+        "email": f"asha{number}@x.example",
+        "phone": f"+91 11111 {number:05d}",
+        "date_of_birth": "1990-01-01",
+        "address": f"{number}, High Street",
+        "city": "Delhi",
+        "updated_at": f"{DAY} 09:00:00",
+        **columns,
+    }
 
 
 def csv_bytes(rows, header=HEADER, newline="\n"):
@@ -142,24 +159,67 @@ def fill(lake):
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path)
     orders = [
-        {"order_id": "O1", "customer_id": "C-0042", "order_date": f"{DAY} 12:00", "shipping_postal_code": "411001",
-         "shipping_city": "Pune", "order_status": "placed"},
-        {"order_id": "O2", "customer_id": "C-0001", "order_date": f"{DAY} 12:00", "shipping_postal_code": "411001",
-         "shipping_city": "Pune", "order_status": "placed"},
-        {"order_id": "O3", "customer_id": "C-0042", "order_date": "never", "shipping_postal_code": "411001",
-         "shipping_city": "Pune", "order_status": "placed"},
-    ]  # fmt: skip
+        {
+            "order_id": "O1",
+            "customer_id": "C-0042",
+            "order_date": f"{DAY} 12:00",
+            "shipping_postal_code": "411001",
+            "shipping_city": "Pune",
+            "order_status": "placed",
+        },
+        {
+            "order_id": "O2",
+            "customer_id": "C-0001",
+            "order_date": f"{DAY} 12:00",
+            "shipping_postal_code": "411001",
+            "shipping_city": "Pune",
+            "order_status": "placed",
+        },
+        {
+            "order_id": "O3",
+            "customer_id": "C-0042",
+            "order_date": "never",
+            "shipping_postal_code": "411001",
+            "shipping_city": "Pune",
+            "order_status": "placed",
+        },
+    ]
     lake.put("orders", DAY, csv_bytes(orders, list(orders[0])))
-    lake.put("order_items", DAY, b"order_item_id,order_id,product_id,quantity,unit_price,line_total\n"
-             b"I1,O1,P1,2,10.00,20.00\nI2,O2,P1,1,10.00,10.00\nI3,O1,P1,x,5.00,5.00\n")  # fmt: skip
+    lake.put(
+        "order_items",
+        DAY,
+        b"order_item_id,order_id,product_id,quantity,unit_price,line_total\n"
+        b"I1,O1,P1,2,10.00,20.00\nI2,O2,P1,1,10.00,10.00\nI3,O1,P1,x,5.00,5.00\n",
+    )
     events = [
-        {"event_id": "E1", "customer_id": "C-0042", "session_id": "s1", "event_type": "view",
-         "event_timestamp": f"{DAY} 12:00", "page_url": "/me?mail=zubeida.q@post.example", "user_agent": "my own"},
-        {"event_id": "E2", "customer_id": "", "session_id": "s2", "event_type": "view",
-         "event_timestamp": f"{DAY} 12:00", "page_url": "/reset?to=Zubeida.Q@post.example&c=C-0042", "user_agent": "x"},
-        {"event_id": "E3", "customer_id": "C-00421", "session_id": "s2", "event_type": "view",
-         "event_timestamp": f"{DAY} 12:00", "page_url": "/", "user_agent": "x"},
-    ]  # fmt: skip
+        {
+            "event_id": "E1",
+            "customer_id": "C-0042",
+            "session_id": "s1",
+            "event_type": "view",
+            "event_timestamp": f"{DAY} 12:00",
+            "page_url": "/me?mail=zubeida.q@post.example",
+            "user_agent": "my own",
+        },
+        {
+            "event_id": "E2",
+            "customer_id": "",
+            "session_id": "s2",
+            "event_type": "view",
+            "event_timestamp": f"{DAY} 12:00",
+            "page_url": "/reset?to=Zubeida.Q@post.example&c=C-0042",
+            "user_agent": "x",
+        },
+        {
+            "event_id": "E3",
+            "customer_id": "C-00421",
+            "session_id": "s2",
+            "event_type": "view",
+            "event_timestamp": f"{DAY} 12:00",
+            "page_url": "/",
+            "user_agent": "x",
+        },
+    ]
     lake.put("web_events", DAY, csv_bytes(events, list(events[0])))
     lake.declare_empty(DAY, NEXT)
 
@@ -168,11 +228,16 @@ def balance(lake, run_id):
     rows = lake.loaded("ledger", run_id).collect()
     return {
         (row.source, str(row.delivery_date)): (
-            row.raw_rows, row.accepted_rows, row.superseded_rows, row.quarantined_rows, row.raw_amount,
-            row.accepted_amount, row.quarantined_amount,
+            row.raw_rows,
+            row.accepted_rows,
+            row.superseded_rows,
+            row.quarantined_rows,
+            row.raw_amount,
+            row.accepted_amount,
+            row.quarantined_amount,
         )
         for row in rows
-    }  # fmt: skip
+    }
 
 
 def test_nothing_of_the_person_is_left_and_rows_and_money_are_what_they_were(lake):
@@ -199,8 +264,9 @@ def test_nothing_of_the_person_is_left_and_rows_and_money_are_what_they_were(lak
     mine = [r for r in lake.loaded("customers", "after").collect() if r.customer_id == PSEUDONYM]
     assert mine
     assert {(r.first_name, r.email, r.address, r.city) for r in mine} <= {
-        (None, None, None, "Pune"), (None, None, None, "1.5")
-    }  # fmt: skip
+        (None, None, None, "Pune"),
+        (None, None, None, "1.5"),
+    }
 
 
 def test_other_rows_keep_every_byte(lake):
@@ -228,10 +294,14 @@ def test_a_search_changes_nothing_and_names_what_would_change(lake):
 
     assert everything(lake.root) == before
     assert {item["key"]: item["rows"] for item in found["found"]} == {
-        f"customers/dt={DAY}/a.csv.gz": 1, f"customers/dt={DAY}/b.csv": 2, f"customers/dt={NEXT}/c.csv": 3,
-        f"customers/dt={NEXT}/d.json.gz": 2, f"customers/dt={NEXT}/e.parquet": 1, f"orders/dt={DAY}/part.csv": 2,
+        f"customers/dt={DAY}/a.csv.gz": 1,
+        f"customers/dt={DAY}/b.csv": 2,
+        f"customers/dt={NEXT}/c.csv": 3,
+        f"customers/dt={NEXT}/d.json.gz": 2,
+        f"customers/dt={NEXT}/e.parquet": 1,
+        f"orders/dt={DAY}/part.csv": 2,
         f"web_events/dt={DAY}/part.csv": 2,
-    }  # fmt: skip
+    }
     stored = (lake.root / "processed/erasures/erasure-1/search.json").read_text()
     assert not [value for value in (*MY_VALUES, "C-0042") if value in stored]
 
@@ -313,10 +383,12 @@ def test_numbers_of_a_json_row_keep_their_spelling(contracts):
 def test_amounts_of_orders_in_parquet_stay_exact(lake):
     table = pa.table(
         {
-            "order_id": ["O1", "O2"], "customer_id": ["C-0042", "C-1"], "order_date": [f"{DAY} 10:00", f"{DAY} 10:00"],
+            "order_id": ["O1", "O2"],
+            "customer_id": ["C-0042", "C-1"],
+            "order_date": [f"{DAY} 10:00", f"{DAY} 10:00"],
             "total_amount": pa.array([Decimal("12.3400"), Decimal("1.0000")], pa.decimal128(18, 4)),
         }
-    )  # fmt: skip
+    )
     path = lake.root / f"raw/orders/dt={DAY}/o.parquet"
     path.parent.mkdir(parents=True)
     pq.write_table(table, path)

@@ -372,10 +372,15 @@ def test_a_parquet_file_keeps_types_row_groups_and_compression(contracts: Any, c
             "first_name": pa.array(["A", "B", "C", "A"]).dictionary_encode(),
             "date_of_birth": pa.array([date(1990, 1, 1)] * 4),
             "city": ["1", "Pune", "1", None],
-            "note": [{"mail": "z@x.example", "n": 1}, None, {"mail": "r@x.example", "n": 1}, {"mail": "", "n": 2}],
+            "note": [
+                {"mail": "z@x.example", "n": 1},
+                None,
+                {"mail": "r@x.example", "n": 1},
+                {"mail": "", "n": 2},
+            ],
             "amount": pa.array([Decimal("1.50")] * 4, pa.decimal128(18, 4)),
         }
-    )  # fmt: skip
+    )
     sink, store, key = io.BytesIO(), Memory(), f"customers/dt={DAY}/a.parquet"
     pq.write_table(
         table, sink, row_group_size=3, compression="none" if codec == "UNCOMPRESSED" else codec.lower()
@@ -395,6 +400,8 @@ def test_a_parquet_file_keeps_types_row_groups_and_compression(contracts: Any, c
     was, is_now = table.to_pylist(), left.read().to_pylist()
     mine = {"first_name": None, "date_of_birth": None, "Customer_ID": PSEUDONYM}
     assert is_now == [
-        {**was[0], **mine, "note": {"mail": "x@x.xxxxxxx", "n": 1}}, {**was[1], "Customer_ID": "2"},
-        {**was[2], "Customer_ID": "10"}, {**was[3], **mine},
-    ]  # fmt: skip
+        {**was[0], **mine, "note": {"mail": "x@x.xxxxxxx", "n": 1}},
+        {**was[1], "Customer_ID": "2"},
+        {**was[2], "Customer_ID": "10"},
+        {**was[3], **mine},
+    ]

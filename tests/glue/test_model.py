@@ -3,8 +3,6 @@
 One example is a window of many days, a random file each: starting a Spark job is what costs, not rows.
 """
 
-# ruff: noqa: E501 - data reads best as a table
-
 from __future__ import annotations
 
 import datetime as dt
@@ -26,7 +24,10 @@ FIRST = dt.date(2026, 1, 1)
 keys = st.sampled_from(
     [b"a", b"b", b" a ", b"", b"007", "é".encode() * 33, b"x" * 64, b'"q,1"', b'"two\nlines"']
 )
-quantities = st.one_of(st.integers(-9, 99).map(lambda n: b"%d" % n), st.sampled_from([b"6.0", b"6.5", b"+3", b"", b"NaN", b"2147483648", b"1e2"]))  # fmt: skip
+quantities = st.one_of(
+    st.integers(-9, 99).map(lambda n: b"%d" % n),
+    st.sampled_from([b"6.0", b"6.5", b"+3", b"", b"NaN", b"2147483648", b"1e2"]),
+)
 numbers = st.one_of(
     st.decimals(Decimal("-9.9"), Decimal("99.9"), places=5).map(lambda value: str(value).encode()),
     st.sampled_from(
@@ -77,9 +78,14 @@ def test_processing_equals_the_model(volume: str, new_lake: Callable[[], Lake], 
     accepted: dict[str, dict[str, tuple[object, ...]]] = {day: {} for day in days}
     for row in lake.loaded("order_items").collect():
         accepted[row["delivery_date"].isoformat()][row["order_item_id"]] = (
-            row["order_id"], row["product_id"], row["quantity"], row["unit_price"], row["line_total"],
-            row["source_line"], row["row_hash"],
-        )  # fmt: skip
+            row["order_id"],
+            row["product_id"],
+            row["quantity"],
+            row["unit_price"],
+            row["line_total"],
+            row["source_line"],
+            row["row_hash"],
+        )
     quarantined: dict[str, set[tuple[int, str]]] = {day: set() for day in days}
     for row in lake.quarantine():
         quarantined[row["dt"]].add((row["source_line"], "value" if ":" in row["rule"] else row["rule"]))

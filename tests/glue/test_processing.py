@@ -1,7 +1,5 @@
 """The job as a whole: manifests, layout, large files, order of files, repeated attempts, sessions, Parquet input."""
 
-# ruff: noqa: E501 - data reads best as a table
-
 from __future__ import annotations
 
 import random
@@ -39,13 +37,24 @@ def done(volume: str, new_lake: Callable[[], Lake]) -> Lake:
     lake = new_lake()
     lake.put("order_items", DAY, ITEM_HEADER + b"".join(item(index) for index in range(50)) + b"x,,,,,\n")
     lake.put("orders", DAY, b"order_id,order_date\no1,2026-03-01\n", "one.csv.gz")
-    lake.put("web_events", DAY, EVENTS + b"".join(
-        (
-            b"1,c,,view,2026-03-01 10:00:00,,\n", b"2,c,,view,2026-03-01 10:29:59,,\n", b"3,c,,view,2026-03-01 11:00:00,,\n",
-            b"4,,,view,2026-03-01 10:00:00,m,ua\n", b"5,,,view,2026-03-01 10:01:00,m,ua\n", b"6,,,view,2026-03-01 10:01:00,m,ub\n",
-            b"7,c,own,view,2026-03-01 10:05:00,,\n", b"8,,,view,2026-03-01 10:00:00,,\n", b"9,,,view,2026-03-01 10:00:00,,\n",
-        )
-    ))  # fmt: skip
+    lake.put(
+        "web_events",
+        DAY,
+        EVENTS
+        + b"".join(
+            (
+                b"1,c,,view,2026-03-01 10:00:00,,\n",
+                b"2,c,,view,2026-03-01 10:29:59,,\n",
+                b"3,c,,view,2026-03-01 11:00:00,,\n",
+                b"4,,,view,2026-03-01 10:00:00,m,ua\n",
+                b"5,,,view,2026-03-01 10:01:00,m,ua\n",
+                b"6,,,view,2026-03-01 10:01:00,m,ub\n",
+                b"7,c,own,view,2026-03-01 10:05:00,,\n",
+                b"8,,,view,2026-03-01 10:00:00,,\n",
+                b"9,,,view,2026-03-01 10:00:00,,\n",
+            )
+        ),
+    )
     lake.declare_empty(DAY, DAY)
     lake.process(DAY)
     return lake
@@ -187,8 +196,25 @@ def test_quality_without_processing_says_what_to_do(lake: Lake) -> None:
         lake.assess(DAY)
 
 
-ARGUMENTS = ["job", "--env", "dev", "--region", "r", "--raw_bucket", "a", "--processed_bucket", "b", "--start_date",
-             DAY, "--end_date", DAY, "--run_id", "k", "--JOB_NAME", "ignored"]  # fmt: skip
+ARGUMENTS = [
+    "job",
+    "--env",
+    "dev",
+    "--region",
+    "r",
+    "--raw_bucket",
+    "a",
+    "--processed_bucket",
+    "b",
+    "--start_date",
+    DAY,
+    "--end_date",
+    DAY,
+    "--run_id",
+    "k",
+    "--JOB_NAME",
+    "ignored",
+]
 
 
 def test_arguments_are_those_of_glue() -> None:

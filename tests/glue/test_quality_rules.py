@@ -202,9 +202,10 @@ def test_no_duplicates_at_all(frame: DataFrame) -> None:
 def test_references_that_lead_nowhere(spark: SparkSession, frame: DataFrame, things: list[Row]) -> None:
     parents = spark.createDataFrame([("red",), ("red",), ("green",), (None,)], "colour string")
     failed, keys = table(
-        frame, rule("known", "referential", "colour", to_source="colours", to_column="colour"),
+        frame,
+        rule("known", "referential", "colour", to_source="colours", to_column="colour"),
         colours=parents.withColumn("delivery_date", F.lit(DAYS[0])).withColumn("id", F.lit("x")),
-    )  # fmt: skip
+    )
     lost = [row for row in things if row["colour"] == "blue"]
     assert failed["known"] == Counter(row["delivery_date"].isoformat() for row in lost)
     assert keys["known"] == sorted({row["id"] for row in lost})[:20]

@@ -1,7 +1,5 @@
 """Files that cannot be read fail the day before anything is written, all of them in one readable line."""
 
-# ruff: noqa: E501 - a case per line reads as a table
-
 from __future__ import annotations
 
 import gzip
@@ -18,16 +16,40 @@ ROW = b"i1,o1,p1,1,2.50,2.50\n"
 NOISE = bytes(range(256)) * 40
 
 BAD_FILES = {
-    "empty file": ("part.csv", b"", "is an empty file; a day without activity is declared by a header-only file"),
+    "empty file": (
+        "part.csv",
+        b"",
+        "is an empty file; a day without activity is declared by a header-only file",
+    ),
     "empty gzip": ("part.csv.gz", gzip.compress(b""), "is an empty file"),
     "blank first line": ("part.csv", b"\n" + ITEM_HEADER, "starts with a blank line"),
-    "no header": ("part.csv", ROW, "has no header: none of the first line's 6 fields is a column of order_items"),
-    "required column missing": ("part.csv", b"order_item_id,order_id\n1,2\n", "lacks required column(s) product_id, quantity, unit_price"),
-    "column twice": ("part.csv", ITEM_HEADER.replace(b"line_total", b"Quantity "), "names column(s) twice in its header: quantity"),
+    "no header": (
+        "part.csv",
+        ROW,
+        "has no header: none of the first line's 6 fields is a column of order_items",
+    ),
+    "required column missing": (
+        "part.csv",
+        b"order_item_id,order_id\n1,2\n",
+        "lacks required column(s) product_id, quantity, unit_price",
+    ),
+    "column twice": (
+        "part.csv",
+        ITEM_HEADER.replace(b"line_total", b"Quantity "),
+        "names column(s) twice in its header: quantity",
+    ),
     "semicolons": ("part.csv", ITEM_HEADER.replace(b",", b";"), "separates columns by semicolons"),
     "utf-16": ("part.csv", (ITEM_HEADER + ROW).decode().encode("utf-16"), "is UTF-16 text; save it as UTF-8"),
-    "latin-1 header": ("part.csv", ITEM_HEADER.replace(b"line_total", b"stra\xdfe"), "has a header line that is not UTF-8"),
-    "nul in header": ("part.csv", ITEM_HEADER.replace(b"line_total", b"line\0total"), "has NUL bytes in its header"),
+    "latin-1 header": (
+        "part.csv",
+        ITEM_HEADER.replace(b"line_total", b"stra\xdfe"),
+        "has a header line that is not UTF-8",
+    ),
+    "nul in header": (
+        "part.csv",
+        ITEM_HEADER.replace(b"line_total", b"line\0total"),
+        "has NUL bytes in its header",
+    ),
     "carriage returns only": ("part.csv", (ITEM_HEADER + ROW).replace(b"\n", b"\r"), "has no line end"),
     "binary as csv": ("part.csv", b"\x7fELF" + NOISE.replace(b"\n", b""), "has no line end"),
     "zip as csv": ("part.csv", b"PK\x03\x04" + NOISE, "is a zip file although its name says CSV"),
@@ -36,12 +58,16 @@ BAD_FILES = {
     "xlsx": ("part.xlsx", b"PK", "is no kind of file that can be read; name it .csv"),
     "truncated gzip": ("part.csv.gz", gzip.compress(ITEM_HEADER + ROW * 999)[:-20], "is a truncated gzip file"),
     "gzip cut in header": ("part.csv.gz", gzip.compress(ITEM_HEADER)[:12], "is a truncated gzip file"),
-    "damaged gzip": ("part.csv.gz", gzip.compress(ITEM_HEADER + ROW)[:-6] + b"\0\0\0\0\0\0", "is a damaged gzip file"),
+    "damaged gzip": (
+        "part.csv.gz",
+        gzip.compress(ITEM_HEADER + ROW)[:-6] + b"\0\0\0\0\0\0",
+        "is a damaged gzip file",
+    ),
     "json array": ("part.json", b'[{"order_item_id": 1}]', "starts with a JSON array"),
     "no json": ("part.json", ITEM_HEADER, "starts with no JSON"),
     "not parquet": ("part.parquet", ITEM_HEADER + ROW, "is not a complete Parquet file"),
     "parquet torso": ("part.parquet", b"PAR1" + NOISE + b"PAR1", "is not a readable Parquet file"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BAD_FILES)

@@ -27,14 +27,15 @@ from urllib3 import HTTPResponse
 # Name and value as AWS lists them for a new account.
 QUOTAS: dict[str, dict[str, tuple[str, float]]] = {
     "vpc": {
-        "L-F678F1CE": ("VPCs per Region", 5), "L-FE5A380F": ("NAT gateways per Availability Zone", 5),
+        "L-F678F1CE": ("VPCs per Region", 5),
+        "L-FE5A380F": ("NAT gateways per Availability Zone", 5),
         "L-29B6F2EB": ("Interface VPC endpoints per VPC", 50),
     },
     "ec2": {"L-0263D0A3": ("EC2-VPC Elastic IPs", 5)},
     "redshift": {"L-11111111": ("Nodes in this account", 200), "L-22222222": ("Snapshots", 700)},
     "redshift-serverless": {"L-33333333": ("Number of workgroups", 25)},
     "airflow": {"L-44444444": ("Environments per account per Region", 10)},
-}  # fmt: skip
+}
 # Models of the services, read once for all sessions.
 _LOADER = loaders.Loader()
 _VARIABLES = ("ACCESSANALYZER", "SERVICE_QUOTAS", "COST_EXPLORER", "MWAA", "REDSHIFT_SERVERLESS")
@@ -144,8 +145,12 @@ def findings(document: str) -> Iterator[dict[str, Any]]:
     def finding(kind: str, code: str, details: str) -> dict[str, Any]:
         link = f"https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html#{code}"
         return {
-            "findingType": kind, "issueCode": code, "findingDetails": details, "learnMoreLink": link, "locations": [],
-        }  # fmt: skip
+            "findingType": kind,
+            "issueCode": code,
+            "findingDetails": details,
+            "learnMoreLink": link,
+            "locations": [],
+        }
 
     try:
         policy = json.loads(document)

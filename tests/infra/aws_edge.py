@@ -90,10 +90,15 @@ class Mwaa(AbstractContextManager["Mwaa"]):
             return {"import_errors": self.import_errors, "total_entries": len(self.import_errors)}
         if path == "/dags":
             rows = [
-                {"dag_id": name.removesuffix(".py"), "is_stale": False, "last_parsed_time": parsed,
-                 "relative_fileloc": name, "fileloc": f"/usr/local/airflow/dags/{name}"}
+                {
+                    "dag_id": name.removesuffix(".py"),
+                    "is_stale": False,
+                    "last_parsed_time": parsed,
+                    "relative_fileloc": name,
+                    "fileloc": f"/usr/local/airflow/dags/{name}",
+                }
                 for name, (parsed, _) in self.dags.items()
-            ]  # fmt: skip
+            ]
             return {"dags": rows, "total_entries": len(rows)}
         if path.startswith("/dagSources/"):
             return {"content": self.dags[f"{path.rpartition('/')[2]}.py"][1]}
@@ -113,10 +118,13 @@ class Mwaa(AbstractContextManager["Mwaa"]):
 
     def client(self) -> Any:
         return boto3.client(
-            "mwaa", endpoint_url=f"http://127.0.0.1:{self._server.server_port}", region_name=REGION,
-            aws_access_key_id="local", aws_secret_access_key="local",
+            "mwaa",
+            endpoint_url=f"http://127.0.0.1:{self._server.server_port}",
+            region_name=REGION,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
             config=Config(inject_host_prefix=False, proxies={}, retries={"max_attempts": 0}),
-        )  # fmt: skip
+        )
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None

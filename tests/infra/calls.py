@@ -18,14 +18,23 @@ _BUDGETS = {
 }
 # Query parameter of a bucket's GET -> action.
 _BUCKET_READS = {
-    "accelerate": "GetAccelerateConfiguration", "acl": "GetBucketAcl", "cors": "GetBucketCORS",
-    "encryption": "GetEncryptionConfiguration", "lifecycle": "GetLifecycleConfiguration",
-    "location": "GetBucketLocation", "logging": "GetBucketLogging", "object-lock": "GetBucketObjectLockConfiguration",
-    "ownershipControls": "GetBucketOwnershipControls", "policy": "GetBucketPolicy",
-    "publicAccessBlock": "GetBucketPublicAccessBlock", "replication": "GetReplicationConfiguration",
-    "requestPayment": "GetBucketRequestPayment", "tagging": "GetBucketTagging", "versioning": "GetBucketVersioning",
+    "accelerate": "GetAccelerateConfiguration",
+    "acl": "GetBucketAcl",
+    "cors": "GetBucketCORS",
+    "encryption": "GetEncryptionConfiguration",
+    "lifecycle": "GetLifecycleConfiguration",
+    "location": "GetBucketLocation",
+    "logging": "GetBucketLogging",
+    "object-lock": "GetBucketObjectLockConfiguration",
+    "ownershipControls": "GetBucketOwnershipControls",
+    "policy": "GetBucketPolicy",
+    "publicAccessBlock": "GetBucketPublicAccessBlock",
+    "replication": "GetReplicationConfiguration",
+    "requestPayment": "GetBucketRequestPayment",
+    "tagging": "GetBucketTagging",
+    "versioning": "GetBucketVersioning",
     "website": "GetBucketWebsite",
-}  # fmt: skip
+}
 _OBJECT = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 # Who am I: GetCallerIdentity needs no permission
 # (docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html); GetUser is what the provider tries first

@@ -83,19 +83,30 @@ class Endpoint:
 
     def environ(self) -> dict[str, str]:
         return {
-            "AWS_ENDPOINT_URL": self.url, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true",
-            "NO_PROXY": "127.0.0.1", "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-        }  # fmt: skip
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": "127.0.0.1",
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+        }
 
     def client(self, service: str) -> Any:
         return boto3.client(
-            service, endpoint_url=self.url, region_name=REGION,
-            aws_access_key_id="local", aws_secret_access_key="local",
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
             config=Config(
-                s3={"addressing_style": "path"}, retries={"max_attempts": 2}, proxies={}, inject_host_prefix=False
+                s3={"addressing_style": "path"},
+                retries={"max_attempts": 2},
+                proxies={},
+                inject_host_prefix=False,
             ),
-        )  # fmt: skip
+        )
 
 
 @pytest.fixture(scope="session")
@@ -111,11 +122,14 @@ def serving(home: Path) -> Iterator[Endpoint]:
     python = environment_python("local")
     port, airflow_port = free_port(), free_port()
     variables = {
-        "DWH_LOCAL_HOME": str(home), "DWH_LOCAL_AWS_PORT": str(port), "DWH_LOCAL_AIRFLOW_PORT": str(airflow_port),
+        "DWH_LOCAL_HOME": str(home),
+        "DWH_LOCAL_AWS_PORT": str(port),
+        "DWH_LOCAL_AIRFLOW_PORT": str(airflow_port),
         "PYTHONPATH": f"{REPO}:{REPO / 'plugins'}",
-        "MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "DWH_LOCAL_VENVS": str(_VENVS),
+        "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+        "DWH_LOCAL_VENVS": str(_VENVS),
         "DWH_LOCAL_AWS_TRAIL": str(home / "trail.jsonl"),
-    }  # fmt: skip
+    }
     log = (home / "endpoint.log").open("w")
     process = subprocess.Popen(
         [str(python), "-m", "local.aws"], cwd=REPO, env=environ(variables), stdout=log, stderr=subprocess.STDOUT
@@ -146,9 +160,12 @@ def local_component(module: str, variables: Mapping[str, str], port: int | None 
     paths = {"PYTHONPATH": f"{REPO}:{REPO / 'plugins'}", "DWH_LOCAL_VENVS": str(_VENVS)}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(environment_python("local")), "-m", module], cwd=REPO, env=environ({**paths, **variables}),
-            stdout=output, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            [str(environment_python("local")), "-m", module],
+            cwd=REPO,
+            env=environ({**paths, **variables}),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
         try:
             until = time.monotonic() + 90
             while port is not None:
@@ -195,9 +212,11 @@ class Applied:
 # MWAA is the one service that the endpoint has nothing of; `terraform test` covers its module. Both environments share
 # an account here, as they may: prod leaves GitHub's OIDC provider and the trail to dev (docs/deployment.md).
 _COMMON = (
-    f"-var=account_id={ACCOUNT}", "-var=airflow_enabled=false", "-var=github_repository=company/ecommerce-dwh",
+    f"-var=account_id={ACCOUNT}",
+    "-var=airflow_enabled=false",
+    "-var=github_repository=company/ecommerce-dwh",
     "-var=github_environments_protected=true",
-)  # fmt: skip
+)
 _VARIABLES = {
     "dev": (*_COMMON, "-var=disposable=true"),
     "prod": (*_COMMON, "-var=create_github_oidc_provider=false", "-var=cloudtrail=false"),
@@ -214,10 +233,12 @@ def _apply(endpoint: Endpoint, folder: Path, env: str) -> Applied:
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     terraform = Terraform(root, endpoint.environ())
     terraform.init(
-        f"-backend-config=bucket={bucket}", "-backend-config=use_path_style=true",
-        "-backend-config=skip_credentials_validation=true", "-backend-config=skip_metadata_api_check=true",
+        f"-backend-config=bucket={bucket}",
+        "-backend-config=use_path_style=true",
+        "-backend-config=skip_credentials_validation=true",
+        "-backend-config=skip_metadata_api_check=true",
         "-backend-config=skip_requesting_account_id=true",
-    )  # fmt: skip
+    )
     try:
         terraform.run("apply", "-auto-approve", "-input=false", "-no-color", *_VARIABLES[env])
     except AssertionError as error:

@@ -92,10 +92,13 @@ class Natively:
         values = {name: self._moved(str(value)) for name, value in given.items()}
         python = environment_python("airflow" if "AIRFLOW__CORE__EXECUTOR" in given else "local")
         image = {
-            **container.image.environ, "HOME": container.image.home, "USER": "container",
-            "PATH": f"{python.parent}:{os.environ['PATH']}", "DWH_LOCAL_VENVS": str(python.parents[2]),
+            **container.image.environ,
+            "HOME": container.image.home,
+            "USER": "container",
+            "PATH": f"{python.parent}:{os.environ['PATH']}",
+            "DWH_LOCAL_VENVS": str(python.parents[2]),
             "AIRFLOW_HOME": "/opt/airflow",
-        }  # fmt: skip
+        }
         here = {**image, **values}
         if not AS_ROOT:
             tree = self.tree(service)
@@ -155,15 +158,23 @@ class Natively:
     def start(self, service: str) -> None:
         log = (self.home / f"{service}.log").open("wb")
         self.running[service] = subprocess.Popen(
-            self.command(service), cwd=self._cwd(service), env=self.environ(service), stdout=log,
+            self.command(service),
+            cwd=self._cwd(service),
+            env=self.environ(service),
+            stdout=log,
             stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        )
 
     def once(self, service: str) -> None:
         done = subprocess.run(
-            self.command(service), cwd=self._cwd(service), env=self.environ(service), capture_output=True, text=True,
-            check=False, timeout=240,
-        )  # fmt: skip
+            self.command(service),
+            cwd=self._cwd(service),
+            env=self.environ(service),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
         if done.returncode != 0:
             logs = "".join(f"\n{name}:\n{self._log_tail(name)}" for name in self.running)
             pytest.fail(f"{service}:\n{done.stdout[-2000:]}{done.stderr[-3000:]}{logs}")
@@ -176,9 +187,14 @@ class Natively:
         environment = "airflow" if self.services[service]["build"]["target"] == "airflow" else "local"
         command = self._inside(service, [str(environment_python(environment)), "-c", code])
         return subprocess.run(
-            command, cwd=self._cwd(service), env=self.environ(service), capture_output=True, text=True, check=False,
+            command,
+            cwd=self._cwd(service),
+            env=self.environ(service),
+            capture_output=True,
+            text=True,
+            check=False,
             timeout=240,
-        )  # fmt: skip
+        )
 
     def healthy(self, service: str, seconds: float = 300) -> None:
         """Wait until the service's own health check passes."""

@@ -122,9 +122,11 @@ def faults(document: Document) -> list[str]:
         f"{document.address}: {fault}"
         for statement in document.statements
         for fault in (
-            *_arn_faults(statement), *_action_faults(document, statement), *_condition_faults(statement),
+            *_arn_faults(statement),
+            *_action_faults(document, statement),
+            *_condition_faults(statement),
         )
-    ]  # fmt: skip
+    ]
 
 
 def oversized(found: Sequence[Document]) -> list[str]:

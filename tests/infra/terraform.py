@@ -49,9 +49,14 @@ class Terraform:
     def run(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:
         """Run a command; any exit code but ``codes`` fails the test with Terraform's words."""
         done = subprocess.run(
-            ["terraform", *arguments], cwd=self.folder, env=environ(self.environ), text=True, check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            ["terraform", *arguments],
+            cwd=self.folder,
+            env=environ(self.environ),
+            text=True,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         assert done.returncode in codes, f"terraform {' '.join(arguments)}:\n{done.stdout[-6000:]}"
         return done
 

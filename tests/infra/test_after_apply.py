@@ -111,18 +111,21 @@ def _environment(applied: Applied) -> dict[str, Any]:
     network, security = "module.platform.module.network", "module.platform.module.security"
     kinds = ("DagProcessing", "Scheduler", "Task", "Webserver", "Worker")
     return {
-        "Name": SETTINGS.prefix, "Status": "AVAILABLE", "AirflowVersion": "3.3.1",
+        "Name": SETTINGS.prefix,
+        "Status": "AVAILABLE",
+        "AirflowVersion": "3.3.1",
         "Arn": f"arn:aws:airflow:{REGION}:{ACCOUNT}:environment/{SETTINGS.prefix}",
         "ExecutionRoleArn": resources[f"{security}.aws_iam_role.airflow"]["arn"],
         "KmsKey": resources[f"{security}.aws_kms_key.this"]["arn"],
         "SourceBucketArn": f"arn:aws:s3:::{SETTINGS.scripts_bucket}",
-        "PluginsS3Path": "mwaa/plugins.zip", "RequirementsS3Path": "mwaa/requirements.txt",
+        "PluginsS3Path": "mwaa/plugins.zip",
+        "RequirementsS3Path": "mwaa/requirements.txt",
         "NetworkConfiguration": {
             "SubnetIds": [resources[f"{network}.aws_subnet.private[{n}]"]["id"] for n in (0, 1)],
             "SecurityGroupIds": [resources[f"{network}.aws_security_group.mwaa"]["id"]],
         },
         "LoggingConfiguration": {f"{kind}Logs": {"Enabled": True} for kind in kinds},
-    }  # fmt: skip
+    }
 
 
 def _resources(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -174,9 +177,10 @@ def _play_statements(world: World) -> None:
         world.answer("redshift-data", operation, started)
     world.answer("redshift-data", "DescribeStatement", described)
     world.answer(
-        "redshift-data", "GetStatementResult",
+        "redshift-data",
+        "GetStatementResult",
         lambda request, **_: success(request.url, json.dumps({"Records": world.statements["rows"]}).encode()),
-    )  # fmt: skip
+    )
 
 
 _SIMULATED = (
@@ -232,10 +236,24 @@ def test_what_terraform_made_has_no_red_line(world: World) -> None:
     lines = world.lines()
     assert [line for line in lines if line.level is not Level.OK] == []
     assert {line.name for line in lines} == {
-        "account", "Airflow environment", "subnets", "routes", "access lists", "security group", "endpoints", "key",
-        "code bucket", "role", "logs", "Airflow health", "DAGs", "mail connection", "warehouse", "alarms",
+        "account",
+        "Airflow environment",
+        "subnets",
+        "routes",
+        "access lists",
+        "security group",
+        "endpoints",
+        "key",
+        "code bucket",
+        "role",
+        "logs",
+        "Airflow health",
+        "DAGs",
+        "mail connection",
+        "warehouse",
+        "alarms",
         "alert mails",
-    }  # fmt: skip
+    }
 
 
 def test_without_the_tiny_run_nothing_is_written(world: World) -> None:
@@ -565,15 +583,18 @@ def test_without_nat_every_endpoint_is_needed(world: World) -> None:
 
 
 _CALLS = [
-    ("mwaa", "GetEnvironment", "airflow:GetEnvironment"), ("mwaa", "InvokeRestApi", "airflow:InvokeRestApi"),
+    ("mwaa", "GetEnvironment", "airflow:GetEnvironment"),
+    ("mwaa", "InvokeRestApi", "airflow:InvokeRestApi"),
     ("ec2", "DescribeSubnets", "ec2:DescribeSubnets"),
     ("iam", "SimulatePrincipalPolicy", "iam:SimulatePrincipalPolicy"),
-    ("kms", "DescribeKey", "kms:DescribeKey"), ("s3", "GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock"),
+    ("kms", "DescribeKey", "kms:DescribeKey"),
+    ("s3", "GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock"),
     ("logs", "DescribeLogGroups", "logs:DescribeLogGroups"),
     ("secretsmanager", "DescribeSecret", "secretsmanager:DescribeSecret"),
     ("redshift-data", "ExecuteStatement", "redshift-data:ExecuteStatement"),
-    ("cloudwatch", "DescribeAlarms", "cloudwatch:DescribeAlarms"), ("sns", "ListTopics", "sns:ListTopics"),
-]  # fmt: skip
+    ("cloudwatch", "DescribeAlarms", "cloudwatch:DescribeAlarms"),
+    ("sns", "ListTopics", "sns:ListTopics"),
+]
 _DENIALS = {
     "ec2": "UnauthorizedOperation",
     "iam": "AccessDenied",

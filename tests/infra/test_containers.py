@@ -122,13 +122,16 @@ def test_the_waiting_rule_finds_what_is_wrong(services: dict[str, dict[str, Any]
 
 # Where each service writes, besides what its environment names.
 _WRITES = {
-    "aws": ["/var/lib/dwh", "/var/lib/dwh/aws"], "smtp": ["/var/lib/dwh"], "redshift": [], "provision": [],
+    "aws": ["/var/lib/dwh", "/var/lib/dwh/aws"],
+    "smtp": ["/var/lib/dwh"],
+    "redshift": [],
+    "provision": [],
     "airflow-database": ["/opt/airflow"],
     **{
         name: ["/opt/airflow", "/opt/airflow/logs"]
         for name in ("api-server", "scheduler", "dag-processor", "triggerer")
     },
-}  # fmt: skip
+}
 
 
 def _written(name: str, service: dict[str, Any]) -> list[str]:
@@ -190,9 +193,13 @@ def test_commands_are_those_of_the_native_stack(services: dict[str, dict[str, An
     )
     python = environment_python("local")
     done = subprocess.run(
-        [str(python), "-c", code], cwd=REPO, env=environ({"PYTHONPATH": f"{REPO}:{REPO / 'plugins'}"}),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [str(python), "-c", code],
+        cwd=REPO,
+        env=environ({"PYTHONPATH": f"{REPO}:{REPO / 'plugins'}"}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     native = json.loads(done.stdout.splitlines()[-1])
     assert set(native) == set(services) - {"net"}
@@ -261,8 +268,14 @@ def natively(services: dict[str, dict[str, Any]], images: dict[str, Image]) -> I
         )
         try:
             done = subprocess.run(
-                [local, "-c", code], cwd=REPO, env=embedded, capture_output=True, text=True, check=False, timeout=60
-            )  # fmt: skip
+                [local, "-c", code],
+                cwd=REPO,
+                env=embedded,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
             assert done.returncode == 0, done.stderr
             with forwarded(int(runner.ports["5432"]), done.stdout.strip()):
                 yield runner

@@ -110,8 +110,10 @@ def test_mwaa_is_told_the_versions(s3: Bucket) -> None:
         work.apply(FILES)
         (update,) = mwaa.updates
         assert update == {
-            "Name": "ecommerce-dwh-dev", "PluginsS3ObjectVersion": "v2", "WorkerReplacementStrategy": "GRACEFUL",
-        }  # fmt: skip
+            "Name": "ecommerce-dwh-dev",
+            "PluginsS3ObjectVersion": "v2",
+            "WorkerReplacementStrategy": "GRACEFUL",
+        }
 
 
 def test_refused_update_says_why(s3: Bucket) -> None:

@@ -56,13 +56,21 @@ def create(endpoint: Endpoint, bucket: Bucket, files: Mapping[str, bytes], **mor
     for key, data in files.items():
         bucket.client.put_object(Bucket=bucket.name, Key=key, Body=data)
     client = endpoint.client("mwaa")
-    client.create_environment(**{
-        "Name": SETTINGS.prefix, "DagS3Path": "mwaa/dags", "PluginsS3Path": "mwaa/plugins.zip",
-        "RequirementsS3Path": "mwaa/requirements.txt", "StartupScriptS3Path": "mwaa/startup.sh",
-        "SourceBucketArn": f"arn:aws:s3:::{bucket.name}", "ExecutionRoleArn": f"arn:aws:iam::{ACCOUNT}:role/airflow",
-        "NetworkConfiguration": {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]},
-        "WebserverAccessMode": "PUBLIC_ONLY", "LoggingConfiguration": _LOGGING, **more,
-    })  # fmt: skip
+    client.create_environment(
+        **{
+            "Name": SETTINGS.prefix,
+            "DagS3Path": "mwaa/dags",
+            "PluginsS3Path": "mwaa/plugins.zip",
+            "RequirementsS3Path": "mwaa/requirements.txt",
+            "StartupScriptS3Path": "mwaa/startup.sh",
+            "SourceBucketArn": f"arn:aws:s3:::{bucket.name}",
+            "ExecutionRoleArn": f"arn:aws:iam::{ACCOUNT}:role/airflow",
+            "NetworkConfiguration": {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]},
+            "WebserverAccessMode": "PUBLIC_ONLY",
+            "LoggingConfiguration": _LOGGING,
+            **more,
+        }
+    )
     until = time.monotonic() + 180
     while client.get_environment(Name=SETTINGS.prefix)["Environment"]["Status"] != "AVAILABLE":
         assert time.monotonic() < until
@@ -74,9 +82,14 @@ def deployment(endpoint: Endpoint, bucket: Bucket, seconds: float = 5) -> tuple[
     said: list[str] = []
     clients = {"s3": bucket.client, "mwaa": endpoint.client("mwaa"), "logs": endpoint.client("logs")}
     airflow = Airflow(
-        clients["mwaa"], clients["logs"], SETTINGS.prefix, said.append, 0.2, timedelta(seconds=seconds),
+        clients["mwaa"],
+        clients["logs"],
+        SETTINGS.prefix,
+        said.append,
+        0.2,
+        timedelta(seconds=seconds),
         timedelta(seconds=2),
-    )  # fmt: skip
+    )
     return Deployment(SETTINGS, clients.__getitem__, said.append, 0.2, airflow), said
 
 
@@ -184,13 +197,21 @@ def airflow(endpoint: Endpoint, bucket: Bucket, tmp_path: Path) -> Iterator[Path
     (home / "dags").mkdir(parents=True)
     (home / "plugins").mkdir()
     (home / "passwords.json").write_text(json.dumps({"admin": "admin"}))
-    variables = mwaa.airflow_environ(home, {}, endpoint.environ(), {
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
-        "AIRFLOW__API__PORT": str(endpoint.airflow_port), "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__WORKERS": "1", "AIRFLOW__API_AUTH__JWT_SECRET": "of-this-test-only-" * 4,
-        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1", "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "1",
-    })  # fmt: skip
+    variables = mwaa.airflow_environ(
+        home,
+        {},
+        endpoint.environ(),
+        {
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+            "AIRFLOW__API__PORT": str(endpoint.airflow_port),
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API_AUTH__JWT_SECRET": "of-this-test-only-" * 4,
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "1",
+        },
+    )
     program = [str(environment_python("airflow")), "-m", "airflow"]
     mwaa.run(environment_python("airflow"), "from airflow.utils.db import initdb; initdb()", home, variables)
     log = (home / "log").open("wb")

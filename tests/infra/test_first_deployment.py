@@ -34,8 +34,12 @@ from terraform import OVERRIDE, REPO, environ, point_at_endpoint
 
 PAGE = REPO / "docs" / "deployment.md"
 SECTION = "First deployment from zero"
-_BACKEND = ("use_path_style=true", "skip_credentials_validation=true", "skip_metadata_api_check=true",
-            "skip_requesting_account_id=true")  # fmt: skip
+_BACKEND = (
+    "use_path_style=true",
+    "skip_credentials_validation=true",
+    "skip_metadata_api_check=true",
+    "skip_requesting_account_id=true",
+)
 # Steps from here on need an Airflow that runs DAGs.
 _AIRFLOW = "The warehouse's tables"
 # The first of these tests waits for the whole walk: two applies, a rendering and a package.
@@ -69,9 +73,12 @@ def _clone(folder: Path) -> Path:
     """A checkout as a newcomer has it: the commit, with this tree's changes on top, clean."""
     repo = folder / "ecommerce-dwh"
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=REPO, capture_output=True,
-        text=True, check=True,
-    ).stdout.split("\0")  # fmt: skip
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
     for name in filter(None, listed):
         if (REPO / name).is_file():
             (repo / name).parent.mkdir(parents=True, exist_ok=True)
@@ -88,12 +95,22 @@ def _clone(folder: Path) -> Path:
 def _variables(endpoint: Endpoint, edge: AccountEdge, home: Path) -> dict[str, str]:
     backend = " ".join(f"-backend-config={value}" for value in _BACKEND)
     plugins = os.environ.get("DWH_TF_PLUGIN_DIR")
-    return environ({
-        **endpoint.environ(), **edge.environ(), "HOME": str(home), "TF_INPUT": "0",
-        "TF_CLI_ARGS_init": f"{backend} -plugin-dir={plugins}" if plugins else backend,
-        "TF_CLI_ARGS_apply": "-auto-approve -no-color", "TF_CLI_ARGS_destroy": "-auto-approve -no-color",
-        "AWS_PAGER": "", "TF_VAR_airflow_enabled": "false", "DWH_ACCOUNT_SUFFIX": "", "NO_COLOR": "1", "COLUMNS": "160",
-    })  # fmt: skip
+    return environ(
+        {
+            **endpoint.environ(),
+            **edge.environ(),
+            "HOME": str(home),
+            "TF_INPUT": "0",
+            "TF_CLI_ARGS_init": f"{backend} -plugin-dir={plugins}" if plugins else backend,
+            "TF_CLI_ARGS_apply": "-auto-approve -no-color",
+            "TF_CLI_ARGS_destroy": "-auto-approve -no-color",
+            "AWS_PAGER": "",
+            "TF_VAR_airflow_enabled": "false",
+            "DWH_ACCOUNT_SUFFIX": "",
+            "NO_COLOR": "1",
+            "COLUMNS": "160",
+        }
+    )
 
 
 def walk(
@@ -108,9 +125,15 @@ def walk(
     script.write_text("\n".join(lines) + "\n")
     with log.open("w") as output:
         done = subprocess.run(
-            ["bash", str(script)], cwd=repo, env=variables, input=typed, text=True, stdout=output,
-            stderr=subprocess.STDOUT, check=False,
-        )  # fmt: skip
+            ["bash", str(script)],
+            cwd=repo,
+            env=variables,
+            input=typed,
+            text=True,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
     text = log.read_text()
     said: dict[int, str] = {}
     for number in range(len(listed)):
@@ -142,11 +165,21 @@ def test_the_page_has_the_steps_in_their_order() -> None:
     assert [block.step for block in listed] == sorted(block.step for block in listed)
     script = "\n".join(block.script for block in listed)
     order = [
-        "aws sts get-caller-identity", "make setup-infra", "terraform.tfvars.example", "bootstrap apply",
+        "aws sts get-caller-identity",
+        "make setup-infra",
+        "terraform.tfvars.example",
+        "bootstrap apply",
         "make preflight",
-        "-var airflow_enabled=false", "make package", "make deploy ", "environments/dev apply\n", "put-secret-value",
-        "dags/ecommerce_dwh_bootstrap/dagRuns", "s3 sync", "dags/ecommerce_dwh_daily/dagRuns", "make verify",
-    ]  # fmt: skip
+        "-var airflow_enabled=false",
+        "make package",
+        "make deploy ",
+        "environments/dev apply\n",
+        "put-secret-value",
+        "dags/ecommerce_dwh_bootstrap/dagRuns",
+        "s3 sync",
+        "dags/ecommerce_dwh_daily/dagRuns",
+        "make verify",
+    ]
     places = [script.find(words) for words in order]
     assert -1 not in places, [words for words, place in zip(order, places, strict=True) if place < 0]
     assert places == sorted(places)
@@ -159,8 +192,9 @@ def test_every_block_up_to_airflow_succeeds(walked: Walk) -> None:
         block = walked.blocks[failed[0]]
         pytest.fail(
             f"step {block.step} ({block.title}):\n{textwrap.indent(block.script, '  ')}\nsays:\n"
-            f"{walked.said[failed[0]][-5000:]}", pytrace=False,
-        )  # fmt: skip
+            f"{walked.said[failed[0]][-5000:]}",
+            pytrace=False,
+        )
     assert len(walked.codes) >= 9
 
 
@@ -203,9 +237,13 @@ def test_preflight_is_still_green_after_the_apply(walked: Walk) -> None:
     """Names that an earlier apply of the same environment took are its own."""
     variables = _variables(walked.endpoint, walked.edge, walked.repo.parent)
     done = subprocess.run(
-        ["make", "preflight", "ENV=dev", f"ACCOUNT={ACCOUNT}"], cwd=walked.repo, env=variables, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
+        ["make", "preflight", "ENV=dev", f"ACCOUNT={ACCOUNT}"],
+        cwd=walked.repo,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "from an earlier apply of dev" in done.stdout
 
@@ -229,9 +267,11 @@ def test_the_sample_is_what_the_page_says(tmp_path: Path) -> None:
 
 def test_a_page_that_lies_stops_the_walk(tmp_path: Path) -> None:
     listed = [
-        Block(1, "right", "export WORD=kept\n"), Block(2, "sees it", 'test "$WORD" = kept && echo seen\n'),
-        Block(3, "lies", "make no-such-target\necho never\n"), Block(4, "not reached", "echo never\n"),
-    ]  # fmt: skip
+        Block(1, "right", "export WORD=kept\n"),
+        Block(2, "sees it", 'test "$WORD" = kept && echo seen\n'),
+        Block(3, "lies", "make no-such-target\necho never\n"),
+        Block(4, "not reached", "echo never\n"),
+    ]
     (tmp_path / "repo").mkdir()
     said, codes = walk(listed, tmp_path / "repo", environ({}), "", tmp_path / "log")
     assert {number: bool(code) for number, code in codes.items()} == {0: False, 1: False, 2: True}

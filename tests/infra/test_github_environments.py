@@ -82,9 +82,12 @@ class Github:
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         path = f"{self.folder}:{os.environ['PATH']}"
         return subprocess.run(
-            [str(SCRIPT), *arguments], env={"PATH": path, "GH_STATE": str(self.state), **variables},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            [str(SCRIPT), *arguments],
+            env={"PATH": path, "GH_STATE": str(self.state), **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def kept(self) -> dict[str, Any]:
         return dict(json.loads(self.state.read_text()))

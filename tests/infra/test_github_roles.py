@@ -108,14 +108,17 @@ _DATA = [
     ("s3:GetObject", "arn:aws:s3:::ecommerce-dwh-{env}-raw/customers/dt=2026-01-01/a.csv"),
     ("s3:GetObjectVersion", "arn:aws:s3:::ecommerce-dwh-{env}-raw/customers/dt=2026-01-01/a.csv"),
     ("s3:GetObject", f"arn:aws:s3:::ecommerce-dwh-tfstate-{ACCOUNT}/{{other}}/terraform.tfstate"),
-    ("logs:GetLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:airflow-ecommerce-dwh-{{env}}-Task:log-stream:x"),
+    (
+        "logs:GetLogEvents",
+        f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:airflow-ecommerce-dwh-{{env}}-Task:log-stream:x",
+    ),
     ("logs:StartLiveTail", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:airflow-ecommerce-dwh-{{env}}-Task"),
     ("logs:StartQuery", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:airflow-ecommerce-dwh-{{env}}-Task"),
     ("redshift:GetClusterCredentials", f"arn:aws:redshift:{REGION}:{ACCOUNT}:dbuser:{_CLUSTER}/dwh_admin"),
     ("redshift-data:ExecuteStatement", f"arn:aws:redshift:{REGION}:{ACCOUNT}:cluster:{_CLUSTER}"),
     ("sqs:ReceiveMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:any"),
     ("glue:GetConnection", f"arn:aws:glue:{REGION}:{ACCOUNT}:connection/of-another-team"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("env", ["dev", "prod"])

@@ -26,9 +26,15 @@ PINS = pins(REPO / "requirements.txt")
 
 # One package for each way to miss the image: of the constraints, essential, only in the image, in both.
 STALE = {
-    "httpx2": "2.16.2", "openlineage-python": "1.54.0", "truststore": "0.10.5", "fluent-logger": "0.11.0",
-    "SQLAlchemy": "2.0.50", "psycopg2": "2.9.11", "openlineage_sql": "1.54.0", "Flask.AppBuilder": "5.2.1",
-}  # fmt: skip
+    "httpx2": "2.16.2",
+    "openlineage-python": "1.54.0",
+    "truststore": "0.10.5",
+    "fluent-logger": "0.11.0",
+    "SQLAlchemy": "2.0.50",
+    "psycopg2": "2.9.11",
+    "openlineage_sql": "1.54.0",
+    "Flask.AppBuilder": "5.2.1",
+}
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +67,10 @@ def started(dist: Path, python: Path, tmp_path_factory: pytest.TempPathFactory) 
 def _frozen(python: Path) -> dict[str, str]:
     done = subprocess.run(
         [str(python), "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return {
         mwaa_requirements.canonicalize_name(item["name"]): item["version"] for item in json.loads(done.stdout)
     }

@@ -147,16 +147,22 @@ def test_startup_script_is_sound_and_never_fails_a_component(tmp_path: Path) -> 
     assert subprocess.run([str(shellcheck), str(REPO / "startup.sh")], check=False).returncode == 0
     (tmp_path / "plugins" / "wheels").mkdir(parents=True)
     empty = subprocess.run(
-        ["bash", str(REPO / "startup.sh")], env={**os.environ, "AIRFLOW_HOME": str(tmp_path)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        ["bash", str(REPO / "startup.sh")],
+        env={**os.environ, "AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert "was plugins.zip built by 'make package'?" in empty.stderr
     (tmp_path / "plugins" / "RELEASE").write_text("abc\n")
     (tmp_path / "plugins" / "wheels" / "a.whl").touch()
     told = subprocess.run(
         ["bash", "-c", f'source "{REPO}/startup.sh" && echo "release=$DWH_RELEASE"'],
-        env={**os.environ, "AIRFLOW_HOME": str(tmp_path)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env={**os.environ, "AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert told.returncode == 0
     assert "release=abc" in told.stdout
 

@@ -13,9 +13,14 @@ from policies import SIZES, Document, boundary, faults, listed, of_role, oversiz
 from simulator import allowed
 
 _KINDS = {
-    "aws_iam_policy", "aws_iam_role_policy", "aws_iam_role", "aws_s3_bucket_policy", "aws_kms_key", "aws_vpc_endpoint",
+    "aws_iam_policy",
+    "aws_iam_role_policy",
+    "aws_iam_role",
+    "aws_s3_bucket_policy",
+    "aws_kms_key",
+    "aws_vpc_endpoint",
     "aws_sns_topic_policy",
-}  # fmt: skip
+}
 
 
 def _type(document: Document) -> str:
@@ -106,8 +111,10 @@ def test_a_pattern_is_found_wherever_it_is(place: int, wild: str, key: str) -> N
     parts[place] = wild
     document = _document(Action="secretsmanager:GetSecretValue", Effect="Deny", Resource=None)
     document.body["Statement"][0] = {
-        "Effect": "Deny", "Action": "secretsmanager:GetSecretValue", key: ":".join(parts),
-    }  # fmt: skip
+        "Effect": "Deny",
+        "Action": "secretsmanager:GetSecretValue",
+        key: ":".join(parts),
+    }
     assert any("must be" in fault for fault in faults(document))
 
 
@@ -134,7 +141,10 @@ def _things(env: str) -> list[tuple[str, str]]:
     arn = f"arn:aws:{{}}:{REGION}:{ACCOUNT}:{{}}"
     name = f"ecommerce-dwh-{env}"
     return [
-        ("secretsmanager:GetSecretValue", arn.format("secretsmanager", f"secret:airflow/{name}/connections/x-AbCdEf")),
+        (
+            "secretsmanager:GetSecretValue",
+            arn.format("secretsmanager", f"secret:airflow/{name}/connections/x-AbCdEf"),
+        ),
         ("redshift:GetClusterCredentials", arn.format("redshift", f"dbuser:{name}-cluster/dwh_admin")),
         ("redshift:PauseCluster", arn.format("redshift", f"cluster:{name}-cluster")),
         ("logs:GetLogEvents", arn.format("logs", f"log-group:airflow-{name}-Task:log-stream:x")),
@@ -149,7 +159,7 @@ def _things(env: str) -> list[tuple[str, str]]:
         ("s3:GetObject", f"arn:aws:s3:::{name}-raw/customers/dt=2026-01-01/a.csv"),
         ("s3:PutObject", f"arn:aws:s3:::{name}-scripts/mwaa/dags/a.py"),
         ("s3:DeleteObjectVersion", f"arn:aws:s3:::{name}-raw-replica/x"),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(("env", "other"), [("dev", "prod"), ("prod", "dev")])

@@ -30,9 +30,11 @@ from tools.aws_checks.report import Level, Line, fail, ok, show
 
 STATE = f"ecommerce-dwh-tfstate-{ACCOUNT}"
 _VALUES = {
-    "TF_VAR_account_id": ACCOUNT, "TF_VAR_alert_email": "data@shop.example.org",
-    "TF_VAR_github_repository": "shop/warehouse", "TF_VAR_account_suffix": "-preflight",
-}  # fmt: skip
+    "TF_VAR_account_id": ACCOUNT,
+    "TF_VAR_alert_email": "data@shop.example.org",
+    "TF_VAR_github_repository": "shop/warehouse",
+    "TF_VAR_account_suffix": "-preflight",
+}
 
 
 @pytest.fixture(scope="module")
@@ -130,10 +132,26 @@ def _everywhere(answer: dict[str, Any]) -> None:
 
 
 _SERVICES = (
-    "s3", "glue", "logs", "secretsmanager", "sts", "kms", "monitoring", "sqs", "airflow.api", "airflow.env",
+    "s3",
+    "glue",
+    "logs",
+    "secretsmanager",
+    "sts",
+    "kms",
+    "monitoring",
+    "sqs",
+    "airflow.api",
+    "airflow.env",
     "airflow.ops",
-    "redshift", "redshift-data", "redshift-serverless", "sns", "email-smtp", "ecr.api", "ecr.dkr", "events",
-)  # fmt: skip
+    "redshift",
+    "redshift-data",
+    "redshift-serverless",
+    "sns",
+    "email-smtp",
+    "ecr.api",
+    "ecr.dkr",
+    "events",
+)
 
 
 # --- the names and policies -------------------------------------------------------------------------------------------
@@ -272,67 +290,111 @@ _SECRETS = "airflow/ecommerce-dwh-dev/connections"
 _FAILURES: dict[str, tuple[Callable[[Account], None], str, str, str]] = {
     # what is broken: how, line, what it says, what its cure says
     "region off": (
-        _change("ec2", "DescribeRegions", _wrong_region), "region", "is off", "aws account enable-region",
+        _change("ec2", "DescribeRegions", _wrong_region),
+        "region",
+        "is off",
+        "aws account enable-region",
     ),
     "zone missing": (
-        _change("ec2", "DescribeAvailabilityZones", _no_zone), "zones", "ap-south-1c", "describe-avail",
+        _change("ec2", "DescribeAvailabilityZones", _no_zone),
+        "zones",
+        "ap-south-1c",
+        "describe-avail",
     ),
     "service missing": (
-        _change("ec2", "DescribeVpcEndpointServices", _no_service), "endpoint services", ".glue is not offered",
+        _change("ec2", "DescribeVpcEndpointServices", _no_service),
+        "endpoint services",
+        ".glue is not offered",
         "network",
     ),
     "service not in a zone": (
-        _change("ec2", "DescribeVpcEndpointServices", _fewer_zones), "endpoint services", "ap-south-1a", "zones",
+        _change("ec2", "DescribeVpcEndpointServices", _fewer_zones),
+        "endpoint services",
+        "ap-south-1a",
+        "zones",
     ),
     "no VPC left": (_quota("vpc", "L-F678F1CE"), "quota: VPCs", "0 allowed", "--quota-code L-F678F1CE"),
     "no address left": (
-        _quota("ec2", "L-0263D0A3"), "quota: elastic addresses", "0 allowed", "request-service-quota",
+        _quota("ec2", "L-0263D0A3"),
+        "quota: elastic addresses",
+        "0 allowed",
+        "request-service-quota",
     ),
     "no NAT gateway left": (
-        _quota("vpc", "L-FE5A380F"), "quota: NAT gateways in a zone", "0 allowed", "L-FE5A380F",
+        _quota("vpc", "L-FE5A380F"),
+        "quota: NAT gateways in a zone",
+        "0 allowed",
+        "L-FE5A380F",
     ),
     "no endpoint left": (_quota("vpc", "L-29B6F2EB"), "quota: endpoints of a VPC", "0 allowed", "L-29B6F2EB"),
     "no node left": (
-        _quota("redshift", "L-11111111"), "quota: Redshift nodes", "0 allowed", "--service-code redshift",
+        _quota("redshift", "L-11111111"),
+        "quota: Redshift nodes",
+        "0 allowed",
+        "--service-code redshift",
     ),
     "no Airflow left": (
-        _quota("airflow", "L-44444444"), "quota: Airflow environments", "0 allowed", "--service-code air",
+        _quota("airflow", "L-44444444"),
+        "quota: Airflow environments",
+        "0 allowed",
+        "--service-code air",
     ),
     "bucket of another account": (
-        _refuse("s3", "HeadBucket", "403", 403), "bucket names", "another account", "account_suffix",
+        _refuse("s3", "HeadBucket", "403", 403),
+        "bucket names",
+        "another account",
+        "account_suffix",
     ),
     "secret being deleted": (
         _change("secretsmanager", "ListSecrets", lambda a: _deleted(a, f"{_SECRETS}/smtp_default")),
-        "secret names", "scheduled for deletion", "--force-delete-without-recovery",
+        "secret names",
+        "scheduled for deletion",
+        "--force-delete-without-recovery",
     ),
     "GitHub there": (
-        _change("iam", "ListOpenIDConnectProviders", _github), "GitHub sign-in", "already",
+        _change("iam", "ListOpenIDConnectProviders", _github),
+        "GitHub sign-in",
+        "already",
         "create_github_oidc_provider = false",
     ),
     "GitHub nowhere": (
-        lambda account: account.without("aws_iam_openid_connect_provider"), "GitHub sign-in", "would not register",
+        lambda account: account.without("aws_iam_openid_connect_provider"),
+        "GitHub sign-in",
+        "would not register",
         "remove",
     ),
     "no versions of the state": (
-        _change("s3", "GetBucketVersioning", lambda answer: answer.pop("Status")), "state bucket", "no old versions",
+        _change("s3", "GetBucketVersioning", lambda answer: answer.pop("Status")),
+        "state bucket",
+        "no old versions",
         "put-bucket-versioning",
     ),
     "wildcard service in a policy": (
-        _policy(_statement(Action="s3:Get*", Resource="arn:aws:*:*:123456789012:*")), "policy", "INVALID_ARN",
+        _policy(_statement(Action="s3:Get*", Resource="arn:aws:*:*:123456789012:*")),
+        "policy",
+        "INVALID_ARN",
         "change the policy",
     ),
     "policy that allows everything": (
-        _policy(_statement(Action="*", Resource="*")), "policy", "PASS_ROLE", "change the policy",
+        _policy(_statement(Action="*", Resource="*")),
+        "policy",
+        "PASS_ROLE",
+        "change the policy",
     ),
     "policy too long": (
         _policy(_statement(Action="s3:GetObject", Resource=[f"arn:aws:s3:::bucket-{n}/*" for n in range(400)])),
-        "policy size", "6144 allowed", "split it",
+        "policy size",
+        "6144 allowed",
+        "split it",
     ),
     "wrong account in the values": (
-        _facts(account_id="999999999999"), "account_id", "999999999999", "set account_id",
+        _facts(account_id="999999999999"),
+        "account_id",
+        "999999999999",
+        "set account_id",
     ),
     "no address": (_facts(alert_email="nobody"), "alert_email", "no address", "set alert_email"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("fault", _FAILURES)
@@ -409,13 +471,14 @@ def test_names_that_are_there_without_a_state_are_red_and_with_it_are_not(
 
 
 _BODIES = {
-    "s3": b"", "budgets": b'{"Budget": {}}',
+    "s3": b"",
+    "budgets": b'{"Budget": {}}',
     "iam": b"<GetRoleResponse><GetRoleResult><Role><RoleName>x</RoleName></Role></GetRoleResult></GetRoleResponse>",
     "redshift": (
         b"<DescribeClustersResponse><DescribeClustersResult><Clusters/></DescribeClustersResult>"
         b"</DescribeClustersResponse>"
     ),
-}  # fmt: skip
+}
 
 
 def test_inactive_cost_tags_and_example_values_are_yellow(account: Account) -> None:
@@ -432,14 +495,18 @@ _CALLS = [
     ("ec2", "DescribeRegions", "ec2:DescribeRegions"),
     ("ec2", "DescribeAvailabilityZones", "ec2:DescribeAvailabilityZones"),
     ("ec2", "DescribeVpcEndpointServices", "ec2:DescribeVpcEndpointServices"),
-    ("service-quotas", "GetServiceQuota", "servicequotas:GetServiceQuota"), ("ec2", "DescribeVpcs", "ec2:DescribeVpcs"),
+    ("service-quotas", "GetServiceQuota", "servicequotas:GetServiceQuota"),
+    ("ec2", "DescribeVpcs", "ec2:DescribeVpcs"),
     ("service-quotas", "ListServiceQuotas", "servicequotas:ListServiceQuotas"),
-    ("mwaa", "ListEnvironments", "airflow:ListEnvironments"), ("iam", "GetRole", "iam:GetRole"),
-    ("secretsmanager", "ListSecrets", "secretsmanager:ListSecrets"), ("s3", "HeadObject", "s3:GetObject"),
+    ("mwaa", "ListEnvironments", "airflow:ListEnvironments"),
+    ("iam", "GetRole", "iam:GetRole"),
+    ("secretsmanager", "ListSecrets", "secretsmanager:ListSecrets"),
+    ("s3", "HeadObject", "s3:GetObject"),
     ("iam", "ListOpenIDConnectProviders", "iam:ListOpenIDConnectProviders"),
     ("accessanalyzer", "ValidatePolicy", "access-analyzer:ValidatePolicy"),
-    ("budgets", "DescribeBudget", "budgets:ViewBudget"), ("ce", "ListCostAllocationTags", "ce:ListCostAllocationTags"),
-]  # fmt: skip
+    ("budgets", "DescribeBudget", "budgets:ViewBudget"),
+    ("ce", "ListCostAllocationTags", "ce:ListCostAllocationTags"),
+]
 _DENIALS = {"ec2": "UnauthorizedOperation", "iam": "AccessDenied", "redshift": "AccessDenied", "s3": "403"}
 
 

@@ -178,7 +178,12 @@ _QUESTIONS = [
     ("redshift-copy", "s3:PutObject", f"{_PROCESSED}/accepted/x", False),
     ("airflow", "glue:StartJobRun", _PROCESSING_JOB, True),
     ("airflow", "glue:UpdateJob", _PROCESSING_JOB, False),
-    ("airflow", "glue:StartJobRun", f"arn:aws:glue:{REGION}:{ACCOUNT}:job/ecommerce-dwh-prod-data-processing", False),
+    (
+        "airflow",
+        "glue:StartJobRun",
+        f"arn:aws:glue:{REGION}:{ACCOUNT}:job/ecommerce-dwh-prod-data-processing",
+        False,
+    ),
     ("airflow", "s3:PutObject", f"{_SCRIPTS}/mwaa/dags/evil.py", False),
     ("airflow", "s3:PutObject", f"{_PROCESSED}/accepted/x", False),
     ("airflow", "s3:PutObject", f"{_PROCESSED}/quality/dt=2026-01-01/run/override.json", True),
@@ -207,7 +212,7 @@ _QUESTIONS = [
     ("github-apply", _GET_SECRET, _SECRET.format("dev"), False),
     ("github-plan", "s3:GetObject", _STATE, True),
     ("github-plan", "s3:GetObject", f"{_RAW}/customers/dt=2026-01-01/a.csv", False),
-]  # fmt: skip
+]
 
 
 def _policies(applied: Applied, role: str) -> list[dict[str, Any]]:
@@ -242,7 +247,11 @@ def code_deployed(applied: Applied) -> None:
     """What `make deploy` uploads; the jobs find their scripts where Terraform says they are."""
     files = contents(REPO, fetch_wheels())
     with Mwaa() as mwaa:
-        clients = {"s3": applied.endpoint.client("s3"), "mwaa": mwaa.client(), "logs": applied.endpoint.client("logs")}
+        clients = {
+            "s3": applied.endpoint.client("s3"),
+            "mwaa": mwaa.client(),
+            "logs": applied.endpoint.client("logs"),
+        }
         deployment = Deployment(SETTINGS, clients.__getitem__, say=lambda _: None)
         plan = deployment.apply(files)
         assert len(plan.added) == len(files)
@@ -332,14 +341,20 @@ def warehouse(applied: Applied) -> Iterator[dict[str, Any]]:
     home = applied.endpoint.home
     port = free_port()
     variables = {
-        "DWH_LOCAL_HOME": str(home), "DWH_LOCAL_REDSHIFT_PORT": str(port),
+        "DWH_LOCAL_HOME": str(home),
+        "DWH_LOCAL_REDSHIFT_PORT": str(port),
         "DWH_LOCAL_AWS_PORT": applied.endpoint.url.rpartition(":")[2],
-    }  # fmt: skip
+    }
     with local_component("local.postgres", variables), local_component("local.redshift", variables, port):
         yield {
-            "conn_type": "redshift", "host": "127.0.0.1", "port": port, "schema": SETTINGS.database,
-            "login": "dwh_admin", "password": "local-dwh-admin", "extra": {"ssl": False},
-        }  # fmt: skip
+            "conn_type": "redshift",
+            "host": "127.0.0.1",
+            "port": port,
+            "schema": SETTINGS.database,
+            "login": "dwh_admin",
+            "password": "local-dwh-admin",
+            "extra": {"ssl": False},
+        }
 
 
 @pytest.mark.usefixtures("code_deployed")
@@ -353,11 +368,24 @@ def test_the_daily_dag_publishes_a_day(
     raw = tmp_path / "raw"
     subprocess.run(
         [
-            str(environment_python("local")), "-m", "local.data", "generate", "--days", f"{DAG_DAY}:{DAG_DAY}",
-            "--opened", DAG_DAY, "--lines-per-day", "300", "--to", str(raw),
+            str(environment_python("local")),
+            "-m",
+            "local.data",
+            "generate",
+            "--days",
+            f"{DAG_DAY}:{DAG_DAY}",
+            "--opened",
+            DAG_DAY,
+            "--lines-per-day",
+            "300",
+            "--to",
+            str(raw),
         ],
-        cwd=REPO, check=True, stdout=subprocess.DEVNULL, env=environ({"PYTHONPATH": f"{REPO}:{REPO / 'plugins'}"}),
-    )  # fmt: skip
+        cwd=REPO,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env=environ({"PYTHONPATH": f"{REPO}:{REPO / 'plugins'}"}),
+    )
     s3, secrets = applied.endpoint.client("s3"), applied.endpoint.client("secretsmanager")
     for path in raw.rglob("*.*"):
         if path.is_file():
@@ -410,8 +438,11 @@ def _rows(connection: dict[str, Any], query: str) -> list[list[str]]:
     )
     done = subprocess.run(
         [str(environment_python("local")), "-c", code, json.dumps(connection), query],
-        capture_output=True, text=True, check=False, env=environ({}),
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environ({}),
+    )
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout))
 

@@ -76,11 +76,20 @@ def test_checkov_finds_nothing_unjustified() -> None:
     checkov = Path(sys.executable).with_name("checkov")
     done = subprocess.run(
         [
-            str(checkov), "-d", str(INFRASTRUCTURE), "--framework", "terraform", "-o", "json",
+            str(checkov),
+            "-d",
+            str(INFRASTRUCTURE),
+            "--framework",
+            "terraform",
+            "-o",
+            "json",
             "--skip-download",
         ],
-        capture_output=True, text=True, check=False, env=environ({"LOG_LEVEL": "ERROR"}),
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environ({"LOG_LEVEL": "ERROR"}),
+    )
     report = json.loads(done.stdout)
     failed = [f"{check['check_id']} {check['resource']}" for check in report["results"]["failed_checks"]]
     assert not failed, "\n".join(failed)

@@ -53,7 +53,7 @@ case "$1 $2" in
 esac
 for word; do case $word in */issue.md) cat "$word" > "$STORE/issue.md" ;; esac; done
 """,
-}  # fmt: skip
+}
 
 
 @dataclass
@@ -77,12 +77,21 @@ class Runner:
             path.write_text(f'#!/usr/bin/env bash\necho "{name} $*" >> "$CALLS"\n{script}')
             path.chmod(0o755)
         self.environ = {
-            "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "CALLS": str(self.folder / "calls"),
-            "STORE": str(self.folder / "store"), "RUNNER_TEMP": str(self.folder / "temp"), "HOME": str(self.folder),
-            "GITHUB_OUTPUT": str(self.folder / "output"), "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
-            "GITHUB_SHA": SHA, "GITHUB_RUN_ID": "42", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_REPOSITORY": "company/dwh",
-            "ACCOUNT": "123456789012", "ENVIRONMENT": "prod", "TFVARS": 'account_id = "123456789012"',
-        }  # fmt: skip
+            "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+            "CALLS": str(self.folder / "calls"),
+            "STORE": str(self.folder / "store"),
+            "RUNNER_TEMP": str(self.folder / "temp"),
+            "HOME": str(self.folder),
+            "GITHUB_OUTPUT": str(self.folder / "output"),
+            "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
+            "GITHUB_SHA": SHA,
+            "GITHUB_RUN_ID": "42",
+            "GITHUB_RUN_ATTEMPT": "1",
+            "GITHUB_REPOSITORY": "company/dwh",
+            "ACCOUNT": "123456789012",
+            "ENVIRONMENT": "prod",
+            "TFVARS": 'account_id = "123456789012"',
+        }
         for name in ("store", "temp"):
             (self.folder / name).mkdir()
         for name in ("calls", "output", "summary"):
@@ -93,9 +102,14 @@ class Runner:
         script = _step(workflow, job, name)["run"]
         assert "${{" not in script, "values reach a script as variables, never as text"
         return subprocess.run(
-            ["bash", "-e", "-c", script], cwd=self.folder / "work", env={**self.environ, **more}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-        )  # fmt: skip
+            ["bash", "-e", "-c", script],
+            cwd=self.folder / "work",
+            env={**self.environ, **more},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
 
     @property
     def calls(self) -> list[str]:

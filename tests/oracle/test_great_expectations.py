@@ -137,14 +137,21 @@ def test_at_the_threshold_both_say_the_same(spark: SparkSession, threshold: floa
         return Rule(name, "validity", "error", kind, columns, arguments, threshold)
 
     contract = SourceContract(
-        "things", "1", "", "k",
+        "things",
+        "1",
+        "",
+        "k",
         (Column("k", "varchar(9)"), Column("t", "varchar(9)"), Column("n", "integer")),
         rules=(
-            rule("filled", "not_null", "t"), rule("good", "accepted_values", "t", values=["good"]),
-            rule("formed", "pattern", "t", pattern="^g"), rule("short", "max_length", "t", length=3),
-            rule("low", "range", "n", maximum=3), rule("once", "unique", "k"), rule("pairs", "unique", "k", "t"),
+            rule("filled", "not_null", "t"),
+            rule("good", "accepted_values", "t", values=["good"]),
+            rule("formed", "pattern", "t", pattern="^g"),
+            rule("short", "max_length", "t", length=3),
+            rule("low", "range", "n", maximum=3),
+            rule("once", "unique", "k"),
+            rule("pairs", "unique", "k", "t"),
         ),
-    )  # fmt: skip
+    )
     assert compare({"things": frame}, {"things": contract}).pop("broken") == 7
 
 

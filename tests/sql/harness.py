@@ -331,9 +331,21 @@ class Warehouse:
                     taken = sum((amount(source, row) for row in accepted), Decimal(0))
                     lost = sum((amount(source, row) for row in superseded), Decimal(0))
                     ledger.append(
-                        (source, day, load.run_key, 1, len(accepted) + len(superseded), len(accepted),
-                         len(superseded), 0, taken + lost, taken, lost, 0)
-                    )  # fmt: skip
+                        (
+                            source,
+                            day,
+                            load.run_key,
+                            1,
+                            len(accepted) + len(superseded),
+                            len(accepted),
+                            len(superseded),
+                            0,
+                            taken + lost,
+                            taken,
+                            lost,
+                            0,
+                        )
+                    )
                 if everything:
                     cursor.executemany(
                         f"insert into staging.stg_{source} ({', '.join(names)}) "
@@ -450,10 +462,27 @@ def _calendar(first: date, last: date) -> Iterator[tuple[Any, ...]]:
         iso = day.isocalendar()
         month_end = day.replace(day=calendar.monthrange(day.year, day.month)[1])
         yield (
-            int(f"{day:%Y%m%d}"), day, iso.weekday, f"{day:%A}", day.day, day.timetuple().tm_yday, iso.week, iso.year,
-            day.month, f"{day:%B}", (day.month - 1) // 3 + 1, day.year, day.year, 1, 1, iso.weekday > 5, False, None,
-            day.replace(day=1), month_end,
-        )  # fmt: skip
+            int(f"{day:%Y%m%d}"),
+            day,
+            iso.weekday,
+            f"{day:%A}",
+            day.day,
+            day.timetuple().tm_yday,
+            iso.week,
+            iso.year,
+            day.month,
+            f"{day:%B}",
+            (day.month - 1) // 3 + 1,
+            day.year,
+            day.year,
+            1,
+            1,
+            iso.weekday > 5,
+            False,
+            None,
+            day.replace(day=1),
+            month_end,
+        )
 
 
 def psycopg_connect(port: int, user: str, password: str, database: str) -> psycopg.Connection[Any]:

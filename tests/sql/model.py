@@ -174,9 +174,20 @@ class Model:
 
     def dim_customer(self) -> list[Row]:
         names = (
-            "first_name", "last_name", "email", "phone", "date_of_birth", "gender", "address", "city", "state",
-            "postal_code", "country", "customer_segment", "registration_date",
-        )  # fmt: skip
+            "first_name",
+            "last_name",
+            "email",
+            "phone",
+            "date_of_birth",
+            "gender",
+            "address",
+            "city",
+            "state",
+            "postal_code",
+            "country",
+            "customer_segment",
+            "registration_date",
+        )
         table = []
         for key, found in self.customers.items():
             for v in found:
@@ -317,8 +328,19 @@ class Model:
         return standing(self.rows("web_events"), "event_id")
 
     def fact_web_events(self) -> list[Row]:
-        names = ("event_id", "event_timestamp", "customer_id", "product_id", "session_id", "is_session_derived",
-                 "event_type", "page_url", "referrer", "device_type", "browser")  # fmt: skip
+        names = (
+            "event_id",
+            "event_timestamp",
+            "customer_id",
+            "product_id",
+            "session_id",
+            "is_session_derived",
+            "event_type",
+            "page_url",
+            "referrer",
+            "device_type",
+            "browser",
+        )
         table = []
         for event in self.events.values():
             instant = bounded(event["event_timestamp"])
@@ -406,9 +428,12 @@ class Model:
         buyers = [key for key, row in table.items() if row["total_orders"]]
         scores = {
             name: ntile(5, sorted(buyers, key=lambda key: (table[key][column], key)))
-            for name, column in (("recency", "last_order_date"), ("frequency", "total_orders"),
-                                 ("monetary", "lifetime_value"))
-        }  # fmt: skip
+            for name, column in (
+                ("recency", "last_order_date"),
+                ("frequency", "total_orders"),
+                ("monetary", "lifetime_value"),
+            )
+        }
         for key, row in table.items():
             for name, tiles in scores.items():
                 row[f"{name}_score"] = tiles.get(key)
@@ -621,8 +646,10 @@ def price_category(price: Decimal | None) -> str:
         return "unknown"
     if price == 0:
         return "free"
-    return next((name for limit, name in ((500, "budget"), (2000, "standard"), (10000, "premium")) if price < limit),
-                "luxury")  # fmt: skip
+    return next(
+        (name for limit, name in ((500, "budget"), (2000, "standard"), (10000, "premium")) if price < limit),
+        "luxury",
+    )
 
 
 def local_place(header: Row, customer: Row) -> tuple[str | None, str | None]:

@@ -98,7 +98,9 @@ PATTERNS: dict[str, Callable[[str], bool]] = {
     ),
     "named windows are not supported": _has(r"\bwindow\s+\w+\s+as\s*\("),
     "FOR UPDATE is not supported": _has(r"\bfor\s+(update|share)\b"),
-    "CHECK and EXCLUDE constraints are not supported": _has(r"\bcreate\s+(temp\s+)?table\b.*\b(check|exclude)\s*\("),
+    "CHECK and EXCLUDE constraints are not supported": _has(
+        r"\bcreate\s+(temp\s+)?table\b.*\b(check|exclude)\s*\("
+    ),
     "generated columns are not supported": _has(r"\bgenerated\s+always\b"),
     "triggers, rules, sequences, partitions, inheritance do not exist": _has(
         r"\bcreate\s+(or\s+replace\s+)?(trigger|rule|sequence|domain|type|extension)\b|\bpartition\s+of\b|\binherits\s*\("
@@ -155,15 +157,18 @@ PATTERNS: dict[str, Callable[[str], bool]] = {
         r"\btimestamptz\b|\bwith\s+time\s+zone\b|\bcurrent_timestamp\b"
     ),
     "NOT IN (subquery) is empty when the subquery holds a null": _has(r"\bnot\s+in\s*\(\s*select\b"),
-}  # fmt: skip
+}
 
 
 def _structural(code: str, masked: str) -> Iterator[str]:
     for name in re.findall(r"[^\W\d]\w*", masked):
         if len(name.encode()) > 127:
             yield "identifiers hold at most 127 bytes"
-    if not re.match(r"\s*(select|with|insert|update|delete|create\s+temp\s+table|create\s+or\s+replace\s+view|merge)\b",
-                    masked, re.IGNORECASE):  # fmt: skip
+    if not re.match(
+        r"\s*(select|with|insert|update|delete|create\s+temp\s+table|create\s+or\s+replace\s+view|merge)\b",
+        masked,
+        re.IGNORECASE,
+    ):
         yield from _table_rules(masked)
         return
     try:

@@ -32,9 +32,16 @@ def history(rng: random.Random) -> dict[date, dict[str, list[Row]]]:
         for key in rng.sample(range(8), 2):
             price = rng.randint(100, 900)
             files[day]["products"].append(
-                product(f"p{key}", f"{price}.50", f"{price // 2}", f"{day}T07:00", product_name=f"P{key}",
-                        category_name=f"cat{key % 3}", stock_quantity=rng.randint(0, 50))
-            )  # fmt: skip
+                product(
+                    f"p{key}",
+                    f"{price}.50",
+                    f"{price // 2}",
+                    f"{day}T07:00",
+                    product_name=f"P{key}",
+                    category_name=f"cat{key % 3}",
+                    stock_quantity=rng.randint(0, 50),
+                )
+            )
         for _ in range(3):
             number += 1
             key, buyer = f"o{number}", rng.choice([None, f"c{rng.randrange(12)}"])
@@ -44,9 +51,15 @@ def history(rng: random.Random) -> dict[date, dict[str, list[Row]]]:
             changed = day + timedelta(days=rng.randint(1, 9))
             if changed in files:
                 files[changed]["orders"].append(
-                    order(key, buyer, f"{day}T10:{number % 60:02d}", f"{changed}T09:00",
-                          order_status=rng.choice(_STATUS), tax=f"{number % 7}.33")
-                )  # fmt: skip
+                    order(
+                        key,
+                        buyer,
+                        f"{day}T10:{number % 60:02d}",
+                        f"{changed}T09:00",
+                        order_status=rng.choice(_STATUS),
+                        tax=f"{number % 7}.33",
+                    )
+                )
             for line in range(rng.randint(1, 3)):
                 delivered = day + timedelta(days=rng.choice((0, 0, 0, -2, 3)))
                 quantity = rng.choice((1, 2, 3, -1))

@@ -82,14 +82,20 @@ def traces(shop: Shop, key: str) -> list[tuple[Any, ...]]:
 
 def fill(shop: Shop) -> dict[str, dict[str, list[Any]]]:
     first = {
-        "customers": [person("C1", f"{D1} 08:00"), person("C2", f"{D1} 08:00", first_name="Ravi", email="r@x.com")],
+        "customers": [
+            person("C1", f"{D1} 08:00"),
+            person("C2", f"{D1} 08:00", first_name="Ravi", email="r@x.com"),
+        ],
         "orders": [
             order("O1", "C1", f"{D1} 10:00", tax="1", shipping_postal_code="411001"),
             order("O2", "C2", f"{D1} 10:00"),
         ],
         "order_items": [item("I1", "O1", "P1", 1, "10"), item("I2", "O2", "P1", 2, "5")],
-        "web_events": [event("E1", "view", f"{D1} 09:00", "s1", "C1"), event("E2", "view", f"{D1} 09:00", "s2", "C2")],
-    }  # fmt: skip
+        "web_events": [
+            event("E1", "view", f"{D1} 09:00", "s1", "C1"),
+            event("E2", "view", f"{D1} 09:00", "s2", "C2"),
+        ],
+    }
     second = {
         "customers": [person("C1", f"{D2} 08:00", city="Delhi")],
         "orders": [order("O3", "C1", f"{D2} 10:00")],
@@ -151,8 +157,10 @@ def test_customer_pseudonymised_and_returned(shop: Shop) -> None:
         order_items=[item("I9", "O9", "P1", 1, "20")],
     )
     assert shop.read("select customer_id, city, lifetime_value from analytics.customer_360 order by 1") == [
-        ("C1", "Goa", "20"), ("C2", "Pune", "10"), (GONE, "Delhi", "31")
-    ]  # fmt: skip
+        ("C1", "Goa", "20"),
+        ("C2", "Pune", "10"),
+        (GONE, "Delhi", "31"),
+    ]
 
 
 def test_samples_and_messages_that_name_the_person_are_cleared(shop: Shop) -> None:
@@ -168,8 +176,9 @@ def test_samples_and_messages_that_name_the_person_are_cleared(shop: Shop) -> No
     erase(shop, "C1")
 
     assert shop.read("select sample from quality.audit_results where run_id = 'r' order by 1") == [
-        ("['C2']",), ("['xx', 'x@xxxx.xxxxxxx']",)
-    ]  # fmt: skip
+        ("['C2']",),
+        ("['xx', 'x@xxxx.xxxxxxx']",),
+    ]
 
 
 def test_free_text_of_the_persons_rows_goes_where_no_file_is_left_to_load(shop: Shop) -> None:
@@ -229,6 +238,8 @@ def test_what_is_known_of_a_person_says_what_others_share(shop: Shop) -> None:
         known = {(str(kind), str(value)): int(shared) for kind, value, shared in cursor.fetchall()}
 
     assert known == {
-        ("given_name", "Zubeida"): 0, ("email", "z@post.example"): 0, ("phone", "+91 98765"): 1,
+        ("given_name", "Zubeida"): 0,
+        ("email", "z@post.example"): 0,
+        ("phone", "+91 98765"): 1,
         ("address", "7, Rose Lane"): 1,
-    }  # fmt: skip
+    }

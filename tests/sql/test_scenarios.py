@@ -221,8 +221,9 @@ def test_product_versions_that_come_and_go_move_only_their_sales(shop: Shop) -> 
     assert shop.sales("order_item_id, p.price, unit_cost") == [("I05", "10", "3"), *moved[1:]]
     shop.load(D2, products=[])
     assert shop.sales("order_item_id, p.price, unit_cost") == [
-        *((f"I{n}", "10", "3") for n in ("05", "10", "15")), original[3],
-    ]  # fmt: skip
+        *((f"I{n}", "10", "3") for n in ("05", "10", "15")),
+        original[3],
+    ]
 
 
 def test_version_holds_from_its_very_instant_for_sales_events_and_stock(shop: Shop) -> None:

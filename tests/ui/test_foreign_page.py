@@ -156,9 +156,13 @@ print(json.dumps({
 def _state(stack: Stack) -> dict[str, Any]:
     """What an attack would change, read as a program of this machine."""
     done = subprocess.run(
-        [str(LOCAL_PYTHON), "-c", LOOK], cwd=REPO, env={**stack.environ, "PYTHONPATH": str(REPO)},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [str(LOCAL_PYTHON), "-c", LOOK],
+        cwd=REPO,
+        env={**stack.environ, "PYTHONPATH": str(REPO)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -209,8 +213,10 @@ def test_a_person_and_the_servers_own_pages_get_in(page: Page, stack: Stack) -> 
     mailbox = f"http://127.0.0.1:{_ports(stack)['MAIL']}/"
     page.goto(mailbox)
     expect(page.get_by_role("heading", name="Mail")).to_be_visible()
-    page.evaluate("url => { const a = document.createElement('a'); a.href = url; document.body.append(a); a.click(); }",
-                  f"{stack.url}/auth/login")  # fmt: skip
+    page.evaluate(
+        "url => { const a = document.createElement('a'); a.href = url; document.body.append(a); a.click(); }",
+        f"{stack.url}/auth/login",
+    )
     page.get_by_label("Username").fill("admin")
     page.locator("input[type=password]").fill("admin")
     page.get_by_role("button", name="Sign in").click()

@@ -23,8 +23,17 @@ def test_every_day_is_there_once():
     [
         (
             20260101,
-            {"day_of_week": 4, "day_name": "Thursday", "iso_week": 1, "iso_year": 2026, "fiscal_year": 2026,
-             "fiscal_quarter": 4, "fiscal_month": 10, "quarter_number": 1, "day_of_year": 1},
+            {
+                "day_of_week": 4,
+                "day_name": "Thursday",
+                "iso_week": 1,
+                "iso_year": 2026,
+                "fiscal_year": 2026,
+                "fiscal_quarter": 4,
+                "fiscal_month": 10,
+                "quarter_number": 1,
+                "day_of_year": 1,
+            },
         ),
         (20210103, {"iso_week": 53, "iso_year": 2020, "is_weekend": True, "day_name": "Sunday"}),
         (20241230, {"iso_week": 1, "iso_year": 2025, "is_weekend": False}),
@@ -36,7 +45,7 @@ def test_every_day_is_there_once():
         (20261002, {"is_holiday": True, "holiday_name": "Mahatma Gandhi's Jayanti"}),
         (20260127, {"is_holiday": False, "holiday_name": None}),
     ],
-)  # fmt: skip
+)
 def test_known_days(key, expected):
     assert {name: ROWS[key][name] for name in expected} == expected
 

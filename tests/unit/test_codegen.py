@@ -92,18 +92,25 @@ def test_columns_that_hold_the_key_under_another_name_are_found_by_lineage() -> 
         },
         "analytics.agg_gift": {"giver_name": "varchar(64)", "gifts": "bigint"},
         "history.other": {"customer_id": "varchar(64)"},
-    }  # fmt: skip
+    }
     lineage = {
-        "facts/fact_gift.sql": {"outputs": {"facts.fact_gift": {
-            "gift_id": ["history.orders.order_id"], "giver": ["history.orders.customer_id"],
-            "giver_key": ["history.orders.customer_id"],
-            "mixed": ["history.orders.customer_id", "history.orders.order_id"],
-        }}},
+        "facts/fact_gift.sql": {
+            "outputs": {
+                "facts.fact_gift": {
+                    "gift_id": ["history.orders.order_id"],
+                    "giver": ["history.orders.customer_id"],
+                    "giver_key": ["history.orders.customer_id"],
+                    "mixed": ["history.orders.customer_id", "history.orders.order_id"],
+                }
+            }
+        },
         "analytics/refresh.sql": {"outputs": {"analytics.agg_gift": {"giver_name": ["facts.fact_gift.giver"]}}},
-    }  # fmt: skip
+    }
     assert erasure_sql.key_columns(contracts, tables, lineage) == {
-        "facts.fact_gift": ["giver"], "analytics.agg_gift": ["giver_name"], "history.other": ["customer_id"]
-    }  # fmt: skip
+        "facts.fact_gift": ["giver"],
+        "analytics.agg_gift": ["giver_name"],
+        "history.other": ["customer_id"],
+    }
 
 
 def test_an_unusable_contract_generates_nothing(include: Path, capsys: pytest.CaptureFixture[str]) -> None:

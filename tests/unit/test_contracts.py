@@ -85,54 +85,179 @@ REFUSED = {
     "not yaml": ("orders", "kind: DataContract", "kind: [", "not valid YAML"),
     "not a contract": ("orders", "kind: DataContract", "kind: Dataset", "kind: DataContract"),
     "other name": ("orders", "name: orders", "name: order", "differs from the file's name"),
-    "key twice in yaml": ("orders", "kind: DataContract", "kind: DataContract\nkind: DataContract", "'kind' is given twice"),
-    "unknown type": ("orders", "physicalType: timestamp", "physicalType: datetime", "unknown physicalType 'datetime'"),
+    "key twice in yaml": (
+        "orders",
+        "kind: DataContract",
+        "kind: DataContract\nkind: DataContract",
+        "'kind' is given twice",
+    ),
+    "unknown type": (
+        "orders",
+        "physicalType: timestamp",
+        "physicalType: datetime",
+        "unknown physicalType 'datetime'",
+    ),
     "endless varchar": ("orders", "varchar(64)", "varchar(70000)", "varchar length is 1…65535 bytes"),
     "impossible decimal": ("orders", "decimal(18,4)", "decimal(4,18)", "impossible decimal"),
     "types disagree": ("orders", "logicalType: timestamp", "logicalType: string", "does not fit timestamp"),
     "no key": ("orders", "        primaryKey: true\n", "", "exactly one column must be primaryKey, found 0"),
-    "duplicate column": ("orders", "- name: customer_id", "- name: order_id", "column 'order_id' is given twice"),
+    "duplicate column": (
+        "orders",
+        "- name: customer_id",
+        "- name: order_id",
+        "column 'order_id' is given twice",
+    ),
     "reserved column": ("orders", "- name: customer_id", "- name: run_id", "column 'run_id' is reserved"),
-    "upper case column": ("orders", "- name: customer_id", "- name: CustomerId", "must be a lower-case identifier"),
+    "upper case column": (
+        "orders",
+        "- name: customer_id",
+        "- name: CustomerId",
+        "must be a lower-case identifier",
+    ),
     "unknown load kind": ("orders", "value: changes", "value: sometimes", "loadKind is 'sometimes'"),
-    "unknown property": ("orders", "property: loadKind", "property: loadkind", "unknown customProperties: loadkind"),
-    "url parameters of a number": ("web_events", "physicalType: timestamp\n        required", "physicalType: timestamp\n        customProperties:\n          - {property: urlParameters, value: []}\n        required", "urlParameters is for text"),
-    "all url parameters": ("web_events", 'value: [page, sort, "utm_*"]', 'value: ["*"]', "list names of parameters to keep"),
-    "one url parameter": ("web_events", 'value: [page, sort, "utm_*"]', "value: page", "list names of parameters to keep"),
+    "unknown property": (
+        "orders",
+        "property: loadKind",
+        "property: loadkind",
+        "unknown customProperties: loadkind",
+    ),
+    "url parameters of a number": (
+        "web_events",
+        "physicalType: timestamp\n        required",
+        "physicalType: timestamp\n        customProperties:\n          - {property: urlParameters, value: []}\n        required",
+        "urlParameters is for text",
+    ),
+    "all url parameters": (
+        "web_events",
+        'value: [page, sort, "utm_*"]',
+        'value: ["*"]',
+        "list names of parameters to keep",
+    ),
+    "one url parameter": (
+        "web_events",
+        'value: [page, sort, "utm_*"]',
+        "value: page",
+        "list names of parameters to keep",
+    ),
     "extract of no table": ("orders", "table: shop.orders", "table: orders", "extract needs 'table'"),
     "extract with SQL": ("orders", "watermark: changed_at", "watermark: now()", "extract needs 'table'"),
     "rule on missing column": ("orders", "column: currency", "column: curency", "names column 'curency'"),
-    "expression on missing column": ("orders", "shipped_date >= order_date", "shipped_date >= orderdate", "'orderdate' in the expression is no column"),
-    "broken expression": ("orders", "shipped_date >= order_date", "shipped_date >= (order_date", "not valid SQL"),
+    "expression on missing column": (
+        "orders",
+        "shipped_date >= order_date",
+        "shipped_date >= orderdate",
+        "'orderdate' in the expression is no column",
+    ),
+    "broken expression": (
+        "orders",
+        "shipped_date >= order_date",
+        "shipped_date >= (order_date",
+        "not valid SQL",
+    ),
     "half an expression": ("orders", "shipped_date >= order_date", "shipped_date >=", "not valid SQL"),
-    "two statements": ("orders", "shipped_date is null or shipped_date >= order_date", "true; drop table orders", "not valid SQL"),
+    "two statements": (
+        "orders",
+        "shipped_date is null or shipped_date >= order_date",
+        "true; drop table orders",
+        "not valid SQL",
+    ),
     "open quote": ("customers", "date '1900-01-01'", "date '1900-01-01", "not valid SQL"),
-    "expression of another type": ("order_items", "quantity <> 0", "quantity + 1", "the expression gives int, not true or false"),
-    "misspelled function": ("order_items", "abs(line", "absolute(line", "calls absolute(), which Spark does not know"),
+    "expression of another type": (
+        "order_items",
+        "quantity <> 0",
+        "quantity + 1",
+        "the expression gives int, not true or false",
+    ),
+    "misspelled function": (
+        "order_items",
+        "abs(line",
+        "absolute(line",
+        "calls absolute(), which Spark does not know",
+    ),
     "aggregate in an expression": ("order_items", "quantity <> 0", "sum(quantity) > 0", "has an aggregate"),
     "query in an expression": ("order_items", "quantity <> 0", "quantity in (select 1)", "has a query"),
-    "foreign table in an expression": ("order_items", "quantity <> 0", "orders.quantity <> 0", "'orders.quantity' in the expression is no column"),
+    "foreign table in an expression": (
+        "order_items",
+        "quantity <> 0",
+        "orders.quantity <> 0",
+        "'orders.quantity' in the expression is no column",
+    ),
     "threshold below zero": ("orders", "threshold: 0.05", "threshold: -0.05", "threshold -0.05 is impossible"),
-    "values of another type": ("orders", "values: [created,", "values: [no,", "value False does not fit column 'order_status' (varchar); write texts in quotes"),
-    "pattern on a number": ("products", "kind: range\n          column: price\n          minimum: 0", "kind: pattern\n          column: price\n          pattern: x", "pattern needs a text, 'price' is none"),
-    "range on a text": ("products", "kind: range\n          column: price", "kind: range\n          column: sku", "range needs a number, 'sku' is none"),
-    "history of nothing": ("orders", "metric: rows", "metric: lines", "metric 'lines' is not one of rows, null_ratio, mean, sum"),
-    "history of a text's mean": ("orders", "column: total_amount", "column: order_status", "mean needs a number, 'order_status' is none"),
-    "history of rows of a column": ("orders", "metric: rows\n", "metric: rows\n          column: order_id\n", "metric rows has no column"),
-    "impossible z": ("orders", "metric: rows\n", "metric: rows\n          max_z: 0\n", "max_z 0 is impossible; it is 1 to 1000"),
-    "more days than there are": ("orders", "metric: rows\n", "metric: rows\n          minimum_days: 29\n", "minimum_days 29 is above days 28"),
+    "values of another type": (
+        "orders",
+        "values: [created,",
+        "values: [no,",
+        "value False does not fit column 'order_status' (varchar); write texts in quotes",
+    ),
+    "pattern on a number": (
+        "products",
+        "kind: range\n          column: price\n          minimum: 0",
+        "kind: pattern\n          column: price\n          pattern: x",
+        "pattern needs a text, 'price' is none",
+    ),
+    "range on a text": (
+        "products",
+        "kind: range\n          column: price",
+        "kind: range\n          column: sku",
+        "range needs a number, 'sku' is none",
+    ),
+    "history of nothing": (
+        "orders",
+        "metric: rows",
+        "metric: lines",
+        "metric 'lines' is not one of rows, null_ratio, mean, sum",
+    ),
+    "history of a text's mean": (
+        "orders",
+        "column: total_amount",
+        "column: order_status",
+        "mean needs a number, 'order_status' is none",
+    ),
+    "history of rows of a column": (
+        "orders",
+        "metric: rows\n",
+        "metric: rows\n          column: order_id\n",
+        "metric rows has no column",
+    ),
+    "impossible z": (
+        "orders",
+        "metric: rows\n",
+        "metric: rows\n          max_z: 0\n",
+        "max_z 0 is impossible; it is 1 to 1000",
+    ),
+    "more days than there are": (
+        "orders",
+        "metric: rows\n",
+        "metric: rows\n          minimum_days: 29\n",
+        "minimum_days 29 is above days 28",
+    ),
     "impossible threshold": ("orders", "threshold: 0.05", "threshold: 5", "threshold 5 is impossible"),
     "threshold in words": ("orders", "threshold: 0.05", "threshold: few", "threshold 'few' is impossible"),
     "unknown rule kind": ("orders", "kind: not_null", "kind: not_nul", "kind 'not_nul' is not one of"),
     "rule lacks an argument": ("customers", "pattern: '^", "patern: '^", "lacks pattern"),
     "pattern cannot be compiled": ("customers", "'^[^@", "'^([^@", "pattern cannot be compiled"),
-    "range upside down": ("products", "minimum: 0\n", "minimum: 0\n          maximum: -1\n", "minimum 0 is above maximum -1"),
+    "range upside down": (
+        "products",
+        "minimum: 0\n",
+        "minimum: 0\n          maximum: -1\n",
+        "minimum 0 is above maximum -1",
+    ),
     "unknown severity": ("orders", "severity: error", "severity: fatal", "severity 'fatal'"),
-    "two rules of one name": ("orders", "name: currency_known", "name: status_known", "two rules are named 'status_known'"),
+    "two rules of one name": (
+        "orders",
+        "name: currency_known",
+        "name: status_known",
+        "two rules are named 'status_known'",
+    ),
     "foreign engine": ("orders", "engine: ecommerce-dwh", "engine: soda", "engine: ecommerce-dwh"),
     "amount is no number": ("order_items", "column: line_total", "column: order_id", "is not a numeric column"),
-    "sessions on missing column": ("web_events", "timeColumn: event_timestamp", "timeColumn: at", "names column 'at'"),
-}  # fmt: skip
+    "sessions on missing column": (
+        "web_events",
+        "timeColumn: event_timestamp",
+        "timeColumn: at",
+        "names column 'at'",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -172,8 +297,13 @@ def test_history_rules_know_their_defaults_and_their_dimension() -> None:
     rules = {rule.name: rule for rule in load_contracts(SOURCES_DIR)["orders"].rules if rule.kind == "history"}
     volume, guests = rules["rows_as_usual"], rules["guests_as_usual"]
     assert volume.arguments == {
-        "metric": "rows", "tolerance": 0.5, "max_z": 5, "days": 28, "minimum_days": 14, "weekday": True,
-    }  # fmt: skip
+        "metric": "rows",
+        "tolerance": 0.5,
+        "max_z": 5,
+        "days": 28,
+        "minimum_days": 14,
+        "weekday": True,
+    }
     assert (volume.dimension, guests.dimension) == ("volume", "drift")
     assert guests.columns == ("customer_id",)
 
@@ -222,14 +352,23 @@ def test_whose_a_row_is_follows_from_the_contract(tmp_path: Path) -> None:
     ("old", "new", "says"),
     [
         ("value: given_name", "value: nickname", "personValue 'nickname' is not one of"),
-        ("description: City\n", "description: City\n        customProperties: [{property: personValue, value: address}]\n",
-         "is for columns that are tagged pii"),
-        ("description: City\n", "description: City\n        customProperties: [{property: personKey, value: true}]\n",
-         "customer_id and city both carry a personKey"),
-        ("description: Day on which the customer registered\n",
-         "description: Day\n        customProperties: [{property: personKey, value: true}]\n", "must be text"),
+        (
+            "description: City\n",
+            "description: City\n        customProperties: [{property: personValue, value: address}]\n",
+            "is for columns that are tagged pii",
+        ),
+        (
+            "description: City\n",
+            "description: City\n        customProperties: [{property: personKey, value: true}]\n",
+            "customer_id and city both carry a personKey",
+        ),
+        (
+            "description: Day on which the customer registered\n",
+            "description: Day\n        customProperties: [{property: personKey, value: true}]\n",
+            "must be text",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_contract_that_leaves_open_whose_a_row_is_is_refused(
     tmp_path: Path, old: str, new: str, says: str
 ) -> None:

@@ -57,9 +57,13 @@ def entry(key, days_old, size=100):
 
 def removed(entries, named=()):
     plans = plan_removals(
-        gather_folders(entries).values(), named, NOW,
-        min_age=timedelta(days=7), keep_accepted=timedelta(days=90), keep_quarantine=timedelta(days=400),
-    )  # fmt: skip
+        gather_folders(entries).values(),
+        named,
+        NOW,
+        min_age=timedelta(days=7),
+        keep_accepted=timedelta(days=90),
+        keep_quarantine=timedelta(days=400),
+    )
     return {plan.folder.prefix: plan.why for plan in plans}
 
 
@@ -129,8 +133,10 @@ UUID = "ecommerce_dwh_daily:process_data:scheduled__2026-03-01T02:00:00+00:00:-1
 
 def test_the_owner_of_a_run_is_in_its_arguments():
     assert owner_of({"--airflow_task_uuid": UUID}) == (
-        "ecommerce_dwh_daily", "process_data", "scheduled__2026-03-01T02:00:00+00:00",
-    )  # fmt: skip
+        "ecommerce_dwh_daily",
+        "process_data",
+        "scheduled__2026-03-01T02:00:00+00:00",
+    )
     assert owner_of({}) is None
     assert owner_of(None) is None
 

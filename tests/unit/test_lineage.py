@@ -79,14 +79,17 @@ def told() -> dict:
     ("file", "column", "origins"),
     [
         ("dimensions/dim_customer.sql", "dimensions.dim_customer.email_domain", {"history.customers.email"}),
-        ("dimensions/dim_customer.sql", "dimensions.dim_customer.full_name",
-         {"history.customers.first_name", "history.customers.last_name"}),
+        (
+            "dimensions/dim_customer.sql",
+            "dimensions.dim_customer.full_name",
+            {"history.customers.first_name", "history.customers.last_name"},
+        ),
         ("facts/fact_sales.sql", "facts.fact_sales.unit_cost", {"dimensions.dim_product.cost"}),
         ("facts/fact_sales.sql", "facts.fact_sales.order_status", {"history.orders.order_status"}),
         ("staging/replace_slices.sql", "history.orders.currency", {"staging.stg_orders.currency"}),
         ("staging/load_orders.sql", "staging.stg_orders.currency", {"accepted/orders.currency"}),
     ],
-)  # fmt: skip
+)
 def test_columns_come_from_where_a_reader_finds_them(told, file, column, origins):
     table, _, name = column.rpartition(".")
     assert set(told[file]["outputs"][table][name]) == origins
@@ -110,8 +113,9 @@ def test_datasets_are_named_as_openlineage_wants_them():
     settings = Settings()
 
     assert dataset_of("facts.fact_sales", settings) == (
-        "redshift://ecommerce-dwh-dev-cluster.ap-south-1:5439", "ecommerce_dwh_dev.facts.fact_sales"
-    )  # fmt: skip
+        "redshift://ecommerce-dwh-dev-cluster.ap-south-1:5439",
+        "ecommerce_dwh_dev.facts.fact_sales",
+    )
     assert dataset_of("raw/orders", settings) == ("s3://ecommerce-dwh-dev-raw", "orders")
     assert dataset_of("accepted/orders", settings) == ("s3://ecommerce-dwh-dev-processed", "accepted/orders")
 

@@ -14,10 +14,20 @@ from tests.quality_reports import story
 
 LAST = "2026-03-10"
 PAGES = [
-    "/", "/?months=24", "/?q=orders", "/?show=all&to=2026-02", f"/day/{LAST}", f"/day/{LAST}?run=manual__earlier",
-    "/rule/orders/filled_00", "/ledger?months=3", "/ledger?source=orders", "/static/app.css", "/static/app.js",
-    "/static/icon.svg", f"/report/{LAST}",
-]  # fmt: skip
+    "/",
+    "/?months=24",
+    "/?q=orders",
+    "/?show=all&to=2026-02",
+    f"/day/{LAST}",
+    f"/day/{LAST}?run=manual__earlier",
+    "/rule/orders/filled_00",
+    "/ledger?months=3",
+    "/ledger?source=orders",
+    "/static/app.css",
+    "/static/app.js",
+    "/static/icon.svg",
+    f"/report/{LAST}",
+]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -77,8 +77,9 @@ def test_failing_rules_come_first_and_search_needs_every_word():
     assert count == len(SOURCES) * 9
     found, _, _ = views.rule_lines(snapshot, names, query="ORDERS complete", show="all")
     assert {(line.source, line.dimension) for line in found} == {
-        ("orders", "completeness"), ("order_items", "completeness"),
-    } - {("order_items", "completeness")}  # fmt: skip
+        ("orders", "completeness"),
+        ("order_items", "completeness"),
+    } - {("order_items", "completeness")}
     assert views.rule_lines(snapshot, names, query="nothing like it", show="all")[0] == []
 
 
@@ -212,9 +213,12 @@ def test_a_day_shows_measures_and_rules_without_enough_history():
     odd = views.day_view(report("2026-03-10", poisoned=True), {})
     (rule,) = [rule for rule in odd.broken if rule.rule == "rows_as_usual"]
     assert dict(rule.measured) == {
-        "Measured on 2026-03-10": "112", "Usual": "760 to 1,740", "Median": "1,150", "Robust z": "-16.4",
+        "Measured on 2026-03-10": "112",
+        "Usual": "760 to 1,740",
+        "Median": "1,150",
+        "Robust z": "-16.4",
         "Days of history": "28",
-    }  # fmt: skip
+    }
 
     young = views.day_view(report("2026-01-12"), {})
     states = {rule.state for table in young.tables for rule in table.rules if rule.rule == "rows_as_usual"}

@@ -62,10 +62,29 @@ KEYS = {
     "x/orders/dt=2026-01-01/a.csv": ("unfit", "lies in no folder"),
     "/orders/dt=2026-01-01/a.csv": ("unfit", "lies in no folder"),
     "a.csv": ("unfit", "lies in no folder"),
-    **{f"{DAY}{name}": ("data", "") for name in (
-        "orders[1].csv", "{a,b}.csv", "*.csv", "?.csv", "a\\b.csv", "a%2Fb.csv", "a b.csv", "a:b.csv", "a#b.csv",
-        "zażółć.csv", "注文.csv", "🛒.csv", " a.csv", "a+b.csv", "a=b.csv", "x" * 900 + ".csv", "A.CSV.GZ")},
-}  # fmt: skip
+    **{
+        f"{DAY}{name}": ("data", "")
+        for name in (
+            "orders[1].csv",
+            "{a,b}.csv",
+            "*.csv",
+            "?.csv",
+            "a\\b.csv",
+            "a%2Fb.csv",
+            "a b.csv",
+            "a:b.csv",
+            "a#b.csv",
+            "zażółć.csv",
+            "注文.csv",
+            "🛒.csv",
+            " a.csv",
+            "a+b.csv",
+            "a=b.csv",
+            "x" * 900 + ".csv",
+            "A.CSV.GZ",
+        )
+    },
+}
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -94,11 +113,18 @@ def test_no_key_is_without_a_kind(folder, name):
 def test_what_is_not_loaded_is_named():
     s3 = FakeS3(
         [
-            "orders/dt=2026-01-01/a.csv", "orders/dt=2026-01-01/a\nb.csv", "orders/dt=2026-01-01 copy/a.csv",
-            "orders/dt=2026-01-01/_log", "orders/dt=2025-02-30/a.csv", "orders/old/a.csv", "orders/b.csv",
-            "order/dt=2026-01-01/a.csv", "_trash/a", "readme.txt",
+            "orders/dt=2026-01-01/a.csv",
+            "orders/dt=2026-01-01/a\nb.csv",
+            "orders/dt=2026-01-01 copy/a.csv",
+            "orders/dt=2026-01-01/_log",
+            "orders/dt=2025-02-30/a.csv",
+            "orders/old/a.csv",
+            "orders/b.csv",
+            "order/dt=2026-01-01/a.csv",
+            "_trash/a",
+            "readme.txt",
         ]
-    )  # fmt: skip
+    )
 
     inventory = take_inventory(s3, "b", ["orders"], "2026-01-01", "2026-01-01")
     add_strays(s3, "b", ["orders"], inventory)

@@ -69,9 +69,30 @@ def test_what_cannot_be_split_with_certainty_is_refused_with_its_line(text, word
 
 
 _PIECES = st.sampled_from(
-    ["select", " ", "\n", "1", "x", "'a;b'", "''", "'it''s'", '"c;d"', "-- e;f\n", "/* g;h */", "$$ i;j $$",
-     "$q$ k;$$l $q$", "(", ")", ",", "%", "$1", "a$b", "/", "-"]
-)  # fmt: skip
+    [
+        "select",
+        " ",
+        "\n",
+        "1",
+        "x",
+        "'a;b'",
+        "''",
+        "'it''s'",
+        '"c;d"',
+        "-- e;f\n",
+        "/* g;h */",
+        "$$ i;j $$",
+        "$q$ k;$$l $q$",
+        "(",
+        ")",
+        ",",
+        "%",
+        "$1",
+        "a$b",
+        "/",
+        "-",
+    ]
+)
 
 
 @settings(max_examples=300, deadline=None)

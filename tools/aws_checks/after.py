@@ -22,9 +22,12 @@ from tools.aws_checks.warehouse import Statements, status
 
 REPO = Path(__file__).resolve().parents[2]
 _LOGS = {
-    "DagProcessingLogs": "DAGProcessing", "SchedulerLogs": "Scheduler", "TaskLogs": "Task",
-    "WebserverLogs": "WebServer", "WorkerLogs": "Worker",
-}  # fmt: skip
+    "DagProcessingLogs": "DAGProcessing",
+    "SchedulerLogs": "Scheduler",
+    "TaskLogs": "Task",
+    "WebserverLogs": "WebServer",
+    "WorkerLogs": "Worker",
+}
 
 
 class After:
@@ -51,17 +54,19 @@ class After:
             if code_of(error) not in MISSING:
                 raise
             yield fail(
-                "Airflow environment", f"there is no environment {name}",
+                "Airflow environment",
+                f"there is no environment {name}",
                 f"terraform -chdir=infrastructure/environments/{self.settings.env} apply",
-            )  # fmt: skip
+            )
             return
         state = self.environment["Status"]
         last = (self.environment.get("LastUpdate") or {}).get("Error") or {}
         if state != "AVAILABLE":
             yield fail(
-                "Airflow environment", f"{name} is {state}. {last.get('ErrorMessage', '')}".strip(),
+                "Airflow environment",
+                f"{name} is {state}. {last.get('ErrorMessage', '')}".strip(),
                 "wait while it is CREATING or UPDATING (20 to 40 minutes); else the lines below say what stops it",
-            )  # fmt: skip
+            )
         else:
             yield ok(
                 "Airflow environment", f"{name} is AVAILABLE, Airflow {self.environment['AirflowVersion']}"
@@ -113,14 +118,16 @@ class After:
         if not block or not all(block.values()):
             flags = ",".join(f"{flag}=true" for flag in _BLOCKS)
             yield fail(
-                "code bucket", f"{name} does not block public access",
+                "code bucket",
+                f"{name} does not block public access",
                 f"aws s3api put-public-access-block --bucket {name} --public-access-block-configuration {flags}",
-            )  # fmt: skip
+            )
         if s3.get_bucket_versioning(Bucket=name).get("Status") != "Enabled":
             yield fail(
-                "code bucket", f"{name} is not versioned: MWAA cannot name its files",
+                "code bucket",
+                f"{name} is not versioned: MWAA cannot name its files",
                 f"aws s3api put-bucket-versioning --bucket {name} --versioning-configuration Status=Enabled",
-            )  # fmt: skip
+            )
         keys = [
             self.environment[key]
             for key in ("PluginsS3Path", "RequirementsS3Path")
@@ -158,9 +165,10 @@ class After:
             ]
         if denied:
             yield fail(
-                "role", f"{role.rpartition('/')[2]} may not: {'; '.join(denied)}",
+                "role",
+                f"{role.rpartition('/')[2]} may not: {'; '.join(denied)}",
                 "compare modules/security/role_airflow.tf and boundary.tf with the role in the console; apply again",
-            )  # fmt: skip
+            )
         else:
             yield ok("role", f"{role.rpartition('/')[2]} may do what MWAA does with it")
 
@@ -185,15 +193,20 @@ class After:
             (["airflow:PublishMetrics"], self.environment["Arn"], {}),
             (["s3:ListBucket", "s3:GetBucketVersioning", "s3:GetBucketPublicAccessBlock"], bucket, {}),
             (["s3:GetObject", "s3:GetObjectVersion"], f"{bucket}/mwaa/dags/x.py", {}),
-            (["logs:CreateLogStream", "logs:PutLogEvents", "logs:GetLogEvents", "logs:GetLogGroupFields"], logs, {}),
+            (
+                ["logs:CreateLogStream", "logs:PutLogEvents", "logs:GetLogEvents", "logs:GetLogGroupFields"],
+                logs,
+                {},
+            ),
             (["logs:DescribeLogGroups", "s3:GetAccountPublicAccessBlock"], "*", {}),
             (["cloudwatch:PutMetricData"], "*", {"cloudwatch:namespace": "AmazonMWAA"}),
             ([f"sqs:{action}" for action in sqs], queue, {}),
             (
-                ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], key,
+                ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
+                key,
                 {"kms:ViaService": f"sqs.{region}.amazonaws.com"},
             ),
-        ]  # fmt: skip
+        ]
 
     def logs(self) -> Iterator[Line]:
         configured = self.environment.get("LoggingConfiguration", {})
@@ -227,9 +240,10 @@ class After:
         ill = [name for name, part in parts.items() if part.get("status") not in ("healthy", None)]
         if ill or not parts:
             yield fail(
-                "Airflow health", f"not healthy: {', '.join(ill) or 'no component answers'}",
+                "Airflow health",
+                f"not healthy: {', '.join(ill) or 'no component answers'}",
                 f"aws logs tail airflow-{self.settings.prefix}-Scheduler --since 1h (runbook: airflow-silent)",
-            )  # fmt: skip
+            )
         else:
             yield ok("Airflow health", f"healthy: {', '.join(sorted(parts))}")
 
@@ -246,15 +260,17 @@ class After:
         if errors:
             last = str(errors[0].get("stack_trace", "")).strip().splitlines()[-1:]
             yield fail(
-                "DAGs", f"{len(errors)} file(s) cannot be imported; {errors[0].get('filename')}: {''.join(last)}",
+                "DAGs",
+                f"{len(errors)} file(s) cannot be imported; {errors[0].get('filename')}: {''.join(last)}",
                 f"aws logs tail airflow-{self.settings.prefix}-DAGProcessing --since 1h; a missing module is a failed "
                 "installation of requirements.txt",
-            )  # fmt: skip
+            )
         elif missing := sorted(wanted - parsed):
             yield fail(
-                "DAGs", f"not parsed yet: {', '.join(missing)}",
+                "DAGs",
+                f"not parsed yet: {', '.join(missing)}",
                 "wait five minutes after `make deploy`; then look at mwaa/dags/ in the code bucket",
-            )  # fmt: skip
+            )
         else:
             yield ok("DAGs", f"all {len(wanted)} parsed, none with an error")
 
@@ -312,9 +328,10 @@ class After:
             yield fail("alarms", "there is none", "apply modules/monitoring again")
         elif loud:
             yield fail(
-                "alarms", f"in alarm: {', '.join(loud)}",
+                "alarms",
+                f"in alarm: {', '.join(loud)}",
                 "docs/alerts.md names the runbook of each; `stale` is loud until the first day is published",
-            )  # fmt: skip
+            )
         elif silent := sorted(name for name, state in states.items() if state != "OK"):
             yield warn("alarms", f"without data yet: {', '.join(silent)}", "look again in an hour")
         else:
@@ -343,9 +360,10 @@ class After:
         confirmed = [s["Endpoint"] for s in found if s["SubscriptionArn"].startswith("arn:")]
         if not confirmed:
             yield fail(
-                "alert mails", "nobody has confirmed the subscription: no alarm arrives",
-                "open the mail \"AWS Notification - Subscription Confirmation\", or apply again to have it sent anew",
-            )  # fmt: skip
+                "alert mails",
+                "nobody has confirmed the subscription: no alarm arrives",
+                'open the mail "AWS Notification - Subscription Confirmation", or apply again to have it sent anew',
+            )
         else:
             yield ok("alert mails", f"confirmed by {', '.join(sorted(confirmed))}")
 

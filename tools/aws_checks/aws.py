@@ -32,17 +32,34 @@ _CONFIG = Config(
 )
 
 _DENIED = {
-    "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError",
-    "AuthorizationErrorException", "403",
-}  # fmt: skip
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+    "403",
+}
 _BAD_KEYS = {
-    "InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException", "AuthFailure",
-    "SignatureDoesNotMatch", "InvalidAccessKeyId", "RequestExpired",
-}  # fmt: skip
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "AuthFailure",
+    "SignatureDoesNotMatch",
+    "InvalidAccessKeyId",
+    "RequestExpired",
+}
 MISSING = {
-    "404", "NoSuchBucket", "NoSuchKey", "NotFound", "NoSuchEntity", "ResourceNotFoundException", "ClusterNotFound",
-    "NoSuchResourceException", "NotFoundException",
-}  # fmt: skip
+    "404",
+    "NoSuchBucket",
+    "NoSuchKey",
+    "NotFound",
+    "NoSuchEntity",
+    "ResourceNotFoundException",
+    "ClusterNotFound",
+    "NoSuchResourceException",
+    "NotFoundException",
+}
 _NO_NETWORK = (
     EndpointConnectionError,
     ConnectTimeoutError,
@@ -54,14 +71,20 @@ _NO_NETWORK = (
 
 # Where the permission is not called <service of the endpoint>:<operation>; AWS's service authorization reference.
 _PERMISSIONS = {
-    "HeadBucket": "s3:ListBucket", "HeadObject": "s3:GetObject", "ListObjectsV2": "s3:ListBucket",
-    "GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock", "ListBuckets": "s3:ListAllMyBuckets",
+    "HeadBucket": "s3:ListBucket",
+    "HeadObject": "s3:GetObject",
+    "ListObjectsV2": "s3:ListBucket",
+    "GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "ListBuckets": "s3:ListAllMyBuckets",
     "DescribeBudget": "budgets:ViewBudget",
-}  # fmt: skip
+}
 _PREFIXES = {
-    "accessanalyzer": "access-analyzer", "service-quotas": "servicequotas", "mwaa": "airflow", "logs": "logs",
+    "accessanalyzer": "access-analyzer",
+    "service-quotas": "servicequotas",
+    "mwaa": "airflow",
+    "logs": "logs",
     "budgets": "budgets",
-}  # fmt: skip
+}
 
 
 class StoppedError(RuntimeError):
@@ -161,14 +184,16 @@ def refused(name: str, error: ClientError) -> Line:
     if code in _DENIED:
         action = permission_of(str(error.response["Error"].get("Service", "")), operation)
         return warn(
-            name, f"not checked: these credentials may not call {action}",
+            name,
+            f"not checked: these credentials may not call {action}",
             f"allow {action}, or sign in as an administrator",
-        )  # fmt: skip
+        )
     if code in _BAD_KEYS:
         return fail(
-            name, f"{operation} takes these credentials for unknown ({code})",
+            name,
+            f"{operation} takes these credentials for unknown ({code})",
             "sign in again; where only this region says so, the region is off in the account",
-        )  # fmt: skip
+        )
     if "Throttl" in code or code in ("TooManyRequestsException", "RequestLimitExceeded", "SlowDown"):
         return warn(
             name, f"not checked: {operation} was throttled six times", "wait a minute and run this again"

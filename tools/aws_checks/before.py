@@ -77,9 +77,10 @@ class Before:
         except ClientError as error:
             if code_of(error) in MISSING:
                 yield fail(
-                    "state bucket", f"there is no bucket {name}",
+                    "state bucket",
+                    f"there is no bucket {name}",
                     "terraform -chdir=infrastructure/bootstrap init && terraform -chdir=infrastructure/bootstrap apply",
-                )  # fmt: skip
+                )
                 return
             raise
         key = f"{self.env}/terraform.tfstate"
@@ -92,9 +93,10 @@ class Before:
         versioned = s3.get_bucket_versioning(Bucket=name).get("Status") == "Enabled"
         if not versioned:
             yield fail(
-                "state bucket", f"{name} keeps no old versions: a broken state could not be taken back",
+                "state bucket",
+                f"{name} keeps no old versions: a broken state could not be taken back",
                 f"aws s3api put-bucket-versioning --bucket {name} --versioning-configuration Status=Enabled",
-            )  # fmt: skip
+            )
             return
         found = (
             f"{name} holds {key}: {self.env} was applied before"
@@ -117,17 +119,19 @@ class Before:
         facts = self.rendered.facts
         if facts["account_id"] != self.account:
             yield fail(
-                "account_id", f"terraform.tfvars says {facts['account_id']}, this command {self.account}",
+                "account_id",
+                f"terraform.tfvars says {facts['account_id']}, this command {self.account}",
                 f'set account_id = "{self.account}" in infrastructure/environments/{self.env}/terraform.tfvars',
-            )  # fmt: skip
+            )
         email = str(facts["alert_email"])
         if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}", email):
             yield fail("alert_email", f"{email!r} is no address", 'set alert_email = "name@your-company.com"')
         elif email == _EXAMPLES["alert_email"]:
             yield warn(
-                "alert_email", f"{email} is the example's address: alarms and budget mails go there",
+                "alert_email",
+                f"{email} is the example's address: alarms and budget mails go there",
                 "set alert_email in terraform.tfvars, unless this address is yours",
-            )  # fmt: skip
+            )
         else:
             yield ok("alert_email", email)
         repository = str(facts["github_repository"])
@@ -135,9 +139,10 @@ class Before:
             yield warn("github_repository", "empty: no workflow may plan, apply or deploy", "")
         elif repository == _EXAMPLES["github_repository"] or not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
             yield warn(
-                "github_repository", f"{repository!r} is the example's: its workflows could sign in to this account",
+                "github_repository",
+                f"{repository!r} is the example's: its workflows could sign in to this account",
                 'set github_repository = "owner/name" of your repository, or "" for none',
-            )  # fmt: skip
+            )
         else:
             yield ok("github_repository", repository)
 
@@ -154,10 +159,11 @@ class Before:
                 yield ok("region", f"{region} is on")
             else:
                 yield fail(
-                    "region", f"{region} is off in this account ({state})",
+                    "region",
+                    f"{region} is off in this account ({state})",
                     f"aws account enable-region --region-name {region}, then wait until `aws account "
                     f"get-region-opt-status --region-name {region}` says ENABLED: minutes to hours",
-                )  # fmt: skip
+                )
 
     def _zones(self) -> list[str]:
         return self.rendered.names("aws_subnet", "availability_zone")
@@ -170,9 +176,10 @@ class Before:
         there = {zone["ZoneName"] for zone in answer["AvailabilityZones"] if zone["State"] == "available"}
         if missing := sorted(set(wanted) - there):
             yield fail(
-                "zones", f"not available in this account: {', '.join(missing)}",
+                "zones",
+                f"not available in this account: {', '.join(missing)}",
                 "`aws ec2 describe-availability-zones` lists those that are; name three in modules/platform/main.tf",
-            )  # fmt: skip
+            )
         else:
             yield ok("zones", ", ".join(wanted))
 
@@ -195,9 +202,10 @@ class Before:
                 faults.append(f"{name} is not offered in {', '.join(missing)}")
         if faults:
             yield fail(
-                "endpoint services", "; ".join(faults),
+                "endpoint services",
+                "; ".join(faults),
                 "leave it out of infrastructure/modules/network (nat_gateways = 1 replaces it), or choose other zones",
-            )  # fmt: skip
+            )
         else:
             yield ok("endpoint services", f"{len(planned)} services, in every zone that needs them")
 
@@ -215,10 +223,11 @@ class Before:
                     foreign.append(name)
         if foreign:
             yield fail(
-                "bucket names", f"another account of the world has {', '.join(foreign)}",
+                "bucket names",
+                f"another account of the world has {', '.join(foreign)}",
                 f'set account_suffix = "-{self.account}" in terraform.tfvars, and DWH_ACCOUNT_SUFFIX to the same for '
                 "`make deploy` and in GitHub",
-            )  # fmt: skip
+            )
         else:
             yield self._taken(
                 "bucket names", ours, "aws s3 rb s3://NAME when nobody needs it, else terraform import it"
@@ -254,12 +263,14 @@ class Before:
                     there.append(name)
         if going:
             yield fail(
-                "secret names", f"scheduled for deletion, so their names are taken: {', '.join(sorted(going))}",
+                "secret names",
+                f"scheduled for deletion, so their names are taken: {', '.join(sorted(going))}",
                 "; ".join(
                     f"aws secretsmanager delete-secret --force-delete-without-recovery --region {self.aws.region} "
-                    f"--secret-id {name}" for name in sorted(going)
+                    f"--secret-id {name}"
+                    for name in sorted(going)
                 ),
-            )  # fmt: skip
+            )
         else:
             yield self._taken("secret names", there, "delete the secrets, or terraform import them")
 
@@ -292,9 +303,10 @@ class Before:
                     yield refused("service-linked role", error)
                     continue
                 yield warn(
-                    "service-linked role", f"{role} is not there yet; AWS makes it when an administrator applies",
+                    "service-linked role",
+                    f"{role} is not there yet; AWS makes it when an administrator applies",
                     f"without administrator rights: aws iam create-service-linked-role --aws-service-name {service}",
-                )  # fmt: skip
+                )
 
     def github(self) -> Iterator[Line]:
         """An account registers GitHub once, however many environments it has."""
@@ -304,14 +316,16 @@ class Before:
         wanted = bool(self.rendered.facts["github_repository"])
         if planned and there and not self.applied:
             yield fail(
-                "GitHub sign-in", "GitHub is registered in this account already, and Terraform would register it again",
+                "GitHub sign-in",
+                "GitHub is registered in this account already, and Terraform would register it again",
                 "set create_github_oidc_provider = false in terraform.tfvars",
-            )  # fmt: skip
+            )
         elif wanted and not planned and not there:
             yield fail(
-                "GitHub sign-in", "GitHub is not registered in this account, and Terraform would not register it",
+                "GitHub sign-in",
+                "GitHub is not registered in this account, and Terraform would not register it",
                 "remove create_github_oidc_provider = false from terraform.tfvars",
-            )  # fmt: skip
+            )
         else:
             yield ok(
                 "GitHub sign-in",
@@ -351,10 +365,11 @@ class Before:
         if missing := [tag for tag in wanted if tag not in active]:
             status = json.dumps([{"TagKey": tag, "Status": "Active"} for tag in missing])
             yield warn(
-                "cost tags", f"not active: {', '.join(missing)}; the budget counts nothing until they are",
+                "cost tags",
+                f"not active: {', '.join(missing)}; the budget counts nothing until they are",
                 "a day after the first apply: aws ce update-cost-allocation-tags-status --region us-east-1 "
                 f"--cost-allocation-tags-status '{status}'",
-            )  # fmt: skip
+            )
         else:
             yield ok("cost tags", f"active: {', '.join(wanted)}")
 

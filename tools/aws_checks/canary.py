@@ -65,9 +65,10 @@ class Canary:
         state, error = self._job()
         if state != "SUCCEEDED":
             yield fail(
-                "tiny run: Glue", f"{self.settings.processing_job} ended as {state}: {error}",
+                "tiny run: Glue",
+                f"{self.settings.processing_job} ended as {state}: {error}",
                 f"aws glue get-job-runs --job-name {self.settings.processing_job} --max-items 1; docs/runbooks.md",
-            )  # fmt: skip
+            )
             return
         bucket, key = self.settings.processed_bucket, f"runs/{self.run_key}/copy/products.manifest"
         entries = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())["entries"]
@@ -77,9 +78,10 @@ class Canary:
         rows, error = Statements(self.aws, self.settings, self.poll_seconds).answer(*statements)
         if error or rows != [[1]]:
             yield fail(
-                "tiny run: Redshift", error or f"COPY loaded {rows[0][0] if rows else 'no'} rows instead of 1",
+                "tiny run: Redshift",
+                error or f"COPY loaded {rows[0][0] if rows else 'no'} rows instead of 1",
                 "a missing table: run ecommerce_dwh_bootstrap; a refused COPY: default role, S3 endpoint",
-            )  # fmt: skip
+            )
             return
         yield ok("tiny run: Redshift", "COPY loaded the product by the cluster's role")
 
@@ -111,8 +113,10 @@ class Canary:
         prefixes = [
             *(f"accepted/{source}/run={self.run_key}/" for source in sources),
             *(f"quarantine/source={source}/run={self.run_key}/" for source in sources),
-            f"ledger/run={self.run_key}/", f"check_results/run={self.run_key}/", f"runs/{self.run_key}/",
-        ]  # fmt: skip
+            f"ledger/run={self.run_key}/",
+            f"check_results/run={self.run_key}/",
+            f"runs/{self.run_key}/",
+        ]
         s3, left = self.aws.client("s3"), []
         for prefix in prefixes:
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=processed, Prefix=prefix)

@@ -33,9 +33,12 @@ class Network:
 
     def checks(self) -> list[tuple[str, Check]]:
         return [
-            ("subnets", self.subnets), ("routes", self.routes), ("access lists", self.lists),
-            ("security group", self.groups), ("endpoints", self.endpoints),
-        ]  # fmt: skip
+            ("subnets", self.subnets),
+            ("routes", self.routes),
+            ("access lists", self.lists),
+            ("security group", self.groups),
+            ("endpoints", self.endpoints),
+        ]
 
     @cached_property
     def _subnets(self) -> list[dict[str, Any]]:

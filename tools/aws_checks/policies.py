@@ -34,9 +34,11 @@ class Policy:
 def policies(rendered: Rendered) -> list[Policy]:
     """All policy documents of the rendered environment."""
     resources = {
-        "aws_s3_bucket_policy": "AWS::S3::Bucket", "aws_sns_topic_policy": "", "aws_kms_key": "",
+        "aws_s3_bucket_policy": "AWS::S3::Bucket",
+        "aws_sns_topic_policy": "",
+        "aws_kms_key": "",
         "aws_vpc_endpoint": "",
-    }  # fmt: skip
+    }
     found = [
         Policy(r.address, r.values["policy"], "IDENTITY_POLICY")
         for r in rendered.of("aws_iam_policy", "aws_iam_role_policy")
@@ -96,9 +98,10 @@ def sizes(rendered: Rendered) -> Iterator[Line]:
     over = {key: length for key, length in lengths.items() if length > limits[key]}
     for key, length in over.items():
         yield fail(
-            "policy size", f"{key}: {length} characters, {limits[key]} allowed",
+            "policy size",
+            f"{key}: {length} characters, {limits[key]} allowed",
             "split it, or shorten its lists by a prefix; a role's trust may grow to 4096 by Service Quotas",
-        )  # fmt: skip
+        )
     if not over:
         largest = max(lengths, key=lambda key: lengths[key] / limits[key])
         yield ok("policy size", f"the fullest is {largest}: {lengths[largest]} of {limits[largest]} characters")

@@ -75,9 +75,10 @@ def quotas(aws: Aws, rendered: Rendered, applied: bool) -> Iterator[Line]:
             limit, code = _limit(aws, need)
             if limit is None:
                 yield warn(
-                    name, f"Service Quotas of {aws.region} lists none for {need.service}",
+                    name,
+                    f"Service Quotas of {aws.region} lists none for {need.service}",
                     f"look at https://{aws.region}.console.aws.amazon.com/servicequotas/home/services/{need.service}/quotas",
-                )  # fmt: skip
+                )
                 continue
             used = need.used(aws)
         except ClientError as error:
@@ -86,10 +87,11 @@ def quotas(aws: Aws, rendered: Rendered, applied: bool) -> Iterator[Line]:
         wanted = 0 if applied else need.needed
         if used + wanted > limit:
             yield fail(
-                name, f"{used} used and {need.needed} needed, {limit:g} allowed",
+                name,
+                f"{used} used and {need.needed} needed, {limit:g} allowed",
                 f"aws service-quotas request-service-quota-increase --region {aws.region} "
                 f"--service-code {need.service} --quota-code {code} --desired-value {used + need.needed}",
-            )  # fmt: skip
+            )
         else:
             yield ok(name, f"{used} used and {need.needed} needed, {limit:g} allowed")
 

@@ -37,8 +37,13 @@ run "rendered" {
 """
 # What a check must know of the root module and no resource says; those that the environment has.
 _FACTS = (
-    "account_id", "region", "replica_region", "alert_email", "account_suffix", "github_repository",
-)  # fmt: skip
+    "account_id",
+    "region",
+    "replica_region",
+    "alert_email",
+    "account_suffix",
+    "github_repository",
+)
 
 
 def _additions(root: Path) -> dict[str, str]:
@@ -124,9 +129,13 @@ def _terraform(root: Path, *arguments: str) -> str:
     environ = {k: v for k, v in os.environ.items() if k not in ("TF_CLI_ARGS", "TF_DATA_DIR", "TF_WORKSPACE")}
     try:
         done = subprocess.run(
-            ["terraform", *arguments], cwd=root, env={**environ, "TF_IN_AUTOMATION": "1"}, capture_output=True,
-            text=True, check=False,
-        )  # fmt: skip
+            ["terraform", *arguments],
+            cwd=root,
+            env={**environ, "TF_IN_AUTOMATION": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     except FileNotFoundError:
         raise RenderError("there is no terraform on the PATH; install 1.11 or newer") from None
     if done.returncode:

@@ -51,9 +51,10 @@ def address(aws: Aws, settings: Settings) -> dict[str, str]:
             raise
         namespace = aws.client("redshift-serverless").get_namespace(namespaceName=settings.prefix)["namespace"]
         return {
-            "WorkgroupName": settings.cluster, "Database": settings.database,
+            "WorkgroupName": settings.cluster,
+            "Database": settings.database,
             "SecretArn": namespace["adminPasswordSecretArn"],
-        }  # fmt: skip
+        }
     return {"ClusterIdentifier": settings.cluster, "Database": settings.database, "DbUser": _ADMIN}
 
 

@@ -107,9 +107,12 @@ def _rule_sql(column: Column) -> str | None:
             number = f"try_cast({text} as double)"
             cases += [
                 (f"{unreadable} and lower({text}) rlike '^[+-]?(nan|inf|infinity)$'", "non_finite"),
-                (f"{unreadable} and octet_length({text}) = length({text}) and {number} is not null "
-                 f"and not {text} rlike '[dDfF]$'", "out_of_range"),
-            ]  # fmt: skip
+                (
+                    f"{unreadable} and octet_length({text}) = length({text}) and {number} is not null "
+                    f"and not {text} rlike '[dDfF]$'",
+                    "out_of_range",
+                ),
+            ]
         elif base in ("integer", "bigint"):
             cases += [
                 (f"{unreadable} and lower({text}) rlike '^[+-]?(nan|inf|infinity)$'", "non_finite"),

@@ -20,8 +20,8 @@ _GROUP_ROWS = 1 << 20
 
 
 def _open(path: str) -> Any:
-    import pyarrow as pa  # noqa: PLC0415 - needed where Parquet is delivered
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow as pa  # late import: needed where Parquet is delivered
+    import pyarrow.parquet as pq
 
     try:
         return pq.ParquetFile(path)
@@ -44,8 +44,8 @@ def _text(value: Any) -> str | None:
 
 def _rows(batch: Any, table: Table, person: Person, decided: Collection[str]) -> Iterator[tuple[int, Row]]:
     """Rows of a batch that are worth a word, by place; only rows in which something may be are looked at."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     names = [name.strip().lower() for name in batch.schema.names]
     wanted: set[int] = set()
@@ -67,9 +67,10 @@ def _rows(batch: Any, table: Table, person: Person, decided: Collection[str]) ->
                     wanted |= set(pc.indices_nonzero(pc.equal(column, value)).to_pylist())
         elif not pa.types.is_primitive(kind) or pa.types.is_integer(kind):
             wanted |= {
-                at for at, value in enumerate(column.to_pylist())
+                at
+                for at, value in enumerate(column.to_pylist())
                 if value is not None and person.read(_text(value) or "").hits
-            }  # fmt: skip
+            }
     for at in sorted(wanted):
         values = [column[at].as_py() for column in batch.columns]
         nested = {place for place, value in enumerate(values) if isinstance(value, (dict, list))}
@@ -84,7 +85,7 @@ def erase_parquet(
     Raises:
         Unreadable: the file is no Parquet, or its key column is of a type that holds no text and must change.
     """
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
     file, tally, number = _open(path), Tally(), 0
     changes: dict[int, dict[int, str | None]] = {}
@@ -104,8 +105,8 @@ def erase_parquet(
 
 def _rewrite(file: Any, changes: dict[int, dict[int, str | None]], target: str) -> None:
     """Write the file with other cells; a column that can hold no pseudonym becomes text."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     schema = file.schema_arrow
     touched = {place for row in changes.values() for place, new in row.items() if new is not None}
@@ -139,7 +140,7 @@ def _codec(name: str) -> str:
 
 
 def _holds_text(kind: Any) -> bool:
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
     value = kind.value_type if pa.types.is_dictionary(kind) else kind
     return bool(pa.types.is_string(value) or pa.types.is_large_string(value))
@@ -147,7 +148,7 @@ def _holds_text(kind: Any) -> bool:
 
 def _cell(value: str | None, kind: Any) -> Any:
     """A new text as a cell of a column; None where the column's type does not take it."""
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
     if value is None or not pa.types.is_nested(kind):
         return value
@@ -158,7 +159,7 @@ def _cell(value: str | None, kind: Any) -> Any:
 
 
 def _changed(part: Any, schema: Any, changes: dict[int, dict[int, str | None]], first: int) -> Any:
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
     mine = {row - first: new for row, new in changes.items() if first <= row < first + part.num_rows}
     columns = []
@@ -186,7 +187,7 @@ def is_in_accepted(path: str, table: Table, person: Person, decided: Collection[
     Raises:
         Unreadable: the file is no Parquet.
     """
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
     try:
         return any(
@@ -212,7 +213,7 @@ def erase_texts(
         target: where to write it.
         rewrite: gets a row and the name of one of its columns, gives its new text and a question (or empty).
     """
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
     file, tally, number = _open(path), Tally(), 0
     changes: dict[int, dict[int, str | None]] = {}

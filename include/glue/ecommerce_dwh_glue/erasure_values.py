@@ -13,9 +13,22 @@ _ISO = re.compile(
     r"(?!0000)\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?( ?(Z|[+-]\d{2}(:?\d{2})?))?)?", re.ASCII
 )
 _TOKENS = {
-    "yyyy": "%Y", "M": "%m", "MM": "%m", "MMM": "%b", "d": "%d", "dd": "%d", "H": "%H", "HH": "%H", "h": "%I",
-    "hh": "%I", "m": "%M", "mm": "%M", "s": "%S", "ss": "%S", "a": "%p",
-}  # fmt: skip
+    "yyyy": "%Y",
+    "M": "%m",
+    "MM": "%m",
+    "MMM": "%b",
+    "d": "%d",
+    "dd": "%d",
+    "H": "%H",
+    "HH": "%H",
+    "h": "%I",
+    "hh": "%I",
+    "m": "%M",
+    "mm": "%M",
+    "s": "%S",
+    "ss": "%S",
+    "a": "%p",
+}
 
 
 def emptied(column: Column, text: str) -> str | None:
@@ -29,8 +42,11 @@ def emptied(column: Column, text: str) -> str | None:
     if not column.required:
         return None
     return {
-        "varchar": "x", "date": "1900-01-01", "timestamp": "1900-01-01 00:00:00", "boolean": "false",
-    }.get(column.base_type, column.minimum or "0")  # fmt: skip
+        "varchar": "x",
+        "date": "1900-01-01",
+        "timestamp": "1900-01-01 00:00:00",
+        "boolean": "false",
+    }.get(column.base_type, column.minimum or "0")
 
 
 def unreadable_bytes(text: str) -> str:

@@ -105,22 +105,28 @@ def judge(rule: Rule, day: str, value: float | None, past: Mapping[str, float | 
         return Finding(day, False, False, f"not judged: {day} has no value to measure")
     if len(known) < int(arguments["minimum_days"]):
         return Finding(
-            day, False, False,
+            day,
+            False,
+            False,
             f"not judged: {len(known)} of the {arguments['days']} days before {day} have figures, "
             f"{arguments['minimum_days']} are needed",
-            value, days=len(known),
-        )  # fmt: skip
+            value,
+            days=len(known),
+        )
     groups: dict[int, list[float]] = defaultdict(list)
     for each, figure in known.items():
         groups[each.weekday() if arguments["weekday"] else 0].append(figure)
     alike = groups.get(today.weekday() if arguments["weekday"] else 0, [])
     if len(alike) < SAME_WEEKDAY:
         return Finding(
-            day, False, False,
+            day,
+            False,
+            False,
             f"not judged: {len(alike)} {today:%A}s among the {arguments['days']} days before {day} have figures, "
             f"{SAME_WEEKDAY} are needed",
-            value, days=len(known),
-        )  # fmt: skip
+            value,
+            days=len(known),
+        )
     offsets = [
         abs(figure - median(group[:place] + group[place + 1 :]))
         for group in groups.values()
@@ -143,8 +149,17 @@ def judge(rule: Rule, day: str, value: float | None, past: Mapping[str, float | 
         low, high = max(low, 0.0), min(high, 1.0)
     z = distance / sigma if sigma else None
     return Finding(
-        day, True, deviates, _words(rule, today, value, usual, low, high, z), value, usual, low, high, z, len(known)
-    )  # fmt: skip
+        day,
+        True,
+        deviates,
+        _words(rule, today, value, usual, low, high, z),
+        value,
+        usual,
+        low,
+        high,
+        z,
+        len(known),
+    )
 
 
 def _words(

@@ -80,7 +80,7 @@ def read_options(argv: Sequence[str]) -> Options:
         JobError: an argument is missing or cannot be used.
     """
     try:
-        from awsglue.utils import getResolvedOptions  # noqa: PLC0415 - only Glue has it
+        from awsglue.utils import getResolvedOptions  # late import: only Glue has it
     except ImportError:
         getResolvedOptions = _resolved_options  # noqa: N806
     names = [*ARGUMENTS, *([LIMITS] if f"--{LIMITS}" in argv else [])]

@@ -143,8 +143,8 @@ def read_footer(source: RangedFile, size: int, contract: SourceContract, limits:
     Raises:
         FileError: the file cannot be read, or is over a limit.
     """
-    import pyarrow as pa  # noqa: PLC0415 - needed where Parquet is delivered
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow as pa  # late import: needed where Parquet is delivered
+    import pyarrow.parquet as pq
 
     end = _check_frame(source, size)
     source.seek(0)
@@ -364,8 +364,8 @@ def _count_text(
 
 def _text_bytes(array: Any) -> int:
     """Bytes of all values, each time that they occur."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     if not pa.types.is_dictionary(array.type):
         return int(array.nbytes)

@@ -566,12 +566,21 @@ class Processing:
         folder = f"ledger/run={run_key}/try={self.attempt}/"
         rows = [
             (
-                entry.source, dt.date.fromisoformat(entry.delivery_date), run_key, entry.files,
-                entry.raw_rows, entry.accepted_rows, entry.superseded_rows, entry.quarantined_rows,
-                entry.raw_amount, entry.accepted_amount, entry.superseded_amount, entry.quarantined_amount,
+                entry.source,
+                dt.date.fromisoformat(entry.delivery_date),
+                run_key,
+                entry.files,
+                entry.raw_rows,
+                entry.accepted_rows,
+                entry.superseded_rows,
+                entry.quarantined_rows,
+                entry.raw_amount,
+                entry.accepted_amount,
+                entry.superseded_amount,
+                entry.quarantined_amount,
             )
             for entry in outcome.ledger.values()
-        ]  # fmt: skip
+        ]
         frame = self.spark.createDataFrame(rows, _LEDGER_SCHEMA).coalesce(1)
         frame.write.mode("append").parquet(self.storage.url(bucket, folder))
         written = [item for item in self.storage.objects(bucket, folder) if item.key.endswith(".parquet")]

@@ -321,11 +321,20 @@ class Quality:
                     ratio = Decimal(count.failed) / count.checked if count.checked else Decimal(0)
                     rows.append(
                         (
-                            run_key, dt.date.fromisoformat(day), name, rule.name, rule.dimension, rule.severity,
-                            count.checked, count.failed, round(ratio, 6), Decimal(str(rule.threshold)), passed,
+                            run_key,
+                            dt.date.fromisoformat(day),
+                            name,
+                            rule.name,
+                            rule.dimension,
+                            rule.severity,
+                            count.checked,
+                            count.failed,
+                            round(ratio, 6),
+                            Decimal(str(rule.threshold)),
+                            passed,
                             message[:1000],
                         )
-                    )  # fmt: skip
+                    )
         folder = f"check_results/run={run_key}/try={self.attempt}/"
         frame = self.spark.createDataFrame(rows, _CHECK_SCHEMA).coalesce(1)
         frame.write.mode("append").parquet(self.storage.url(bucket, folder))

@@ -112,19 +112,23 @@ def _rule_row(rule: Mapping[str, Any]) -> str:
         keys = ", ".join(f"<code>{escape(str(key)[:80])}</code>" for key in rule["samples"])
         samples += f"<details><summary>{len(rule['samples'])} of these rows</summary>{keys}</details>"
     threshold = f"{rule['threshold']:.2%}" if rule["threshold"] else "0"
-    return "<tr>" + "".join(
-        (
-            _cell(f"<span class='pill {state}'>{word}</span>"),
-            f"<td class=rule><b>{escape(rule['rule'])}</b><span>{escape(rule['description'])}</span>"
-            f"{message}{samples}</td>",
-            _cell(escape(rule["dimension"])),
-            _cell(escape(rule["severity"])),
-            _cell(_count(rule["rows_checked"], rule["unit"]), True),
-            _cell(_count(rule["rows_failed"], rule["unit"]), True),
-            f"<td class=n>{rule['failed_ratio']:.2%}{_bar(rule)}</td>",
-            _cell(threshold, True),
+    return (
+        "<tr>"
+        + "".join(
+            (
+                _cell(f"<span class='pill {state}'>{word}</span>"),
+                f"<td class=rule><b>{escape(rule['rule'])}</b><span>{escape(rule['description'])}</span>"
+                f"{message}{samples}</td>",
+                _cell(escape(rule["dimension"])),
+                _cell(escape(rule["severity"])),
+                _cell(_count(rule["rows_checked"], rule["unit"]), True),
+                _cell(_count(rule["rows_failed"], rule["unit"]), True),
+                f"<td class=n>{rule['failed_ratio']:.2%}{_bar(rule)}</td>",
+                _cell(threshold, True),
+            )
         )
-    ) + "</tr>"  # fmt: skip
+        + "</tr>"
+    )
 
 
 def _count(value: int, unit: str) -> str:
@@ -163,9 +167,15 @@ def _rules(table: Mapping[str, Any]) -> str:
     broken = sum(not rule["passed"] for rule in rules)
     words = f"{_number(table['rows'])} rows, {len(rules)} rules, {broken} not passed"
     head = (
-        ("State", False), ("Rule", False), ("Dimension", False), ("Severity", False),
-        ("Checked", True), ("Failed", True), ("Share", True), ("Allowed", True),
-    )  # fmt: skip
+        ("State", False),
+        ("Rule", False),
+        ("Dimension", False),
+        ("Severity", False),
+        ("Checked", True),
+        ("Failed", True),
+        ("Share", True),
+        ("Allowed", True),
+    )
     title = f"<h2 id='{escape(table['source'])}'>{escape(table['source'])} <small>{words}</small></h2>"
     return title + _table(head, map(_rule_row, rules))
 

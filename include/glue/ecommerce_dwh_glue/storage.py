@@ -68,8 +68,8 @@ class S3Storage:
     @property
     def client(self) -> Any:
         if self._client is None:
-            import boto3  # noqa: PLC0415 - executors import it only when they read
-            from botocore.config import Config  # noqa: PLC0415
+            import boto3  # late import: executors import it only when they read
+            from botocore.config import Config
 
             config = Config(max_pool_connections=32, retries={"max_attempts": 8, "mode": "standard"})
             self._client = boto3.client("s3", region_name=self.region, config=config)

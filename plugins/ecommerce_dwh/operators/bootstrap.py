@@ -125,7 +125,7 @@ class CalendarOperator(WarehouseOperator):
     ui_color = "#e5f1fb"
 
     def execute(self, context: Context) -> dict[str, int]:
-        from ecommerce_dwh.calendar_dim import COLUMNS, calendar_rows  # noqa: PLC0415 - loads a holiday library
+        from ecommerce_dwh.calendar_dim import COLUMNS, calendar_rows  # late import: loads a holiday library
 
         rows = list(calendar_rows())
         insert = self.control_sql("dim_date_insert")

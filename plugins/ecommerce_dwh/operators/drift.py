@@ -41,9 +41,9 @@ class SchemaDriftOperator(LoadTemplates, BaseOperator):
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # noqa: PLC0415 - heavy
+        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # late import: heavy
 
-        from ecommerce_dwh.contracts import load_contracts  # noqa: PLC0415 - reads files; not at DAG parsing
+        from ecommerce_dwh.contracts import load_contracts  # late import: reads files; not at DAG parsing
 
         settings = get_settings()
         window = load_window(context)

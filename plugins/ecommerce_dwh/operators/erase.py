@@ -77,7 +77,7 @@ def erasure_arguments(mode: str) -> dict[str, str]:
 
 def request_store(aws_conn_id: str | None = "aws_default") -> RequestStore:
     """The requests, by an Airflow connection for AWS."""
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - heavy; not at DAG parsing
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # late import: heavy; not at DAG parsing
 
     return RequestStore(S3Hook(aws_conn_id=aws_conn_id).get_conn(), get_settings().processed_bucket)
 
@@ -217,8 +217,12 @@ class ErasureSurveyOperator(_ErasureOperator):
         found = store.unfinished(parsed["customer_id"])
         mark = found[1] if found else {"pseudonym": f"erased-{secrets.token_hex(8)}", "days": []}
         return {
-            **parsed, "pseudonym": mark["pseudonym"], "days": mark["days"], "values": {}, "shared": [],
-        }  # fmt: skip
+            **parsed,
+            "pseudonym": mark["pseudonym"],
+            "days": mark["days"],
+            "values": {},
+            "shared": [],
+        }
 
 
 def refuse_naming(person: Person, reason: str, params: Mapping[str, Any], run_id: str) -> None:

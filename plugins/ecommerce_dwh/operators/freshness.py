@@ -119,15 +119,15 @@ class FreshnessWatchOperator(WarehouseOperator):
         return "The DAG is not paused and no run is under way: no run was made, or its runs were removed.", []
 
     def _is_paused(self) -> bool:
-        from airflow.sdk.execution_time import task_runner  # noqa: PLC0415 - not at DAG parsing
-        from airflow.sdk.execution_time.comms import GetDag  # noqa: PLC0415
+        from airflow.sdk.execution_time import task_runner  # late import: not at DAG parsing
+        from airflow.sdk.execution_time.comms import GetDag
 
         return bool(
             getattr(task_runner.SUPERVISOR_COMMS.send(GetDag(dag_id=self.watched_dag_id)), "is_paused", False)
         )
 
     def _send_metric(self, found: Freshness, now: datetime) -> None:
-        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # noqa: PLC0415 - heavy
+        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # late import: heavy
 
         if found.published_day is None:
             return

@@ -55,7 +55,7 @@ class _ShopOperator(LoadTemplates, BaseOperator):
 
     def connect(self) -> Any:
         """A connection to the shop's database."""
-        from airflow.providers.postgres.hooks.postgres import PostgresHook  # noqa: PLC0415 - heavy
+        from airflow.providers.postgres.hooks.postgres import PostgresHook  # late import: heavy
 
         return PostgresHook(postgres_conn_id=self.shop_conn_id).get_conn()
 
@@ -146,7 +146,7 @@ class ShopExtractOperator(_ShopOperator):
         note: dict[str, Any],
         replace: bool,
     ) -> list[ingest.Extraction]:
-        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - heavy; not at DAG parsing
+        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # late import: heavy; not at DAG parsing
 
         overlap = timedelta(minutes=get_settings().ingest_overlap_minutes)
         client = S3Hook(aws_conn_id=self.aws_conn_id).get_conn()
@@ -189,14 +189,20 @@ class ShopExtractOperator(_ShopOperator):
                 self.log.warning(
                     "%s of %s: the files that are there hold more rows (%s) than the shop still dates to that day; "
                     "they stay (Param 'replace' replaces them)",
-                    extraction.source, extraction.day, f"{extraction.rows:,}",
-                )  # fmt: skip
+                    extraction.source,
+                    extraction.day,
+                    f"{extraction.rows:,}",
+                )
         rows = sum(e.rows for e in done if not e.kept)
         size = sum(e.size for e in done)
         self.log.info(
             "%s: %s rows in %.1f s (%s rows/s), %s bytes compressed",
-            window, f"{rows:,}", seconds, f"{rows / max(seconds, 0.001):,.0f}", f"{size:,}",
-        )  # fmt: skip
+            window,
+            f"{rows:,}",
+            seconds,
+            f"{rows / max(seconds, 0.001):,.0f}",
+            f"{size:,}",
+        )
         for asset in self.outlets:
             source = str(asset.name).rpartition(".")[2]
             days = [extraction for extraction in done if extraction.source == source]

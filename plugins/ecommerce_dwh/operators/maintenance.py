@@ -105,12 +105,16 @@ class TableCareOperator(WarehouseOperator):
             rows = cursor.query(maintenance_sql("table_health")[0], title="table health")
             return [
                 TableHealth(
-                    str(row["schema_name"]), str(row["table_name"]), int(float(row["stored_rows"] or 0)),
-                    int(float(row["visible_rows"] or 0)), int(row["size_mb"] or 0),
-                    float(row["unsorted_percent"]), float(row["stats_off_percent"]),
+                    str(row["schema_name"]),
+                    str(row["table_name"]),
+                    int(float(row["stored_rows"] or 0)),
+                    int(float(row["visible_rows"] or 0)),
+                    int(row["size_mb"] or 0),
+                    float(row["unsorted_percent"]),
+                    float(row["stats_off_percent"]),
                 )
                 for row in cursor.as_dicts(rows)
-            ]  # fmt: skip
+            ]
 
         tables = warehouse.transaction(read)
         plans = plan_care(
@@ -355,7 +359,7 @@ class StorageCheckOperator(BaseOperator):
 
     @staticmethod
     def _rules(client: Any, bucket: str) -> list[dict[str, Any]]:
-        from botocore.exceptions import ClientError  # noqa: PLC0415 - heavy; not at DAG parsing
+        from botocore.exceptions import ClientError  # late import: heavy; not at DAG parsing
 
         try:
             return list(client.get_bucket_lifecycle_configuration(Bucket=bucket).get("Rules", ()))
@@ -399,9 +403,12 @@ class OrphanRunsOperator(BaseOperator):
             stops = bool(orphan.task) and not dry
             self.log.warning(
                 "Run %s of %s (%s): %s; %s",
-                orphan.run_id, orphan.job, orphan.task or "by hand", orphan.why,
+                orphan.run_id,
+                orphan.job,
+                orphan.task or "by hand",
+                orphan.why,
                 "stopping it" if stops else "left alone",
-            )  # fmt: skip
+            )
             if stops:
                 client.batch_stop_job_run(JobName=orphan.job, JobRunIds=[orphan.run_id])
                 stopped.append(orphan.run_id)
@@ -424,7 +431,7 @@ def maintenance_sql(name: str) -> list[str]:
 
 
 def _client(aws_conn_id: str | None, service: str) -> Any:
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # noqa: PLC0415 - heavy
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # late import: heavy
 
     return AwsBaseHook(aws_conn_id=aws_conn_id, client_type=service).conn
 
@@ -435,7 +442,7 @@ def _listing(client: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
 
 
 def _is_older(client: Any, bucket: str, run_key: str, limit: datetime) -> bool:
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - heavy; not at DAG parsing
+    from botocore.exceptions import ClientError  # late import: heavy; not at DAG parsing
 
     try:
         modified = client.head_object(Bucket=bucket, Key=f"runs/{run_key}/processing.json")["LastModified"]

@@ -50,8 +50,10 @@ class PublishOperator(WarehouseOperator):
 
         def read(cursor: Cursor) -> tuple[dict[str, dict[str, int]], Any]:
             rows = cursor.query(split_statements(ledger_sql)[0])
-            ledger = {str(row["source"]): {k: int(v or 0) for k, v in row.items() if k != "source"}
-                      for row in cursor.as_dicts(rows)}  # fmt: skip
+            ledger = {
+                str(row["source"]): {k: int(v or 0) for k, v in row.items() if k != "source"}
+                for row in cursor.as_dicts(rows)
+            }
             state = cursor.query(self.control_sql("warehouse_state"))
             return ledger, state[0][0] if state else None
 
@@ -78,7 +80,7 @@ class PublishOperator(WarehouseOperator):
     def _send_metrics(
         self, context: Context, ledger: Mapping[str, Mapping[str, int]], day: date | None
     ) -> None:
-        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # noqa: PLC0415 - heavy
+        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # late import: heavy
 
         now = datetime.now(UTC)
         started = context["dag_run"].start_date

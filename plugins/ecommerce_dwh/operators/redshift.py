@@ -81,7 +81,7 @@ class WarehouseOperator(LoadTemplates, BaseOperator):
 
     def get_template_env(self, dag: Any = None) -> jinja2.Environment:
         """The DAG's template environment, which also finds files under ``include/sql``."""
-        from jinja2 import ChoiceLoader, FileSystemLoader  # noqa: PLC0415 - Airflow itself imports Jinja late
+        from jinja2 import ChoiceLoader, FileSystemLoader  # late import: Airflow itself imports Jinja late
 
         env = super().get_template_env(dag=dag)
         folder = FileSystemLoader(str(get_settings().sql_dir))
@@ -170,8 +170,11 @@ class RedshiftSQLOperator(WarehouseOperator):
         summary = WorkSummary(results, warehouse.attempts, time.monotonic() - started)
         self.log.info(
             "%d statements, %s rows written, %.2f s, attempt %d",
-            len(results), f"{summary.rows:,}", summary.seconds, summary.attempts,
-        )  # fmt: skip
+            len(results),
+            f"{summary.rows:,}",
+            summary.seconds,
+            summary.attempts,
+        )
         return summary.as_dict()
 
 

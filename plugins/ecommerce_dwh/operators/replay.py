@@ -152,8 +152,8 @@ class ReplaySurveyOperator(_ReplayOperator):
         return found
 
     def _get(self, bucket: str, key: str) -> bytes | None:
-        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - heavy; not at DAG parsing
-        from botocore.exceptions import ClientError  # noqa: PLC0415
+        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # late import: heavy; not at DAG parsing
+        from botocore.exceptions import ClientError
 
         try:
             client = S3Hook(aws_conn_id=self.aws_conn_id).get_conn()
@@ -187,9 +187,12 @@ class ReplayResultOperator(_ReplayOperator):
         for change in done:
             self.log.info(
                 "%s %-12s %8s in quarantine before, %8s after%s",
-                change.day, change.source, f"{change.before:,}", f"{change.after:,}",
+                change.day,
+                change.source,
+                f"{change.before:,}",
+                f"{change.after:,}",
                 "" if change.is_loaded else " (the day is not in the warehouse)",
-            )  # fmt: skip
+            )
         result = {
             "before": sum(change.before for change in done),
             "after": sum(change.after for change in done),

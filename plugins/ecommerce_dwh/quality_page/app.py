@@ -363,7 +363,7 @@ def _view_of(found: DayReport, focus: str = "", query: str = "") -> _Shown:
 
 @cache
 def _personal_columns() -> Mapping[str, frozenset[str]]:
-    from ecommerce_dwh.contracts import load_contracts  # noqa: PLC0415 - reads files; not at start-up
+    from ecommerce_dwh.contracts import load_contracts  # late import: reads files; not at start-up
 
     return {
         name: frozenset(column.name for column in contract.columns if column.pii)

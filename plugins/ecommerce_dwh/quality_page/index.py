@@ -198,13 +198,22 @@ class _Entry(TypedDict):
 # Source, rule, then the fields of `RuleMonth`; JSON has lists only, so the tuples are not strict.
 _RuleLine = Annotated[
     tuple[
-        Name, Name, _Short, _Short, _Short, Share, _Places, _Places,
+        Name,
+        Name,
+        _Short,
+        _Short,
+        _Short,
+        Share,
+        _Places,
+        _Places,
         Annotated[str, StringConstraints(pattern="^[pfn-]{28,31}$")],
-        dict[Annotated[str, StringConstraints(pattern="^[0-9]{1,2}$")],
-             Annotated[list[Figure | None], Field(min_length=3, max_length=3)]],
+        dict[
+            Annotated[str, StringConstraints(pattern="^[0-9]{1,2}$")],
+            Annotated[list[Figure | None], Field(min_length=3, max_length=3)],
+        ],
     ],
     Field(strict=False),
-]  # fmt: skip
+]
 
 
 @with_config(ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))

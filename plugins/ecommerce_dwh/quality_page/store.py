@@ -105,8 +105,8 @@ class DayReport:
 def aws_client(aws_conn_id: str = "aws_default") -> Any:
     """S3 client of the Airflow connection, with room for parallel reads."""
     # Imported here: the provider takes a second to load, which processes without visitors need not pay.
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+    from botocore.config import Config
 
     config = Config(
         max_pool_connections=WORKERS,

@@ -229,8 +229,8 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
         }
 
     def _read(self) -> bytes:
-        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - heavy; not at DAG parsing
-        from botocore.exceptions import ClientError  # noqa: PLC0415
+        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # late import: heavy; not at DAG parsing
+        from botocore.exceptions import ClientError
 
         try:
             response = (
@@ -246,7 +246,7 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
 
     def _override(self, context: Context, report: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
         """Open the gate by a person's decision; what cannot be recorded does not happen."""
-        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - heavy; not at DAG parsing
+        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # late import: heavy; not at DAG parsing
 
         try:
             record = override_record(
@@ -269,8 +269,12 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
         context["ti"].xcom_push(key=OVERRIDE_KEY, value=record)
         self.log.warning(
             "THE GATE IS OPENED BY %s: %s. Recorded in s3://%s/%s. Let pass:\n%s",
-            record["by"], record["reason"], self._bucket, key, verdict.text(),
-        )  # fmt: skip
+            record["by"],
+            record["reason"],
+            self._bucket,
+            key,
+            verdict.text(),
+        )
         return {
             "status": "overridden",
             "reason": record["reason"],

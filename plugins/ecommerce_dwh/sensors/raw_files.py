@@ -110,7 +110,7 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
     def _sources(self) -> tuple[list[str], list[str]]:
         if self.required is not None:
             return list(self.required), list(self.optional or ())
-        from ecommerce_dwh.contracts import load_contracts  # noqa: PLC0415 - reads files; not at DAG parsing
+        from ecommerce_dwh.contracts import load_contracts  # late import: reads files; not at DAG parsing
 
         contracts = load_contracts(get_settings().sources_dir).values()
         return (
@@ -119,7 +119,7 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
         )
 
     def _look(self, window: LoadWindow, sources: Sequence[str], *, strays: bool = False) -> Inventory:
-        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - heavy; not at DAG parsing
+        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # late import: heavy; not at DAG parsing
 
         client = S3Hook(aws_conn_id=self.aws_conn_id).get_conn()
         inventory = take_inventory(client, window.raw_bucket, sources, window.start_date, window.end_date)
@@ -134,8 +134,12 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
         for source, counts in inventory.counts().items():
             self.log.info(
                 "%s: %d files (%s bytes) on %d days, %d days declared empty",
-                source, counts["files"], f"{counts['bytes']:,}", counts["days"], counts["empty_days"],
-            )  # fmt: skip
+                source,
+                counts["files"],
+                f"{counts['bytes']:,}",
+                counts["days"],
+                counts["empty_days"],
+            )
         if absent:
             self.log.info(
                 "Optional and not delivered: %d folders, first %s", len(absent), ", ".join(absent[:5])
@@ -145,8 +149,9 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
         if inventory.unloaded:
             self.log.warning(
                 "%d objects are not what the layout of the raw bucket asks for:\n%s",
-                len(inventory.unloaded), describe_unloaded(window.raw_bucket, inventory.unloaded),
-            )  # fmt: skip
+                len(inventory.unloaded),
+                describe_unloaded(window.raw_bucket, inventory.unloaded),
+            )
         return {
             "window": str(window),
             "sources": inventory.counts(),

@@ -223,8 +223,13 @@ class ReconciliationSensor(WarehouseSensor):
     """
 
     template_fields: Sequence[str] = (
-        "conn_id", "expected_sql", "actual_sql", "expected_conn_id", "first_day", "last_day",
-    )  # fmt: skip
+        "conn_id",
+        "expected_sql",
+        "actual_sql",
+        "expected_conn_id",
+        "first_day",
+        "last_day",
+    )
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {"expected_sql": "sql", "actual_sql": "sql"}  # noqa: RUF012 - Airflow's form
 
@@ -267,7 +272,7 @@ class ReconciliationSensor(WarehouseSensor):
 
         rows = self.warehouse(context).transaction(work)
         if self.sources is None:
-            from ecommerce_dwh.contracts import load_contracts  # noqa: PLC0415 - not at DAG parsing
+            from ecommerce_dwh.contracts import load_contracts  # late import: not at DAG parsing
 
             self.sources = sorted(load_contracts(get_settings().sources_dir))
         return judge_ledger(rows, self.sources, self.first_day, self.last_day, self.max_quarantined)

@@ -52,9 +52,14 @@ def airflow_environ(
 def run(python: Path, script: str, home: Path, variables: Mapping[str, str], *arguments: str) -> str:
     """Run a script in that Airflow; a failure fails the test with the end of its output."""
     done = subprocess.run(
-        [str(python), "-c", script, *arguments], cwd=home, env=dict(variables), text=True, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        [str(python), "-c", script, *arguments],
+        cwd=home,
+        env=dict(variables),
+        text=True,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert done.returncode == 0, done.stdout[-6000:]
     return done.stdout
 

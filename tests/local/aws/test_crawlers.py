@@ -70,8 +70,10 @@ def test_a_table_per_source_and_a_partition_per_day(lake: Aws):
     last = lake.crawl("crawler")["LastCrawl"]
     assert (last["Status"], last["LogGroup"]) == ("SUCCEEDED", "/aws-glue/crawlers")
     assert [t["Name"] for t in lake.glue.get_tables(DatabaseName="raw")["TableList"]] == [
-        "orders", "web_events", "products",
-    ]  # fmt: skip
+        "orders",
+        "web_events",
+        "products",
+    ]
     orders = table(lake, "orders")
     assert columns(orders) == {"order_id": "string", "qty": "double"}
     assert orders["PartitionKeys"] == [{"Name": "dt", "Type": "string"}]
@@ -79,8 +81,9 @@ def test_a_table_per_source_and_a_partition_per_day(lake: Aws):
     assert orders["Parameters"] | {"classification": "csv", "recordCount": "2"} == orders["Parameters"]
     days = partitions(lake, "orders")
     assert {day: columns(part)["qty"] for day, part in days.items()} == {
-        "2024-01-01": "bigint", "2024-01-02": "double",
-    }  # fmt: skip
+        "2024-01-01": "bigint",
+        "2024-01-02": "double",
+    }
     assert days["2024-01-02"]["Parameters"]["compressionType"] == "gzip"
     assert days["2024-01-02"]["StorageDescriptor"]["Location"] == f"s3://{RAW}/orders/dt=2024-01-02/"
     assert columns(table(lake, "web_events")) == {"event_id": "bigint", "at": "struct<x:double>"}

@@ -125,8 +125,11 @@ def test_a_trust_policy_is_read_when_the_role_is_made(aws: Aws):
 def test_a_bucket_policy_speaks_of_its_bucket(aws: Aws, change: dict[str, str], words: str):
     aws.bucket("raw")
     statement = {
-        "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::raw", "arn:aws:s3:::raw/*"],
-    }  # fmt: skip
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": ["arn:aws:s3:::raw", "arn:aws:s3:::raw/*"],
+    }
     policy = {"Version": "2012-10-17", "Statement": [statement]}
     aws.s3.put_bucket_policy(Bucket="raw", Policy=json.dumps(policy))
     policy["Statement"] = [{**statement, **change}]

@@ -102,8 +102,11 @@ def test_csv_takes_names_from_the_header_and_types_from_the_rows():
         "f.csv", b'\xef\xbb\xbfOrder_ID,qty,"note, free",day\nA1,2,"x\ny",2024-01-01\nA2,3.5,,2024-01-02\n'
     )
     assert schema.columns == (
-        ("order_id", "string"), ("qty", "double"), ("note, free", "string"), ("day", "date")
-    )  # fmt: skip
+        ("order_id", "string"),
+        ("qty", "double"),
+        ("note, free", "string"),
+        ("day", "date"),
+    )
     assert (schema.records, schema.compression, schema.delimiter) == (2, "none", ",")
 
 

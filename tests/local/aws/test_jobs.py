@@ -56,12 +56,17 @@ def test_success_with_arguments_files_and_logs(aws: Aws, glue):
         "import json, os, sys, shipped\nprint(json.dumps(sys.argv[1:]))\nprint(shipped.WORD)\n"
         "print(os.environ['FAKE_CONF'].split())\nprint('to stderr', file=sys.stderr)\n",
         DefaultArguments={
-            "--env": "dev", "--day": "1", "--fixed": "x", "--enable-metrics": "true",
-            "--extra-py-files": f"s3://{SCRIPTS}/lib/library.zip", "--conf": "spark.a=1 --conf spark.b=2",
+            "--env": "dev",
+            "--day": "1",
+            "--fixed": "x",
+            "--enable-metrics": "true",
+            "--extra-py-files": f"s3://{SCRIPTS}/lib/library.zip",
+            "--conf": "spark.a=1 --conf spark.b=2",
         },
         NonOverridableArguments={"--fixed": "y"},
-        WorkerType="G.1X", NumberOfWorkers=2,
-    )  # fmt: skip
+        WorkerType="G.1X",
+        NumberOfWorkers=2,
+    )
     run = aws.run("job", Arguments={"--day": "2", "--fixed": "z"})
     assert run["JobRunState"] == "SUCCEEDED"
     assert "ErrorMessage" not in run
@@ -72,9 +77,14 @@ def test_success_with_arguments_files_and_logs(aws: Aws, glue):
     arguments = json.loads(next(line for line in lines if line.startswith("[") and "--env" in line))
     given = dict(zip(arguments[::2], arguments[1::2], strict=True))
     assert given == {
-        "--env": "dev", "--day": "2", "--fixed": "y", "--enable-metrics": "true",
-        "--JOB_ID": "job", "--JOB_NAME": "job", "--JOB_RUN_ID": run["Id"],
-    }  # fmt: skip
+        "--env": "dev",
+        "--day": "2",
+        "--fixed": "y",
+        "--enable-metrics": "true",
+        "--JOB_ID": "job",
+        "--JOB_NAME": "job",
+        "--JOB_RUN_ID": run["Id"],
+    }
     assert {"from the zip", "['spark.a=1', 'spark.b=2']", "to stderr"} <= set(lines)
     assert "from the zip" in cloudwatch(aws, "output", run["Id"])
     assert cloudwatch(aws, "error", run["Id"]) == ["to stderr"]
@@ -103,19 +113,28 @@ def test_a_failed_run_says_why(aws: Aws, glue, script: str, message: str):
     ("lines", "message"),
     [
         (
-            ["Traceback (most recent call last):", '  File "x.py", line 1', "pyspark.errors.AnalysisException: [A] b",
-             "26/11/22 10:00:00 INFO SparkContext: stopping"],
+            [
+                "Traceback (most recent call last):",
+                '  File "x.py", line 1',
+                "pyspark.errors.AnalysisException: [A] b",
+                "26/11/22 10:00:00 INFO SparkContext: stopping",
+            ],
             "AnalysisException: [A] b",
         ),
         (
-            ["Traceback (most recent call last):", "  File", "py4j.protocol.Py4JJavaError: An error occurred.",
-             ": org.apache.spark.SparkException: Job aborted", "\tat org.apache.spark.X.y(X.scala:1)"],
+            [
+                "Traceback (most recent call last):",
+                "  File",
+                "py4j.protocol.Py4JJavaError: An error occurred.",
+                ": org.apache.spark.SparkException: Job aborted",
+                "\tat org.apache.spark.X.y(X.scala:1)",
+            ],
             "Py4JJavaError: An error occurred.\n: org.apache.spark.SparkException: Job aborted",
         ),
         (['Exception in thread "main" java.lang.OutOfMemoryError: heap'], "OutOfMemoryError: heap"),
         (["26/11/22 10:00:00 WARN Something: odd"], None),
     ],
-)  # fmt: skip
+)
 def test_message_is_found_among_spark_lines(lines: list[str], message: str | None):
     finder = ErrorFinder()
     for line in lines:

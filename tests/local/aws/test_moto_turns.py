@@ -19,10 +19,14 @@ def _request(service: str, target: str) -> dict[str, Any]:
     url = LocalConfig().aws_url + "/"
     headers = signed_headers("POST", url, service, body=b"{}", headers={"X-Amz-Target": target})
     return {
-        "REQUEST_METHOD": "POST", "PATH_INFO": "/", "QUERY_STRING": "", "CONTENT_LENGTH": "2",
-        "HTTP_HOST": url.split("/")[2], "wsgi.input": io.BytesIO(b"{}"),
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/",
+        "QUERY_STRING": "",
+        "CONTENT_LENGTH": "2",
+        "HTTP_HOST": url.split("/")[2],
+        "wsgi.input": io.BytesIO(b"{}"),
         **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()},
-    }  # fmt: skip
+    }
 
 
 def test_moto_never_has_two_requests_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

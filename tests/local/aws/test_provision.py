@@ -31,8 +31,10 @@ def test_everything_is_made_once_and_mended_when_it_differs(aws: Aws):
     third = provision(aws.config, settings)
     assert not third.created
     assert third.updated == [
-        "file glue/ecommerce_dwh_glue.zip", f"crawler {settings.crawler}", f"job {settings.processing_job}",
-    ]  # fmt: skip
+        "file glue/ecommerce_dwh_glue.zip",
+        f"crawler {settings.crawler}",
+        f"job {settings.processing_job}",
+    ]
     assert "3 updated" in third.summary()
 
 

@@ -23,9 +23,13 @@ _CALLS = {
 
 def _client(aws: Aws, service: str, region: str) -> Any:
     return boto3.client(
-        service, endpoint_url=aws.config.aws_url, region_name=region, aws_access_key_id="local",
-        aws_secret_access_key="local", config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
-    )  # fmt: skip
+        service,
+        endpoint_url=aws.config.aws_url,
+        region_name=region,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+    )
 
 
 def _call(aws: Aws, service: str, region: str) -> Any:

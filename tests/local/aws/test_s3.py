@@ -51,13 +51,21 @@ def test_any_key_comes_back_as_it_went(aws: Aws, bucket: str, key: str):
 
 def test_headers_and_metadata_are_kept(aws: Aws, bucket: str):
     aws.s3.put_object(
-        Bucket=bucket, Key="k", Body=b"{}", ContentType="application/json", ContentEncoding="gzip",
-        CacheControl="no-cache", Metadata={"run": "7"}, Tagging="pii=yes&owner=x",
-    )  # fmt: skip
+        Bucket=bucket,
+        Key="k",
+        Body=b"{}",
+        ContentType="application/json",
+        ContentEncoding="gzip",
+        CacheControl="no-cache",
+        Metadata={"run": "7"},
+        Tagging="pii=yes&owner=x",
+    )
     head = aws.s3.head_object(Bucket=bucket, Key="k")
     assert (head["ContentType"], head["ContentEncoding"], head["CacheControl"]) == (
-        "application/json", "gzip", "no-cache",
-    )  # fmt: skip
+        "application/json",
+        "gzip",
+        "no-cache",
+    )
     assert head["Metadata"] == {"run": "7"}
     assert head["ETag"] == f'"{hashlib.md5(b"{}").hexdigest()}"'
     tags = aws.s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"]
@@ -91,8 +99,9 @@ def test_refusals_are_those_of_s3(aws: Aws, bucket: str):
     assert refusal(lambda: s3.get_object(Bucket=bucket, Key="k", Range="bytes=10-")) == ("InvalidRange", 416)
     assert refusal(lambda: s3.delete_bucket(Bucket=bucket)) == ("BucketNotEmpty", 409)
     assert refusal(lambda: s3.put_object(Bucket=bucket, Key="k", Body=b"", IfNoneMatch="*")) == (
-        "PreconditionFailed", 412,
-    )  # fmt: skip
+        "PreconditionFailed",
+        412,
+    )
     assert refusal(lambda: s3.get_object(Bucket=bucket, Key="k", IfMatch='"x"'))[1] == 412
     assert (
         refusal(lambda: s3.put_object(Bucket=bucket, Key="k", Body=b"a", ContentMD5="AAAA"))[0] == "BadDigest"
@@ -170,13 +179,14 @@ def test_signed_chunks_are_taken_apart(aws: Aws, bucket: str):
     """The framing of the AWS SDK that S3A uses, byte by byte."""
     url = f"{aws.config.aws_url}/{bucket}/k"
     headers = signed_headers(
-        "PUT", url,
+        "PUT",
+        url,
         headers={
             "X-Amz-Content-SHA256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
             "x-amz-decoded-content-length": "6",
             "Content-Encoding": "aws-chunked",
         },
-    )  # fmt: skip
+    )
     frames = signed_frames(headers, [b"hello", b"!"])
     urllib.request.urlopen(urllib.request.Request(url, data=frames, method="PUT", headers=headers)).close()
     answer = aws.s3.get_object(Bucket=bucket, Key="k")
@@ -206,8 +216,11 @@ def test_an_object_opens_by_signed_link(aws: Aws, bucket: str):
 
 def test_bucket_settings_are_kept_by_moto_across_a_restart(aws: Aws, bucket: str):
     blocked = {
-        "BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True,
-    }  # fmt: skip
+        "BlockPublicAcls": True,
+        "IgnorePublicAcls": True,
+        "BlockPublicPolicy": True,
+        "RestrictPublicBuckets": True,
+    }
     aws.s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=blocked)
     aws.restart()
     assert aws.s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"] == blocked

@@ -28,22 +28,44 @@ from tests.quality_reports import report
 GOOD = report(DAY, poisoned=True)
 MARK = "PLACE-OF-THE-VALUE"
 PLACES = {  # every kind of field, by the way to one
-    "version": ("schema_version",), "run": ("run_id",), "status": ("status",), "start": ("start_date",),
-    "end": ("end_date",), "generated": ("generated_at",), "tables": ("tables",), "table": ("tables", 0),
-    "source": ("tables", 0, "source"), "rows": ("tables", 0, "rows"), "rules": ("tables", 0, "rules"),
-    "rule": ("tables", 0, "rules", 0, "rule"), "passed": ("tables", 0, "rules", 0, "passed"),
-    "severity": ("tables", 0, "rules", 0, "severity"), "checked": ("tables", 0, "rules", 0, "rows_checked"),
-    "failed": ("tables", 0, "rules", 0, "rows_failed"), "ratio": ("tables", 0, "rules", 0, "failed_ratio"),
-    "threshold": ("tables", 0, "rules", 0, "threshold"), "judged": ("tables", 0, "rules", 0, "judged"),
-    "message": ("tables", 2, "rules", 1, "message"), "samples": ("tables", 2, "rules", 0, "samples"),
-    "sample": ("tables", 2, "rules", 0, "samples", 0), "history": ("tables", 0, "rules", 8, "history"),
-    "measured": ("tables", 0, "rules", 8, "history", "value"), "day": ("tables", 0, "rules", 8, "history", "day"),
-    "ledger": ("ledger",), "line": ("ledger", 0), "raw": ("ledger", 0, "raw_rows"),
-    "delivery": ("ledger", 0, "delivery_date"), "quarantine": ("quarantine",), "reason": ("quarantine", 0, "rule"),
-    "rejected": ("quarantine", 0, "rows"), "file": ("quarantine", 0, "samples", 0, "source_file"),
-    "number": ("quarantine", 0, "samples", 0, "source_line"), "words": ("quarantine", 0, "samples", 0, "message"),
-    "drift": ("drift",), "column": ("drift", 0, "column"),
-}  # fmt: skip
+    "version": ("schema_version",),
+    "run": ("run_id",),
+    "status": ("status",),
+    "start": ("start_date",),
+    "end": ("end_date",),
+    "generated": ("generated_at",),
+    "tables": ("tables",),
+    "table": ("tables", 0),
+    "source": ("tables", 0, "source"),
+    "rows": ("tables", 0, "rows"),
+    "rules": ("tables", 0, "rules"),
+    "rule": ("tables", 0, "rules", 0, "rule"),
+    "passed": ("tables", 0, "rules", 0, "passed"),
+    "severity": ("tables", 0, "rules", 0, "severity"),
+    "checked": ("tables", 0, "rules", 0, "rows_checked"),
+    "failed": ("tables", 0, "rules", 0, "rows_failed"),
+    "ratio": ("tables", 0, "rules", 0, "failed_ratio"),
+    "threshold": ("tables", 0, "rules", 0, "threshold"),
+    "judged": ("tables", 0, "rules", 0, "judged"),
+    "message": ("tables", 2, "rules", 1, "message"),
+    "samples": ("tables", 2, "rules", 0, "samples"),
+    "sample": ("tables", 2, "rules", 0, "samples", 0),
+    "history": ("tables", 0, "rules", 8, "history"),
+    "measured": ("tables", 0, "rules", 8, "history", "value"),
+    "day": ("tables", 0, "rules", 8, "history", "day"),
+    "ledger": ("ledger",),
+    "line": ("ledger", 0),
+    "raw": ("ledger", 0, "raw_rows"),
+    "delivery": ("ledger", 0, "delivery_date"),
+    "quarantine": ("quarantine",),
+    "reason": ("quarantine", 0, "rule"),
+    "rejected": ("quarantine", 0, "rows"),
+    "file": ("quarantine", 0, "samples", 0, "source_file"),
+    "number": ("quarantine", 0, "samples", 0, "source_line"),
+    "words": ("quarantine", 0, "samples", 0, "message"),
+    "drift": ("drift",),
+    "column": ("drift", 0, "column"),
+}
 
 
 def set_at(found, place: str, value: object) -> None:
@@ -132,7 +154,7 @@ BAD = [
     ("file", "{}", "source_file is a value of type dict"),
     ("drift", '{"a":1,"a":2}', "the key 'a' occurs twice"),
     ("status", '"passed", "status": "failed"', "the key 'status' occurs twice"),
-]  # fmt: skip
+]
 WHOLE = [
     (b"", "not complete JSON"),
     (b"null", "not a JSON object"),
@@ -228,14 +250,33 @@ def test_a_word_of_any_length_is_cut_before_anything_looks_at_it(site, place, wo
 
 
 HARMLESS = [
-    ("measured", "5e-324"), ("measured", "-0.0"), ("measured", "1e18"), ("measured", "null"), ("rows", str(2**53 - 1)),
-    ("rows", "0"), ("ratio", "5e-324"), ("threshold", "1"), ("threshold", "0"), ("severity", '"catastrophe"'),
-    ("message", '"\\ud800"'), ("sample", '"\\udfff x"'), ("message", '"\\ud83d\\ude00 \\u0000 \\u202e\\r\\n"'),
+    ("measured", "5e-324"),
+    ("measured", "-0.0"),
+    ("measured", "1e18"),
+    ("measured", "null"),
+    ("rows", str(2**53 - 1)),
+    ("rows", "0"),
+    ("ratio", "5e-324"),
+    ("threshold", "1"),
+    ("threshold", "0"),
+    ("severity", '"catastrophe"'),
+    ("message", '"\\ud800"'),
+    ("sample", '"\\udfff x"'),
+    ("message", '"\\ud83d\\ude00 \\u0000 \\u202e\\r\\n"'),
     ("message", '"{{ 7*7 }} {% x %} ${7*7}"'),
-    ("start", '"1970-01-01"'), ("generated", '"yesterday"'), ("words", "null"), ("number", "-1"), ("quarantine", "[]"),
-    ("ledger", "[]"), ("samples", "[]"), ("drift", "[]"), ("column", '"../../etc/passwd"'),
-    ("source", '"a/../b?c#d%2f"'), ("rule", '"javascript:alert(1)"'), ("reason", '"unparseable:email"'),
-]  # fmt: skip
+    ("start", '"1970-01-01"'),
+    ("generated", '"yesterday"'),
+    ("words", "null"),
+    ("number", "-1"),
+    ("quarantine", "[]"),
+    ("ledger", "[]"),
+    ("samples", "[]"),
+    ("drift", "[]"),
+    ("column", '"../../etc/passwd"'),
+    ("source", '"a/../b?c#d%2f"'),
+    ("rule", '"javascript:alert(1)"'),
+    ("reason", '"unparseable:email"'),
+]
 
 
 @pytest.mark.parametrize(
@@ -268,10 +309,18 @@ class _Tags(HTMLParser):
 
 
 SCRIPTS = [
-    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'><svg onload=alert(1)>", "{{ config }}",
-    "</title><script>1</script>", "javascript:alert(1)", "&lt;script&gt;", "<iframe src=//evil.example>",
-    "]]><script>", "<!--", "<b>",
-]  # fmt: skip
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'><svg onload=alert(1)>",
+    "{{ config }}",
+    "</title><script>1</script>",
+    "javascript:alert(1)",
+    "&lt;script&gt;",
+    "<iframe src=//evil.example>",
+    "]]><script>",
+    "<!--",
+    "<b>",
+]
 SHOWN = ("message", "sample", "file", "words", "column", "reason", "severity", "generated", "source", "rule")
 
 
@@ -300,9 +349,26 @@ def test_no_text_of_a_report_becomes_markup(site, script):
 
 
 ODD = [
-    "1e999", "-1e999", "1e308", "5e-324", "NaN", "-0", "1" * 40, "9" * 4300, "null", "true", "[]", "{}", "20260310",
-    '"\\ud800"', '"\\u0000"', '"0001-01-01"', '"9999-12-31"', '{"a":1,"a":2}', "[[[[]]]]",
-]  # fmt: skip
+    "1e999",
+    "-1e999",
+    "1e308",
+    "5e-324",
+    "NaN",
+    "-0",
+    "1" * 40,
+    "9" * 4300,
+    "null",
+    "true",
+    "[]",
+    "{}",
+    "20260310",
+    '"\\ud800"',
+    '"\\u0000"',
+    '"0001-01-01"',
+    '"9999-12-31"',
+    '{"a":1,"a":2}',
+    "[[[[]]]]",
+]
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -407,10 +473,19 @@ def test_an_index_is_never_inflated_beyond_its_limit():
 @pytest.mark.parametrize(
     "record",
     [
-        b"", b"[]", b'"text"', b"{}", b'{"reason": 7}', b'{"reason": null}', b"[" * 200_000,
-        b'{"reason": "a", "reason": "b"}', b'{"reason": "x", "by": []}', b"x" * (2 * MIB), b'{"reason": NaN}',
+        b"",
+        b"[]",
+        b'"text"',
+        b"{}",
+        b'{"reason": 7}',
+        b'{"reason": null}',
+        b"[" * 200_000,
+        b'{"reason": "a", "reason": "b"}',
+        b'{"reason": "x", "by": []}',
+        b"x" * (2 * MIB),
+        b'{"reason": NaN}',
     ],
-)  # fmt: skip
+)
 def test_a_bad_record_of_an_opened_gate_is_named(site, record):
     site.put(KEY, json.dumps(GOOD).encode())
     site.put(f"quality/dt={DAY}/{GOOD['run_id']}/gate_override.json", record)

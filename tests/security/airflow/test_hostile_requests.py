@@ -23,11 +23,41 @@ from ecommerce_dwh.quality_page.store import QualityStore
 from tests.quality_reports import report
 
 ODD = [
-    "", "0", "-1", "1e3", "NaN", "999999999999999999999", "9" * 5000, "0000-01", "0001-01", "9999-12", "2026-13",
-    "2026-00", "２０２６-０３", "2026-03\n", "\x00", "\ud800", "a" * 201, "%", "%zz", "../..", "..%2f..", "é",
-    "//evil.example", "\\\\evil.example", "'; drop table x; --", "{{7*7}}", "<script>", "null", "[]", "2026-03-10",
-    "0001-01-01", "9999-12-31", "2026-02-30", "\u202e",
-]  # fmt: skip
+    "",
+    "0",
+    "-1",
+    "1e3",
+    "NaN",
+    "999999999999999999999",
+    "9" * 5000,
+    "0000-01",
+    "0001-01",
+    "9999-12",
+    "2026-13",
+    "2026-00",
+    "２０２６-０３",
+    "2026-03\n",
+    "\x00",
+    "\ud800",
+    "a" * 201,
+    "%",
+    "%zz",
+    "../..",
+    "..%2f..",
+    "é",
+    "//evil.example",
+    "\\\\evil.example",
+    "'; drop table x; --",
+    "{{7*7}}",
+    "<script>",
+    "null",
+    "[]",
+    "2026-03-10",
+    "0001-01-01",
+    "9999-12-31",
+    "2026-02-30",
+    "\u202e",
+]
 VALUES = (
     st.sampled_from(ODD)
     | st.text(st.characters(), max_size=40)
@@ -184,9 +214,13 @@ def stranger(seen):
 
 
 HOSTS = [
-    "evil.example", "evil.example:8080", "airflow.company.example.evil.example", "evil.example/..", "127.0.0.1",
+    "evil.example",
+    "evil.example:8080",
+    "airflow.company.example.evil.example",
+    "evil.example/..",
+    "127.0.0.1",
     "[::1]",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -205,11 +239,19 @@ def test_the_login_link_comes_from_the_configuration(stranger, host, header):
 
 @pytest.mark.parametrize(
     "path",
-    ["//evil.example", "/\\evil.example", "/%5cevil.example", "///evil.example/day", "/%2f%2fevil.example",
-     "/https://evil.example", "/day/..%2f..%2f..//evil.example", "/?next=https://evil.example",
-     "/%0d%0aLocation:%20https://evil.example",
-     "/javascript:alert(1)"],
-)  # fmt: skip
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "/%5cevil.example",
+        "///evil.example/day",
+        "/%2f%2fevil.example",
+        "/https://evil.example",
+        "/day/..%2f..%2f..//evil.example",
+        "/?next=https://evil.example",
+        "/%0d%0aLocation:%20https://evil.example",
+        "/javascript:alert(1)",
+    ],
+)
 def test_the_way_back_is_a_path_of_the_page(stranger, path):
     from airflow.api_fastapi.core_api.security import is_safe_url
     from fastapi import Request

@@ -79,10 +79,15 @@ def run_of(task_id, **more):
 def alert_of(text: str) -> Alert:
     """An alert with the text in every place that takes one."""
     return Alert(
-        "error", text, text, facts=[(text, text)], error=text, items=[Item(text, [text])],
+        "error",
+        text,
+        text,
+        facts=[(text, text)],
+        error=text,
+        items=[Item(text, [text])],
         table=Table(text, [text, text], [[text, text]]),
         links=[Link(text, text), Link("Log", f"https://a.example/{text}")],
-    )  # fmt: skip
+    )
 
 
 def check(found) -> None:
@@ -162,10 +167,20 @@ JSON = st.recursive(
 )
 NOTE = st.dictionaries(
     st.sampled_from(
-        ["error", "type", "items", "log_url", "page_url", "report_url", "try_number", "max_tries", "published_day"]
+        [
+            "error",
+            "type",
+            "items",
+            "log_url",
+            "page_url",
+            "report_url",
+            "try_number",
+            "max_tries",
+            "published_day",
+        ]
     ),
     JSON | st.just([{"text": "x", "details": ["y"]}]) | st.just([{"text": None}, 3]),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -391,17 +391,40 @@ def test_names_of_files_hide_people_and_keep_the_rest(path, shown):
 
 
 @pytest.mark.parametrize(
-    "key", ["1", "C000123", "o1", "order-17", "1000000001", "ORD/2026/00017", "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d",
-            "0f8a9b7c6d5e4f3a2b1c0d9e8f7a6b5c", "SKU-12.3"]
-)  # fmt: skip
+    "key",
+    [
+        "1",
+        "C000123",
+        "o1",
+        "order-17",
+        "1000000001",
+        "ORD/2026/00017",
+        "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d",
+        "0f8a9b7c6d5e4f3a2b1c0d9e8f7a6b5c",
+        "SKU-12.3",
+    ],
+)
 def test_keys_are_shown(key):
     assert shown_key(key) == key
 
 
 @pytest.mark.parametrize(
-    "key", ["Priya Sharma", "priya", "priya.sharma@example.com", "9876543210", "+919876543210", "1990-02-03",
-            "3/2/1990", "12 MG Road", "12-mgroad", "priya1990", "प्रिया", "C1 "]
-)  # fmt: skip
+    "key",
+    [
+        "Priya Sharma",
+        "priya",
+        "priya.sharma@example.com",
+        "9876543210",
+        "+919876543210",
+        "1990-02-03",
+        "3/2/1990",
+        "12 MG Road",
+        "12-mgroad",
+        "priya1990",
+        "प्रिया",
+        "C1 ",
+    ],
+)
 def test_what_has_not_the_form_of_a_key_is_described(key):
     assert key.strip() not in shown_key(key)
     assert shown_key(key).startswith("a text of ")
@@ -539,9 +562,17 @@ def test_a_page_of_the_job_is_served_only_with_its_mark(page, is_guarded):
 def test_mails_show_neither_rows_nor_names_of_files(monkeypatch):
     monkeypatch.setattr(alerts, "_contracts", dict)
     rule = FailedRule(
-        "orders", "quarantine_ratio", "validity", "error", 10, 5, 0.5, 0.05, "5 of 10 rows, as of +91 98765 43210",
+        "orders",
+        "quarantine_ratio",
+        "validity",
+        "error",
+        10,
+        5,
+        0.5,
+        0.05,
+        "5 of 10 rows, as of +91 98765 43210",
         ("priya@example.com",),
-    )  # fmt: skip
+    )
     (item,) = alerts.gate_items([rule], [])
 
     assert "98765" not in str(item)

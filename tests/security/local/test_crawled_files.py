@@ -1,7 +1,5 @@
 """Files that mean harm to the crawler: each has a schema or a reason, and none hides the others."""
 
-# ruff: noqa: E501 - a case per line reads as a table
-
 from __future__ import annotations
 
 import gzip
@@ -25,13 +23,29 @@ def parquet(names: list[str]) -> bytes:
 
 # File → its columns, or what the reason says.
 FILES: dict[str, tuple[str, bytes, Any]] = {
-    "JSON nested 100,000 deep": ("a.json", b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b'}\n{"b": 1}\n', [("b", "bigint")]),
-    "JSON nested 100,000 deep, alone": ("a.json", b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "no JSON object"),
+    "JSON nested 100,000 deep": (
+        "a.json",
+        b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b'}\n{"b": 1}\n',
+        [("b", "bigint")],
+    ),
+    "JSON nested 100,000 deep, alone": (
+        "a.json",
+        b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n",
+        "no JSON object",
+    ),
     "an array nested 100,000 deep": ("a.json", b"[" * 100_000, "not JSON"),
-    "JSON nested 200 deep": ("a.json", b'{"a": ' + b"[" * 200 + b"]" * 200 + b"}\n", [("a", "array<" * 51 + "string" + ">" * 51)]),
+    "JSON nested 200 deep": (
+        "a.json",
+        b'{"a": ' + b"[" * 200 + b"]" * 200 + b"}\n",
+        [("a", "array<" * 51 + "string" + ">" * 51)],
+    ),
     "a number of 5,000 digits": ("a.json", b'{"a": ' + b"9" * 5000 + b'}\n{"b": 1}\n', [("b", "bigint")]),
     "1e999": ("a.json", b'{"a": 1e999}\n', [("a", "double")]),
-    "a type longer than the catalogue takes": ("a.json", b'{"a": {' + b",".join(b'"%d":1' % n for n in range(20_000)) + b"}}\n", [("a", "string")]),
+    "a type longer than the catalogue takes": (
+        "a.json",
+        b'{"a": {' + b",".join(b'"%d":1' % n for n in range(20_000)) + b"}}\n",
+        [("a", "string")],
+    ),
     "a CSV header of one name 100,000 times": ("a.csv", b"a," * 100_000 + b"a\n1\n", 100_001),
     "a CSV header of 100,000 columns without names": ("a.csv", b"," * 99_999 + b"\n1\n", 100_000),
     "a field of 131,073 characters": ("a.csv", b"a\n" + b"x" * 131_073 + b"\n", "not CSV"),
@@ -43,11 +57,15 @@ FILES: dict[str, tuple[str, bytes, Any]] = {
     "a gzip that is none": ("a.csv.gz", b"a\n1\n", "BadGzipFile"),
     "a gzip that is cut": ("a.csv.gz", gzip.compress(b"a\n1\n")[:-6], "EOFError"),
     "Parquet of 20,000 columns": ("a.parquet", parquet([f"c{n}" for n in range(20_000)]), 20_000),
-    "Parquet columns of one name": ("a.parquet", parquet(["a", "a", "A"]), [("a", "bigint"), ("a_1", "bigint"), ("a_2", "bigint")]),
+    "Parquet columns of one name": (
+        "a.parquet",
+        parquet(["a", "a", "A"]),
+        [("a", "bigint"), ("a_1", "bigint"), ("a_2", "bigint")],
+    ),
     "Parquet magic alone": ("a.parquet", b"PAR1PAR1", "not Parquet"),
     "Parquet footer of 4 GiB": ("a.parquet", b"PAR1" + b"\xff\xff\xff\xff" + b"PAR1", "not Parquet"),
     "Parquet noise": ("a.parquet", b"PAR1" + bytes(range(256)) * 9 + b"PAR1", "not Parquet"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", FILES)

@@ -27,21 +27,62 @@ from tools import mkdocs_hooks
 
 EVIL = "https://evil.example"
 FOREIGN_HOSTS = [
-    "evil.example", "evil.example:{port}", "127.0.0.1.evil.example:{port}", "localhost.evil.example:{port}",
-    "evil.example@127.0.0.1:{port}", "127.0.0.1:{port}@evil.example", "127.0.0.1", "127.0.0.1:1", "localhost",
-    "localhost:80", "0.0.0.0:{port}", "[::]:{port}", "127.0.0.2:{port}", "127.1:{port}", "2130706433:{port}",
-    "0x7f000001:{port}", "017700000001:{port}", "[::ffff:127.0.0.1]:{port}", "ip6-localhost:{port}",
-    "lake.127.0.0.1:{port}", "lake.localhost:{port}", "127.0.0.1:{port}, evil.example", "127.0.0.1:{port}/",
-    "127.0.0.1:{port}#", "127.0.0.1:{port}?", "127.0.0.1:{port}x", "127.0.0.1:-1", "127.0.0.1:99999", ":{port}", "",
-    " ", "127.0.0.1 :{port}", "xn--evil-0qa.example:{port}", "metadata.google.internal", "169.254.169.254",
-]  # fmt: skip
+    "evil.example",
+    "evil.example:{port}",
+    "127.0.0.1.evil.example:{port}",
+    "localhost.evil.example:{port}",
+    "evil.example@127.0.0.1:{port}",
+    "127.0.0.1:{port}@evil.example",
+    "127.0.0.1",
+    "127.0.0.1:1",
+    "localhost",
+    "localhost:80",
+    "0.0.0.0:{port}",
+    "[::]:{port}",
+    "127.0.0.2:{port}",
+    "127.1:{port}",
+    "2130706433:{port}",
+    "0x7f000001:{port}",
+    "017700000001:{port}",
+    "[::ffff:127.0.0.1]:{port}",
+    "ip6-localhost:{port}",
+    "lake.127.0.0.1:{port}",
+    "lake.localhost:{port}",
+    "127.0.0.1:{port}, evil.example",
+    "127.0.0.1:{port}/",
+    "127.0.0.1:{port}#",
+    "127.0.0.1:{port}?",
+    "127.0.0.1:{port}x",
+    "127.0.0.1:-1",
+    "127.0.0.1:99999",
+    ":{port}",
+    "",
+    " ",
+    "127.0.0.1 :{port}",
+    "xn--evil-0qa.example:{port}",
+    "metadata.google.internal",
+    "169.254.169.254",
+]
 FOREIGN_ORIGINS = [
-    EVIL, "http://evil.example:{port}", "null", "", "http://127.0.0.1", "http://127.0.0.1:1",
-    "http://localhost:{port}.evil.example", "https://127.0.0.1:{port}", "http://127.0.0.1:{port}@evil.example",
-    "http://evil.example@127.0.0.1:{port}", "file://", "chrome-extension://abcdef", "http://[::1]:{port}",
-    "http://localhost:{port}", "127.0.0.1:{port}", "http://127.0.0.1:{port}, https://evil.example",
-    "http://127.0.0.1:{port} https://evil.example", "HTTP://127.0.0.1:{port}",
-]  # fmt: skip
+    EVIL,
+    "http://evil.example:{port}",
+    "null",
+    "",
+    "http://127.0.0.1",
+    "http://127.0.0.1:1",
+    "http://localhost:{port}.evil.example",
+    "https://127.0.0.1:{port}",
+    "http://127.0.0.1:{port}@evil.example",
+    "http://evil.example@127.0.0.1:{port}",
+    "file://",
+    "chrome-extension://abcdef",
+    "http://[::1]:{port}",
+    "http://localhost:{port}",
+    "127.0.0.1:{port}",
+    "http://127.0.0.1:{port}, https://evil.example",
+    "http://127.0.0.1:{port} https://evil.example",
+    "HTTP://127.0.0.1:{port}",
+]
 FOREIGN_FETCHES = [
     {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
     for site, (mode, dest) in itertools.product(
@@ -108,9 +149,12 @@ def test_a_page_starts_no_job(aws: Endpoint, action: str, content_type: str) -> 
         {"Name": "evil", "Role": "r", "Command": {"ScriptLocation": "s3://lake/evil.py"}}
     ).encode()
     headers = signed_headers(
-        "POST", f"http://127.0.0.1:{aws.port}/", "glue", body=body,
+        "POST",
+        f"http://127.0.0.1:{aws.port}/",
+        "glue",
+        body=body,
         headers={"X-Amz-Target": f"AWSGlue.{action}", "Content-Type": content_type, "Origin": EVIL},
-    )  # fmt: skip
+    )
     _is_refused(send(aws.port, "POST", "/", headers, body))
     assert aws.jobs.counts() == (0, 0)
 
@@ -131,10 +175,14 @@ def test_the_mailbox_refuses(mail: MailServer, hostile: dict[str, str]) -> None:
 def test_the_mailboxs_own_page_may_send(mail: MailServer) -> None:
     port = int(mail.page_url.rpartition(":")[2])
     for headers in (
-        {}, {"Host": f"localhost:{port}"}, {"Host": f"LOCALHOST.:{port}"}, {"Host": f"[::1]:{port}"},
-        {"Origin": f"http://127.0.0.1:{port}", "Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"},
+        {},
+        {"Host": f"localhost:{port}"},
+        {"Host": f"LOCALHOST.:{port}"},
+        {"Host": f"[::1]:{port}"},
+        {"Origin": f"http://127.0.0.1:{port}", "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
         {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
-    ):  # fmt: skip
+    ):
         assert send(port, "GET", "/api/messages", headers).status == 200, headers
 
 

@@ -59,46 +59,103 @@ def _replaced(old: str, new: str) -> Callable[[dict[str, str]], dict[str, str]]:
 TAMPERED: list[tuple[str, Callable[[dict[str, str]], dict[str, str]], int, str]] = [
     ("no signature", lambda h: _without(h, "authorization"), 403, "AccessDenied"),
     ("an empty one", lambda h: _changed(h, "authorization", lambda _: ""), 400, "InvalidRequest"),
-    ("version 2", lambda h: _changed(h, "authorization", lambda _: "AWS local:c2lnbmF0dXJl"), 400, "InvalidRequest"),
-    ("basic", lambda h: _changed(h, "authorization", lambda _: "Basic bG9jYWw6bG9jYWw="), 400, "InvalidRequest"),
+    (
+        "version 2",
+        lambda h: _changed(h, "authorization", lambda _: "AWS local:c2lnbmF0dXJl"),
+        400,
+        "InvalidRequest",
+    ),
+    (
+        "basic",
+        lambda h: _changed(h, "authorization", lambda _: "Basic bG9jYWw6bG9jYWw="),
+        400,
+        "InvalidRequest",
+    ),
     ("bearer", lambda h: _changed(h, "authorization", lambda _: "Bearer local"), 400, "InvalidRequest"),
     ("another algorithm", _replaced("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA1"), 400, "InvalidRequest"),
     ("asymmetric", _replaced("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256"), 400, "InvalidRequest"),
-    ("another key's name", _replaced("Credential=local/", "Credential=AKIAIOSFODNN7EXAMPLE/"), 403,
-     "InvalidAccessKeyId"),
+    (
+        "another key's name",
+        _replaced("Credential=local/", "Credential=AKIAIOSFODNN7EXAMPLE/"),
+        403,
+        "InvalidAccessKeyId",
+    ),
     ("a name in other letters", _replaced("Credential=local/", "Credential=Local/"), 403, "InvalidAccessKeyId"),
     ("no key's name", _replaced("Credential=local/", "Credential=/"), 400, "AuthorizationHeaderMalformed"),
     ("another region", _replaced("/ap-south-1/", "/us-east-1/"), 403, "SignatureDoesNotMatch"),
-    ("another day", _replaced(f"/{datetime.now(UTC):%Y%m%d}/", "/20200101/"), 400, "AuthorizationHeaderMalformed"),
+    (
+        "another day",
+        _replaced(f"/{datetime.now(UTC):%Y%m%d}/", "/20200101/"),
+        400,
+        "AuthorizationHeaderMalformed",
+    ),
     ("another end", _replaced("/aws4_request", "/aws5_request"), 400, "AuthorizationHeaderMalformed"),
-    ("no signature's value", lambda h: _changed(h, "authorization", lambda v: v.partition("Signature=")[0]), 403,
-     "SignatureDoesNotMatch"),
-    ("zeros", lambda h: _changed(h, "authorization", lambda v: v[:-64] + "0" * 64), 403, "SignatureDoesNotMatch"),
-    ("upper case", lambda h: _changed(h, "authorization", lambda v: v[:-64] + v[-64:].upper() + "A"), 403,
-     "SignatureDoesNotMatch"),
+    (
+        "no signature's value",
+        lambda h: _changed(h, "authorization", lambda v: v.partition("Signature=")[0]),
+        403,
+        "SignatureDoesNotMatch",
+    ),
+    (
+        "zeros",
+        lambda h: _changed(h, "authorization", lambda v: v[:-64] + "0" * 64),
+        403,
+        "SignatureDoesNotMatch",
+    ),
+    (
+        "upper case",
+        lambda h: _changed(h, "authorization", lambda v: v[:-64] + v[-64:].upper() + "A"),
+        403,
+        "SignatureDoesNotMatch",
+    ),
     ("half of it", lambda h: _changed(h, "authorization", lambda v: v[:-32]), 403, "SignatureDoesNotMatch"),
     ("no signed headers", _replaced("SignedHeaders=", "SignedNothing="), 403, "AccessDenied"),
     ("host is not signed", _replaced("SignedHeaders=host;", "SignedHeaders="), 403, "AccessDenied"),
     ("a header more", lambda h: {**h, "x-amz-meta-evil": "1"}, 403, "AccessDenied"),
     ("an ACL more", lambda h: {**h, "x-amz-acl": "public-read"}, 403, "AccessDenied"),
     ("a source more", lambda h: {**h, "x-amz-copy-source": "/lake/secret"}, 403, "AccessDenied"),
-    ("a signed header's value", lambda h: _changed(h, "x-amz-meta-a", lambda _: "2"), 403, "SignatureDoesNotMatch"),
+    (
+        "a signed header's value",
+        lambda h: _changed(h, "x-amz-meta-a", lambda _: "2"),
+        403,
+        "SignatureDoesNotMatch",
+    ),
     ("a signed header less", lambda h: _without(h, "x-amz-meta-a"), 403, "SignatureDoesNotMatch"),
-    ("another date", lambda h: _changed(h, "x-amz-date", lambda v: v[:-2] + ("1Z" if v[-2] != "1" else "2Z")), 403,
-     "SignatureDoesNotMatch"),
+    (
+        "another date",
+        lambda h: _changed(h, "x-amz-date", lambda v: v[:-2] + ("1Z" if v[-2] != "1" else "2Z")),
+        403,
+        "SignatureDoesNotMatch",
+    ),
     ("no date", lambda h: _without(h, "x-amz-date"), 400, "AuthorizationHeaderMalformed"),
-    ("a date that is none", lambda h: _changed(h, "x-amz-date", lambda _: "yesterday"), 400,
-     "AuthorizationHeaderMalformed"),
-    ("a date of year 0", lambda h: _changed(h, "x-amz-date", lambda _: "00000101T000000Z"), 400,
-     "AuthorizationHeaderMalformed"),
-    ("another payload's hash", lambda h: _changed(h, "x-amz-content-sha256", lambda _: "0" * 64), 403,
-     "SignatureDoesNotMatch"),
-    ("unsigned payload", lambda h: _changed(h, "x-amz-content-sha256", lambda _: "UNSIGNED-PAYLOAD"), 403,
-     "SignatureDoesNotMatch"),
+    (
+        "a date that is none",
+        lambda h: _changed(h, "x-amz-date", lambda _: "yesterday"),
+        400,
+        "AuthorizationHeaderMalformed",
+    ),
+    (
+        "a date of year 0",
+        lambda h: _changed(h, "x-amz-date", lambda _: "00000101T000000Z"),
+        400,
+        "AuthorizationHeaderMalformed",
+    ),
+    (
+        "another payload's hash",
+        lambda h: _changed(h, "x-amz-content-sha256", lambda _: "0" * 64),
+        403,
+        "SignatureDoesNotMatch",
+    ),
+    (
+        "unsigned payload",
+        lambda h: _changed(h, "x-amz-content-sha256", lambda _: "UNSIGNED-PAYLOAD"),
+        403,
+        "SignatureDoesNotMatch",
+    ),
     ("no payload's hash", lambda h: _without(h, "x-amz-content-sha256"), 400, "AuthorizationHeaderMalformed"),
     ("another host", lambda h: {**h, "Host": "localhost:{port}"}, 403, "SignatureDoesNotMatch"),
     ("a session's token", lambda h: {**h, "x-amz-security-token": "FwoGZXIvYXdzEXAMPLE"}, 400, "InvalidToken"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(
@@ -117,11 +174,21 @@ def test_a_changed_request_is_refused(
 @pytest.mark.parametrize(
     ("method", "target"),
     [
-        ("PUT", "/lake/other"), ("DELETE", "/lake/k"), ("GET", "/lake/k"), ("PUT", "/lake/k?tagging"), ("PUT", "/lake"),
-        ("PUT", "/lake/k?versionId=1"), ("PUT", "/lake/k/"), ("PUT", "/lake//k"), ("PUT", "/lake/./k"),
-        ("PUT", "/lake/%6b%00"), ("POST", "/lake?delete"), ("DELETE", "/lake"), ("GET", "/"),
+        ("PUT", "/lake/other"),
+        ("DELETE", "/lake/k"),
+        ("GET", "/lake/k"),
+        ("PUT", "/lake/k?tagging"),
+        ("PUT", "/lake"),
+        ("PUT", "/lake/k?versionId=1"),
+        ("PUT", "/lake/k/"),
+        ("PUT", "/lake//k"),
+        ("PUT", "/lake/./k"),
+        ("PUT", "/lake/%6b%00"),
+        ("POST", "/lake?delete"),
+        ("DELETE", "/lake"),
+        ("GET", "/"),
     ],
-)  # fmt: skip
+)
 def test_a_signature_is_good_for_one_request_only(aws: Endpoint, method: str, target: str) -> None:
     headers = signed_headers("PUT", _url(aws, "/lake/k"), body=b"x")
     answer = send(aws.port, method, target, headers, b"x" if method in {"PUT", "POST"} else b"")
@@ -168,27 +235,36 @@ def test_bucket_settings_are_checked_before_they_are_kept(aws: Endpoint, target:
 def _chunked(aws: Endpoint) -> tuple[dict[str, str], list[bytes]]:
     chunks = [BODY[start : start + 65_536] for start in range(0, len(BODY), 65_536)]
     headers = signed_headers(
-        "PUT", _url(aws, "/lake/k"),
+        "PUT",
+        _url(aws, "/lake/k"),
         headers={
-            "X-Amz-Content-SHA256": STREAMING, "x-amz-decoded-content-length": str(len(BODY)),
+            "X-Amz-Content-SHA256": STREAMING,
+            "x-amz-decoded-content-length": str(len(BODY)),
             "Content-Encoding": "aws-chunked",
         },
-    )  # fmt: skip
+    )
     return headers, chunks
 
 
 CHUNKS: list[tuple[str, Callable[[bytes], bytes], str]] = [
     ("another byte", lambda body: body.replace(b"9012", b"9013", 1), "SignatureDoesNotMatch"),
-    ("another signature", lambda body: body.replace(b"chunk-signature=", b"chunk-signature=0", 1),
-     "SignatureDoesNotMatch"),
+    (
+        "another signature",
+        lambda body: body.replace(b"chunk-signature=", b"chunk-signature=0", 1),
+        "SignatureDoesNotMatch",
+    ),
     ("no signature", lambda body: body.replace(b";chunk-signature=", b";other=", 1), "SignatureDoesNotMatch"),
     ("cut after a chunk", lambda body: body[: body.index(b"\r\n", 70_000)], "IncompleteBody"),
     ("cut before its end", lambda body: body[:100], "IncompleteBody"),
-    ("an end of one's own", lambda body: body[: body.rindex(b"0;chunk")] + b"0\r\n\r\n", "SignatureDoesNotMatch"),
+    (
+        "an end of one's own",
+        lambda body: body[: body.rindex(b"0;chunk")] + b"0\r\n\r\n",
+        "SignatureDoesNotMatch",
+    ),
     ("a size that is none", lambda body: b"zz" + body[5:], "InvalidRequest"),
     ("no frames", lambda _: b"plain", "InvalidRequest"),
     ("nothing", lambda _: b"", "IncompleteBody"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("change", "code"), [row[1:] for row in CHUNKS], ids=[row[0] for row in CHUNKS])
@@ -219,9 +295,13 @@ def _object(aws: Endpoint, key: str) -> bytes:
 
 def _client(aws: Endpoint, service: str, key: str = "local", secret: str = "local", **options: Any) -> Any:
     return boto3.client(
-        service, endpoint_url=_url(aws, ""), region_name="ap-south-1", aws_access_key_id=key,
-        aws_secret_access_key=secret, config=Config(retries={"max_attempts": 0}, **options),
-    )  # fmt: skip
+        service,
+        endpoint_url=_url(aws, ""),
+        region_name="ap-south-1",
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        config=Config(retries={"max_attempts": 0}, **options),
+    )
 
 
 CALLS: list[tuple[str, Callable[[Any], Any], str]] = [
@@ -293,20 +373,42 @@ def test_the_links_of_a_subscription_need_none(aws: Endpoint) -> None:
 
 LINKS: list[tuple[str, Callable[[str], str], int, str]] = [
     ("another key", lambda link: link.replace("/k?", "/j?"), 403, "SignatureDoesNotMatch"),
-    ("longer life", lambda link: link.replace("X-Amz-Expires=60", "X-Amz-Expires=600"), 403, "SignatureDoesNotMatch"),
-    ("endless life", lambda link: link.replace("X-Amz-Expires=60", "X-Amz-Expires=604801"), 400,
-     "AuthorizationHeaderMalformed"),
+    (
+        "longer life",
+        lambda link: link.replace("X-Amz-Expires=60", "X-Amz-Expires=600"),
+        403,
+        "SignatureDoesNotMatch",
+    ),
+    (
+        "endless life",
+        lambda link: link.replace("X-Amz-Expires=60", "X-Amz-Expires=604801"),
+        400,
+        "AuthorizationHeaderMalformed",
+    ),
     ("no life", lambda link: link.replace("&X-Amz-Expires=60", ""), 400, "AuthorizationHeaderMalformed"),
-    ("negative life", lambda link: link.replace("X-Amz-Expires=60", "X-Amz-Expires=-1"), 400,
-     "AuthorizationHeaderMalformed"),
+    (
+        "negative life",
+        lambda link: link.replace("X-Amz-Expires=60", "X-Amz-Expires=-1"),
+        400,
+        "AuthorizationHeaderMalformed",
+    ),
     ("a parameter more", lambda link: link + "&response-content-type=text/html", 403, "SignatureDoesNotMatch"),
     ("no signature", lambda link: link.partition("&X-Amz-Signature")[0], 403, "AccessDenied"),
-    ("another algorithm", lambda link: link.replace("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA1"), 400, "InvalidRequest"),
-    ("version 2", lambda link: link.partition("?")[0] + "?AWSAccessKeyId=local&Signature=x&Expires=9999999999", 400,
-     "InvalidRequest"),
+    (
+        "another algorithm",
+        lambda link: link.replace("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA1"),
+        400,
+        "InvalidRequest",
+    ),
+    (
+        "version 2",
+        lambda link: link.partition("?")[0] + "?AWSAccessKeyId=local&Signature=x&Expires=9999999999",
+        400,
+        "InvalidRequest",
+    ),
     ("another name", lambda link: link.replace("=local%2F", "=other%2F"), 403, "InvalidAccessKeyId"),
     ("a token", lambda link: link + "&X-Amz-Security-Token=x", 400, "InvalidToken"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(

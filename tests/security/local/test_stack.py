@@ -82,13 +82,23 @@ def _all(connection: socket.socket) -> bytes:
 @pytest.mark.parametrize(
     ("method", "target"),
     [
-        ("POST", "/auth/token"), ("GET", "/auth/token"), ("POST", "/auth/token/cli"), ("GET", "/"), ("GET", "/docs"),
-        ("GET", "/openapi.json"), ("GET", "/api/v2/dags"), ("GET", "/api/v2/monitor/health"),
-        ("POST", "/api/v2/dags/ecommerce_dwh_bootstrap/dagRuns"), ("GET", "/execution/health"),
-        ("PATCH", "/execution/task-instances/00000000-0000-0000-0000-000000000000/run"), ("GET", "/data-quality/"),
-        ("GET", "/static/none"), ("OPTIONS", "/api/v2/dags"), ("OPTIONS", "/execution/health"),
+        ("POST", "/auth/token"),
+        ("GET", "/auth/token"),
+        ("POST", "/auth/token/cli"),
+        ("GET", "/"),
+        ("GET", "/docs"),
+        ("GET", "/openapi.json"),
+        ("GET", "/api/v2/dags"),
+        ("GET", "/api/v2/monitor/health"),
+        ("POST", "/api/v2/dags/ecommerce_dwh_bootstrap/dagRuns"),
+        ("GET", "/execution/health"),
+        ("PATCH", "/execution/task-instances/00000000-0000-0000-0000-000000000000/run"),
+        ("GET", "/data-quality/"),
+        ("GET", "/static/none"),
+        ("OPTIONS", "/api/v2/dags"),
+        ("OPTIONS", "/execution/health"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize(
     "hostile",
     [EVIL, {"Host": "evil.example"}, {"Host": "evil.example:{port}", "Origin": "http://evil.example:{port}"}],

@@ -74,10 +74,17 @@ STATEMENTS: list[tuple[str, str, str]] = [
     ("load '/tmp/evil.so'", NOT_REDSHIFT, "access to library|could not access file|" + DENIED),
     ("create tablespace t location '/tmp'", NOT_REDSHIFT, DENIED),
     # Code of other languages, and what brings it
-    ("create function evil(cstring) returns int as '/lib/x86_64-linux-gnu/libc.so.6', 'system' language c strict",
-     NOT_REDSHIFT, DENIED),
+    (
+        "create function evil(cstring) returns int as '/lib/x86_64-linux-gnu/libc.so.6', 'system' language c strict",
+        NOT_REDSHIFT,
+        DENIED,
+    ),
     ("create function evil() returns int as 'pg_read_file' language internal", NOT_REDSHIFT, DENIED),
-    ("create function evil() returns int as $$ import os $$ language plpythonu", NOT_REDSHIFT, "does not exist"),
+    (
+        "create function evil() returns int as $$ import os $$ language plpythonu",
+        NOT_REDSHIFT,
+        "does not exist",
+    ),
     ("create function evil() returns int as $$ 1 $$ language plperlu", NOT_REDSHIFT, "does not exist"),
     ("create language plpython3u", SYNTAX, NOT_REDSHIFT),
     ("create trusted language plperl", SYNTAX, NOT_REDSHIFT),
@@ -85,12 +92,18 @@ STATEMENTS: list[tuple[str, str, str]] = [
     ("create extension vector", NOT_REDSHIFT, NOT_REDSHIFT),
     ("create extension file_fdw", NOT_REDSHIFT, NOT_REDSHIFT),
     ("create extension if not exists plpgsql", NOT_REDSHIFT, NOT_REDSHIFT),
-    ("create event trigger t on ddl_command_start execute function redshift_shim.only_redshift()",
-     NOT_REDSHIFT, DENIED),
+    (
+        "create event trigger t on ddl_command_start execute function redshift_shim.only_redshift()",
+        NOT_REDSHIFT,
+        DENIED,
+    ),
     ("drop event trigger redshift_only_redshift", NOT_REDSHIFT, "must be owner"),
     ("alter event trigger redshift_only_redshift disable", NOT_SERVED, "must be owner"),
-    ("create trigger t before insert on public.loot for each row execute function redshift_shim.only_redshift()",
-     NOT_REDSHIFT, NOT_REDSHIFT),
+    (
+        "create trigger t before insert on public.loot for each row execute function redshift_shim.only_redshift()",
+        NOT_REDSHIFT,
+        NOT_REDSHIFT,
+    ),
     ("create rule r as on select to public.loot do instead select 1", NOT_REDSHIFT, NOT_REDSHIFT),
     ("create server s foreign data wrapper postgres_fdw", NOT_REDSHIFT, NOT_REDSHIFT),
     ("create foreign table f (a int) server s", NOT_REDSHIFT, NOT_REDSHIFT),
@@ -128,8 +141,11 @@ STATEMENTS: list[tuple[str, str, str]] = [
     # What belongs to the warehouse itself
     ("drop schema redshift_shim cascade", "must be owner", "must be owner"),
     ("create table redshift_shim.mine (a int)", DENIED, DENIED),
-    ("create function redshift_shim.getdate() returns timestamp as $$ select null::timestamp $$ language sql",
-     DENIED, DENIED),
+    (
+        "create function redshift_shim.getdate() returns timestamp as $$ select null::timestamp $$ language sql",
+        DENIED,
+        DENIED,
+    ),
     ("delete from redshift_shim.query_history", DENIED, DENIED),
     ("select rolpassword from pg_catalog.pg_authid", DENIED, DENIED),
     ("select * from pg_catalog.pg_shadow", DENIED, DENIED),
@@ -140,7 +156,7 @@ STATEMENTS: list[tuple[str, str, str]] = [
     ("insert into pg_catalog.pg_auth_members values (1, 2, 3)", DENIED, DENIED),
     ("select query_to_xml('select 1', true, true, '')", DENIED, DENIED),
     ("select database_to_xml(true, true, '')", DENIED, DENIED),
-]  # fmt: skip
+]
 # Cannot come as dynamic SQL: COPY, sessions and servers are none of a function's business, whoever calls it.
 _NOT_IN_A_FUNCTION = (
     "alter system",
@@ -293,12 +309,18 @@ def test_a_cluster_of_an_earlier_version_loses_its_superuser(warehouse: LocalCon
 def test_the_admin_does_what_redshifts_admin_does(warehouse: LocalConfig) -> None:
     with login(warehouse) as admin, login(warehouse) as other:
         for statement in (
-            "create schema works", "create table works.t (a int) diststyle all", "insert into works.t values (1)",
-            "create group readers", "create user reader password 'Reader12' in group readers",
-            "grant usage on schema works to group readers", "grant select on works.t to group readers",
+            "create schema works",
+            "create table works.t (a int) diststyle all",
+            "insert into works.t values (1)",
+            "create group readers",
+            "create user reader password 'Reader12' in group readers",
+            "grant usage on schema works to group readers",
+            "grant select on works.t to group readers",
             "alter default privileges in schema works grant select on tables to group readers",
-            "create role maker", "grant role maker to reader", "grant create on schema works to reader",
-        ):  # fmt: skip
+            "create role maker",
+            "grant role maker to reader",
+            "grant create on schema works to reader",
+        ):
             admin.execute(statement)
         with login(warehouse, user="reader", password="Reader12") as reader:
             reader.execute("create table works.own (a int)")

@@ -4,8 +4,6 @@ All of them go through one run of the processing job, which must end: a number t
 judged by its spelling.
 """
 
-# ruff: noqa: E501 - a case per line reads as a table
-
 from __future__ import annotations
 
 import json
@@ -69,7 +67,7 @@ PRICES: dict[str, Any] = {
     "0." + "0" * 100_000 + "1": "out_of_range:unit_price",
     "0" * 100_000 + "1": "out_of_range:unit_price",
     "0." + "9" * 390: Decimal(1),
-}  # fmt: skip
+}
 QUANTITIES: dict[str, Any] = {
     "1": 1,
     "-1": -1,
@@ -87,7 +85,7 @@ QUANTITIES: dict[str, Any] = {
     "NaN": "non_finite:quantity",
     "1 2": "unparseable:quantity",
     "true": "unparseable:quantity",
-}  # fmt: skip
+}
 _ITEM = {"order_id": "o", "product_id": "p", "quantity": 1, "unit_price": 1}
 _BEGIN = '{"order_item_id": "%s", "order_id": "o", "product_id": "p", "quantity": 1, "unit_price": 1'
 # A JSON line, %s being its key → product_id, or rule.
@@ -101,9 +99,18 @@ LINES: dict[str, tuple[str, Any]] = {
     "many brackets side by side": (_BEGIN + ', "x": [' + "[]," * 50_000 + "[]]}", "p"),
     "brackets in a text": (_BEGIN + ', "x": "' + "[{" * 100_000 + '"}', "p"),
     "brackets in a text with quotes": (_BEGIN + ', "x": "' + '\\"[' * 100_000 + '"}', "p"),
-    "a million digits": (_BEGIN.replace('"unit_price": 1', '"unit_price": ' + "9" * 1_000_000) + "}", "out_of_range:unit_price"),
-    "a tiny exponent": (_BEGIN.replace('"unit_price": 1', '"unit_price": 1e-300000000') + "}", "out_of_range:unit_price"),
-    "a huge exponent": (_BEGIN.replace('"unit_price": 1', '"unit_price": 1e300000000') + "}", "out_of_range:unit_price"),
+    "a million digits": (
+        _BEGIN.replace('"unit_price": 1', '"unit_price": ' + "9" * 1_000_000) + "}",
+        "out_of_range:unit_price",
+    ),
+    "a tiny exponent": (
+        _BEGIN.replace('"unit_price": 1', '"unit_price": 1e-300000000') + "}",
+        "out_of_range:unit_price",
+    ),
+    "a huge exponent": (
+        _BEGIN.replace('"unit_price": 1', '"unit_price": 1e300000000') + "}",
+        "out_of_range:unit_price",
+    ),
     "NaN": (_BEGIN.replace('"unit_price": 1', '"unit_price": NaN') + "}", "non_finite:unit_price"),
     "Infinity": (_BEGIN.replace('"unit_price": 1', '"unit_price": -Infinity') + "}", "non_finite:unit_price"),
     "a member twice": (_BEGIN + ', "quantity": 2}', "malformed_json"),
@@ -111,7 +118,10 @@ LINES: dict[str, tuple[str, Any]] = {
     "100,000 members": (_BEGIN + "".join(f',"m{number}":{number}' for number in range(60_000)) + "}", "p"),
     "a lone surrogate": (_BEGIN.replace('"p"', '"\\ud800"') + "}", "invalid_utf8"),
     "a NUL": (_BEGIN.replace('"p"', '"p\\u0000"') + "}", "nul_byte"),
-    "an object as a value": (_BEGIN.replace('"quantity": 1', '"quantity": {"$gt": 0}') + "}", "unparseable:quantity"),
+    "an object as a value": (
+        _BEGIN.replace('"quantity": 1', '"quantity": {"$gt": 0}') + "}",
+        "unparseable:quantity",
+    ),
     "a list as a value": (_BEGIN.replace('"quantity": 1', '"quantity": [1]') + "}", "unparseable:quantity"),
     "a boolean as a value": (_BEGIN.replace('"quantity": 1', '"quantity": true') + "}", "unparseable:quantity"),
     "two objects": (_BEGIN + "}{}", "malformed_json"),
@@ -127,7 +137,7 @@ LINES: dict[str, tuple[str, Any]] = {
     "null": ("null", "malformed_json"),
     "a key of nothing": (_BEGIN.replace('"%s"', "null") + "}", "not_null:order_item_id"),
     "a line of 1.2 MB": (_BEGIN + ', "x": "' + "x" * 1_200_000 + '"}', "row_too_long"),
-}  # fmt: skip
+}
 # A CSV line → product_id, or rule; read by the ways that its file needs.
 ROWS: dict[str, tuple[bytes, Any]] = {
     "30,000 fields": (b"," * 30_000, "wrong_field_count"),
@@ -139,13 +149,13 @@ ROWS: dict[str, tuple[bytes, Any]] = {
     "a NUL": (b"i\0,o,p,1,1,", "nul_byte"),
     "too few fields": (b"i,o", "wrong_field_count"),
     "a key of 65 characters": (b"i" * 65 + b",o,p,1,1,", "too_long:order_item_id"),
-}  # fmt: skip
+}
 QUOTED: dict[str, tuple[bytes, Any]] = {
     "30,000 quoted fields": (b'"",' * 30_000 + b'""', "wrong_field_count"),
     "a line of quotes": (b'"' * 200_001, "unclosed_quote"),
     "text behind a quote": (b'"i"x,o,p,1,1,', "malformed_quotes"),
     "a quote that never closes": (b'"i,o,p,1,1,', "unclosed_quote"),
-}  # fmt: skip
+}
 
 
 def judged(

@@ -1,6 +1,6 @@
 """A Parquet file that carries code: read as plain data, and the code never runs."""
 
-# ruff: noqa: E501, ARG005 - a case per line reads as a table, and some need no marker
+# ruff: noqa: ARG005 - a case per line reads as a table, and some need no marker
 
 from __future__ import annotations
 
@@ -53,8 +53,12 @@ def nested(marker: str) -> dict[str, Any]:
 
 FILES: dict[str, Callable[[str], bytes]] = {
     "pickled class": file_with(pickled_type),
-    "pickled class with a class of the JVM": file_with(lambda marker: {**pickled_type(marker), "class": "java.io.File"}),
-    "class of the JVM alone": file_with(lambda marker: {"type": "udt", "class": "sun.tools.Nothing", "sqlType": "string"}),
+    "pickled class with a class of the JVM": file_with(
+        lambda marker: {**pickled_type(marker), "class": "java.io.File"}
+    ),
+    "class of the JVM alone": file_with(
+        lambda marker: {"type": "udt", "class": "sun.tools.Nothing", "sqlType": "string"}
+    ),
     "module to import": file_with(lambda marker: {**pickled_type(marker), "pyClass": "antigravity.fly"}),
     "pickled class within a list": file_with(nested),
     "no JSON": lambda marker: parquet(item_columns(), {b"org.apache.spark.sql.parquet.row.metadata": b"{"}),
@@ -66,7 +70,7 @@ FILES: dict[str, Callable[[str], bytes]] = {
         item_columns(), {b"pandas": json.dumps({"columns": [{"numpy_type": f"!!python {marker}"}]}).encode()}
     ),
     "extension type of Arrow": lambda marker: written(arrow_extension(marker)["table"]),
-}  # fmt: skip
+}
 
 
 def test_code_in_a_parquet_file_never_runs(lake: Lake, tmp_path: Path) -> None:

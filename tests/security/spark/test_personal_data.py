@@ -86,14 +86,16 @@ def shifted(spark: SparkSession, contracts, tmp_path_factory) -> Lake:
     # One column too many in front, the last one lost.
     items = "order_item_id,order_id,product_id,quantity,unit_price,line_total\n"
     lake.put(
-        "order_items", DAY,
+        "order_items",
+        DAY,
         f"{items}o1,i1,p1,Priya Sharma,12 MG Road,411001\n{items[:0]}i2,o1,p1,1990-02-03,+91 98765 43210,1\n"
         "i3,o1,p1,9876543210,priya.sharma@example.com,1\ni4,o1,p1,1,2,2\n".encode(),
         "priya.sharma@example.com.csv",
-    )  # fmt: skip
+    )
     lake.put("order_items", DAY, f"{items}i9,{person}\ni10,o1\n".encode(), "orders 98765 43210.csv")
     lake.put(
-        "orders", DAY,
+        "orders",
+        DAY,
         b"order_id,order_date,order_status,total_amount,updated_at\n"
         b"Priya Sharma,2026-01-05,12 MG Road,10,2026-01-05\n"  # accepted: a name for a key, an address for a status
         b"priya.sharma@example.com,2026-01-05,Sharma,10,2026-01-05\n"
@@ -101,14 +103,15 @@ def shifted(spark: SparkSession, contracts, tmp_path_factory) -> Lake:
         b"o1,2026-01-05,delivered,10,2026-01-05\n"
         b"o2,12 MG Road,delivered,Priya,2026-01-05\no3,1990-02-30,delivered,98765 43210,411001\n",
         "Priya Sharma.csv",
-    )  # fmt: skip
+    )
     lake.put(
-        "customers", DAY,
+        "customers",
+        DAY,
         b"customer_id,first_name,last_name,registration_date,updated_at,priya sharma,98765 43210\n"
         b"c1,Priya,Sharma,12 MG Road,2026-01-05,,\n"
         b"c2,Priya,Sharma,2026-01-04,priya.sharma@example.com,,\n",
         "PriyaSharma.csv",
-    )  # fmt: skip
+    )
     lake.declare_empty(DAY, DAY)
     return lake
 
@@ -241,10 +244,19 @@ _WRITTEN = st.sampled_from(
     ]
 )
 _PLACES = st.sampled_from(
-    ["https://shop.in/{}", "https://shop.in/a/{}/b?page=1", "https://shop.in/?utm_source={}", "https://shop.in/?x={}&page=1",
-     "https://shop.in/a;x={}", "https://shop.in/#{}", "https://shop.in/a?page={}", "/{}/", "https://{}:pw@shop.in/",
-     "https://shop.in/a&x={}"]
-)  # fmt: skip
+    [
+        "https://shop.in/{}",
+        "https://shop.in/a/{}/b?page=1",
+        "https://shop.in/?utm_source={}",
+        "https://shop.in/?x={}&page=1",
+        "https://shop.in/a;x={}",
+        "https://shop.in/#{}",
+        "https://shop.in/a?page={}",
+        "/{}/",
+        "https://{}:pw@shop.in/",
+        "https://shop.in/a&x={}",
+    ]
+)
 
 
 @_BRIEF
@@ -302,12 +314,13 @@ def test_no_url_is_too_odd_for_the_matcher(spark: SparkSession) -> None:
 
 def test_loaded_events_have_no_person_in_their_urls_and_the_raw_file_has(lake: Lake) -> None:
     lake.put(
-        "web_events", DAY,
+        "web_events",
+        DAY,
         b"event_id,event_type,event_timestamp,page_url,referrer,customer_id\n"
         b"e1,page_view,2026-01-05T10:00:00,https://shop.in/u/priya@example.com?email=priya%40example.com&page=2,"
         b"https://mail.example.com/?to=priya@example.com,c1\n"
         b"e1,page_view,2026-01-05T10:00:00,https://shop.in/u/asha@example.com?page=2,https://mail.example.com/?x=1,c1\n",
-    )  # fmt: skip
+    )
     lake.declare_empty(DAY, DAY)
     outcome = lake.process(DAY)
 

@@ -1,7 +1,5 @@
 """Files with odd names and odd contents that can be read: input → which rows come out, each exactly once."""
 
-# ruff: noqa: E501 - a case per line reads as a table
-
 from __future__ import annotations
 
 import datetime as dt
@@ -27,14 +25,80 @@ FOLDER = f"order_items/dt={DAY}/"
 
 # Names that look like patterns, paths, URLs or commands, beside the files that the patterns would find.
 NAMES = (
-    "orders1.csv", "orders[1].csv", "orders[12].csv", "orders2.csv", "orders[!1].csv", "orders[1-2].csv", "a.csv", "b.csv",
-    "{a,b}.csv", "{a}.csv", "*.csv", "**.csv", "?.csv", "??????1.csv", "[a].csv", "[.csv", "].csv", "{.csv", "}.csv", "a\\b.csv",
-    "\\a.csv", "a\\*.csv", "\\[a\\].csv", "a%2Fb.csv", "a%.csv", "%25.csv", "%00.csv", "a+b.csv", "a b.csv", " a.csv", "a .csv", "  .csv",
-    "a:b.csv", "s3:a.csv", "a#b.csv", "a;b.csv", "a,b.csv", "a=b.csv", "dt=2026-03-02.csv", "a&b.csv", "a'b.csv", 'a"b.csv', "`a`.csv",
-    "$(touch x).csv", "${a}.csv", "a|b.csv", "~.csv", "-a.csv", "..a.csv"[2:], "a..csv", "a...csv", "CON.csv", "A.CSV", "a.Csv",
-    "zażółć gęślą.csv", "注文.csv", "заказ.csv", "🛒.csv", "e\u0301.csv", "é.csv", "\u202ecsv.csv", "a\u00a0b.csv", "a\u200bb.csv", "ﬁ.csv",
-    "x" * 200 + ".csv", "é" * 100 + ".csv", "a.csv.csv", "a.json.csv", "a.parquet.csv", "null.csv", "-1.csv", "0x00.csv", "<b>.csv",
-)  # fmt: skip
+    "orders1.csv",
+    "orders[1].csv",
+    "orders[12].csv",
+    "orders2.csv",
+    "orders[!1].csv",
+    "orders[1-2].csv",
+    "a.csv",
+    "b.csv",
+    "{a,b}.csv",
+    "{a}.csv",
+    "*.csv",
+    "**.csv",
+    "?.csv",
+    "??????1.csv",
+    "[a].csv",
+    "[.csv",
+    "].csv",
+    "{.csv",
+    "}.csv",
+    "a\\b.csv",
+    "\\a.csv",
+    "a\\*.csv",
+    "\\[a\\].csv",
+    "a%2Fb.csv",
+    "a%.csv",
+    "%25.csv",
+    "%00.csv",
+    "a+b.csv",
+    "a b.csv",
+    " a.csv",
+    "a .csv",
+    "  .csv",
+    "a:b.csv",
+    "s3:a.csv",
+    "a#b.csv",
+    "a;b.csv",
+    "a,b.csv",
+    "a=b.csv",
+    "dt=2026-03-02.csv",
+    "a&b.csv",
+    "a'b.csv",
+    'a"b.csv',
+    "`a`.csv",
+    "$(touch x).csv",
+    "${a}.csv",
+    "a|b.csv",
+    "~.csv",
+    "-a.csv",
+    "..a.csv"[2:],
+    "a..csv",
+    "a...csv",
+    "CON.csv",
+    "A.CSV",
+    "a.Csv",
+    "zażółć gęślą.csv",
+    "注文.csv",
+    "заказ.csv",
+    "🛒.csv",
+    "e\u0301.csv",
+    "é.csv",
+    "\u202ecsv.csv",
+    "a\u00a0b.csv",
+    "a\u200bb.csv",
+    "ﬁ.csv",
+    "x" * 200 + ".csv",
+    "é" * 100 + ".csv",
+    "a.csv.csv",
+    "a.json.csv",
+    "a.parquet.csv",
+    "null.csv",
+    "-1.csv",
+    "0x00.csv",
+    "<b>.csv",
+)
 
 
 def item(key: str) -> bytes:
@@ -143,7 +207,10 @@ FAR = (1 << 63) - 1
 # Column type and value → what is loaded as a timestamp, or what kind of rule the row breaks.
 DATES: dict[str, tuple[Any, str]] = {
     "nanoseconds": (pa.array([1772359200123456789], pa.timestamp("ns")), "2026-03-01T10:00:00.123456"),
-    "nanoseconds with a zone": (pa.array([1772359200123456789], pa.timestamp("ns", "Asia/Kolkata")), "2026-03-01T10:00:00.123456"),
+    "nanoseconds with a zone": (
+        pa.array([1772359200123456789], pa.timestamp("ns", "Asia/Kolkata")),
+        "2026-03-01T10:00:00.123456",
+    ),
     "nanoseconds before 1970": (pa.array([-1], pa.timestamp("ns")), "1969-12-31T23:59:59.999999"),
     "microseconds": (pa.array([1772359200123456], pa.timestamp("us")), "2026-03-01T10:00:00.123456"),
     "milliseconds": (pa.array([1772359200123], pa.timestamp("ms")), "2026-03-01T10:00:00.123000"),
@@ -162,7 +229,7 @@ DATES: dict[str, tuple[Any, str]] = {
     "a boolean": (pa.array([True]), "unparseable"),
     "nothing": (pa.nulls(1), None),
     "a dictionary": (pa.array(["2026-03-01"]).dictionary_encode(), "2026-03-01T00:00:00"),
-}  # fmt: skip
+}
 AMOUNTS: dict[str, tuple[Any, Any]] = {
     "double": (pa.array([12.5]), Decimal("12.5")),
     "float": (pa.array([12.5], pa.float32()), Decimal("12.5")),
@@ -182,7 +249,7 @@ AMOUNTS: dict[str, tuple[Any, Any]] = {
     "a tiny exponent": (pa.array(["1e-300000000"]), "out_of_range"),
     "a million digits": (pa.array(["9" * 1_000_000]), "out_of_range"),
     "nothing": (pa.nulls(1), None),
-}  # fmt: skip
+}
 # Columns that no contract names never condemn a file.
 EXTRAS: dict[str, tuple[str, Any]] = {
     "time of day": ("x", pa.array([1], pa.time64("us"))),
@@ -198,7 +265,7 @@ EXTRAS: dict[str, tuple[str, Any]] = {
     "a name of 10,000 characters": ("x" * 10_000, pa.array([1])),
     "a long value": ("x", long_value(1, 1 << 20)),
     "a decimal of 76 digits": ("x", pa.array([Decimal(1)], pa.decimal256(76, 0))),
-}  # fmt: skip
+}
 
 
 # Columns of orders that take each kind, as many of them to a file as there are.
