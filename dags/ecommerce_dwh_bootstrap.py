@@ -17,7 +17,7 @@ from datetime import timedelta
 from airflow.sdk import DAG
 
 from ecommerce_dwh.dag_defaults import dag_arguments
-from ecommerce_dwh.operators.bootstrap import CalendarOperator, MigrationOperator
+from ecommerce_dwh.warehouse.bootstrap import CalendarOperator, MigrationOperator
 
 with DAG(
     dag_id="ecommerce_dwh_bootstrap",

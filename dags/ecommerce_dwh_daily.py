@@ -26,16 +26,16 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, TaskGroup
 
-from ecommerce_dwh.alerts import daily_deadline
+from ecommerce_dwh.alerts.callbacks import daily_deadline
 from ecommerce_dwh.dag_defaults import dag_arguments, daily_schedule
-from ecommerce_dwh.operators.audit import WarehouseAuditOperator
-from ecommerce_dwh.operators.drift import SchemaDriftOperator
-from ecommerce_dwh.operators.glue import GlueCrawlerOperator, GlueJobOperator, job_arguments
-from ecommerce_dwh.operators.publish import PublishOperator
-from ecommerce_dwh.operators.redshift import RedshiftSQLOperator, merge_tasks
-from ecommerce_dwh.sensors.quality import DataQualitySensor, gate_params
-from ecommerce_dwh.sensors.raw_files import RawFilesSensor
+from ecommerce_dwh.lake.drift_operator import SchemaDriftOperator
+from ecommerce_dwh.lake.glue import GlueCrawlerOperator, GlueJobOperator, job_arguments
+from ecommerce_dwh.lake.sensors import RawFilesSensor
+from ecommerce_dwh.publishing.operators import PublishOperator
+from ecommerce_dwh.quality.gate import DataQualitySensor, gate_params
 from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.warehouse.audits import WarehouseAuditOperator
+from ecommerce_dwh.warehouse.operators import RedshiftSQLOperator, merge_tasks
 from ecommerce_dwh.window import window_params
 
 settings = get_settings()

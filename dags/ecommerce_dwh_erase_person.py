@@ -29,9 +29,9 @@ from datetime import timedelta
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG
 
-from ecommerce_dwh.alerts import mail_run_failure
+from ecommerce_dwh.alerts.callbacks import mail_run_failure
 from ecommerce_dwh.dag_defaults import dag_arguments
-from ecommerce_dwh.operators.erase import (
+from ecommerce_dwh.erasure.operators import (
     EraseWarehouseOperator,
     ErasurePlanOperator,
     ErasureSurveyOperator,
@@ -41,7 +41,7 @@ from ecommerce_dwh.operators.erase import (
     erasure_params,
     forget_request,
 )
-from ecommerce_dwh.operators.glue import GlueJobOperator
+from ecommerce_dwh.lake.glue import GlueJobOperator
 from ecommerce_dwh.settings import get_settings
 
 settings = get_settings()

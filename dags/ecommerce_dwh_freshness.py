@@ -7,7 +7,7 @@ data is fresh. Sends the age as the metric `PublishedLagHours`.
 1. **watch**: read the published day, send the metric, mail if need be
 
 It shares the scheduler with what it watches. A dead scheduler is noticed by the CloudWatch alarm `stale`, which takes
-silence of the metric for an alarm, or by cron: `python -m ecommerce_dwh.freshness --mail`.
+silence of the metric for an alarm, or by cron: `python -m ecommerce_dwh.publishing.freshness --mail`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 
 from ecommerce_dwh.dag_defaults import dag_arguments
-from ecommerce_dwh.operators.freshness import FreshnessWatchOperator
+from ecommerce_dwh.publishing.freshness_operator import FreshnessWatchOperator
 
 with DAG(
     dag_id="ecommerce_dwh_freshness",

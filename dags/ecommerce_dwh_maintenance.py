@@ -21,9 +21,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
-from ecommerce_dwh.dag_defaults import dag_arguments
-from ecommerce_dwh.operators.erase import OldRequestsOperator
-from ecommerce_dwh.operators.maintenance import (
+from ecommerce_dwh.care.maintenance import (
     OrphanRunsOperator,
     SlowQueryReport,
     StagingCleanupOperator,
@@ -34,6 +32,8 @@ from ecommerce_dwh.operators.maintenance import (
     WholeWarehouseAudit,
     maintenance_params,
 )
+from ecommerce_dwh.dag_defaults import dag_arguments
+from ecommerce_dwh.erasure.operators import OldRequestsOperator
 
 with DAG(
     dag_id="ecommerce_dwh_maintenance",

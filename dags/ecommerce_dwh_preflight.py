@@ -1,8 +1,8 @@
 """### Looks ahead at a backfill
 
 Says which days of a range are loaded, can be loaded, or lack required files, before hours are spent on them; and, while
-a backfill runs, how far it has come. Changes nothing. Where there is a shell, `python -m ecommerce_dwh.preflight` says
-the same.
+a backfill runs, how far it has come. Changes nothing. Where there is a shell,
+`python -m ecommerce_dwh.care.preflight` says the same.
 
 1. **survey**: lists the raw bucket, asks the ledger, and logs a calendar of the days with what is missing
 """
@@ -13,8 +13,8 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
+from ecommerce_dwh.care.preflight_operator import PreflightOperator
 from ecommerce_dwh.dag_defaults import dag_arguments
-from ecommerce_dwh.operators.preflight import PreflightOperator
 from ecommerce_dwh.window import window_params
 
 with DAG(

@@ -17,16 +17,16 @@ from pathlib import Path
 from local.config import REPO
 
 LIBRARY = "ecommerce_dwh_glue.zip"
-# The modules of the plugin package that jobs share with the DAGs; none of them needs Airflow or YAML.
+# The modules of the plugin package that jobs share with the DAGs, as patterns; none of them needs Airflow or YAML.
 _SHARED = (
     "__init__.py",
-    "contact_data.py",
-    "contracts.py",
-    "lake_layout.py",
-    "person.py",
-    "privacy.py",
-    "raw_limits.py",
-    "spelling.py",
+    "contracts/*.py",
+    "privacy/*.py",
+    "lake/__init__.py",
+    "lake/layout.py",
+    "lake/limits.py",
+    "erasure/__init__.py",
+    "erasure/person.py",
 )
 # What these import and Glue's Python has not, packed into the same zip: all of it is pure Python, which Glue takes from
 # --extra-py-files (AWS Glue, "Using Python libraries with AWS Glue"), so that a job in a VPC without internet needs no
@@ -43,7 +43,11 @@ def library_files(repo: Path = REPO) -> Iterator[tuple[str, bytes]]:
         f"ecommerce_dwh_glue/{path.relative_to(library).as_posix()}": path.read_bytes()
         for path in library.rglob("*.py")
     }
-    files |= {f"ecommerce_dwh/{name}": (shared / name).read_bytes() for name in _SHARED}
+    for pattern in _SHARED:
+        files |= {
+            f"ecommerce_dwh/{path.relative_to(shared).as_posix()}": path.read_bytes()
+            for path in shared.glob(pattern)
+        }
     files["ecommerce_dwh_glue/contracts.json"] = contracts_text(repo).encode()
     for distribution, package in LIBRARIES.items():
         files |= third_party_files(distribution, package, _pinned(distribution, repo))

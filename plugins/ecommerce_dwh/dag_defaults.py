@@ -8,8 +8,8 @@ from typing import Any
 from airflow.sdk import AssetAll, CronDataIntervalTimetable, PartitionedAssetTimetable
 from airflow.sdk.bases.timetable import BaseTimetable
 
-from ecommerce_dwh.alerts import mail_run_failure, mail_run_success, note_failure
-from ecommerce_dwh.publish import raw_asset
+from ecommerce_dwh.alerts.callbacks import mail_run_failure, mail_run_success, note_failure
+from ecommerce_dwh.publishing.assets import raw_asset
 from ecommerce_dwh.settings import get_settings
 
 OWNER = "data-eng"

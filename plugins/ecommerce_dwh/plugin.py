@@ -35,6 +35,6 @@ class EcommerceDwhPlugin(AirflowPlugin):
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """Read by the API server only; schedulers, workers and processors never import the page."""
-        from ecommerce_dwh.quality_page.app import URL_PREFIX, create_app
+        from ecommerce_dwh.quality.page.app import URL_PREFIX, create_app
 
         return [{"app": create_app(), "url_prefix": URL_PREFIX, "name": "Data quality"}]

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
-from ecommerce_dwh.raw_limits import DEFAULT_LIMITS, RawLimits, RawLimitsError, read_limits
+from ecommerce_dwh.lake.limits import DEFAULT_LIMITS, RawLimits, RawLimitsError, read_limits
 
 PROJECT = "ecommerce-dwh"
 
@@ -53,7 +53,7 @@ class Settings:
             `ecommerce_dwh_ingest` has brought all sources of a day).
         ingest_overlap_minutes: how much of the day before an extraction brings again, for late commits.
         raw_limits: how much one raw file may be, as ``name=number`` pairs separated by commas; names and defaults
-            are in `raw_limits.RawLimits`.
+            are in `ecommerce_dwh.lake.limits.RawLimits`.
         include_dir: folder that holds ``sql/``, ``glue/`` and ``sources/``.
     """
 

@@ -11,21 +11,21 @@ import pytest
 from contexts import TaskInstance, context_of, in_dag
 from servers import free_port
 
-from ecommerce_dwh.alert_texts import deadline_alert, failure_alert, span
-from ecommerce_dwh.alerts import (
+from ecommerce_dwh.alerts.callbacks import (
     gate_items,
     mail_missed_deadline,
     mail_run_failure,
     mail_run_success,
     note_failure,
 )
-from ecommerce_dwh.incidents import IncidentLog
-from ecommerce_dwh.mail import Alert, Item, Link, Table, html_page, plain_text, send
-from ecommerce_dwh.quality_report import FailedRule
-from ecommerce_dwh.redshift import GuardError
-from ecommerce_dwh.run_history import TaskTiming
-from ecommerce_dwh.sensors.quality import QualityGateClosed
+from ecommerce_dwh.alerts.incidents import IncidentLog
+from ecommerce_dwh.alerts.mail import Alert, Item, Link, Table, html_page, plain_text, send
+from ecommerce_dwh.alerts.run_history import TaskTiming
+from ecommerce_dwh.alerts.texts import deadline_alert, failure_alert, span
+from ecommerce_dwh.quality.gate import QualityGateClosed
+from ecommerce_dwh.quality.report import FailedRule
 from ecommerce_dwh.settings import Settings, get_settings
+from ecommerce_dwh.warehouse.client import GuardError
 
 RULE = FailedRule(
     "orders", "order_date_valid", "validity", "error", 100, 7, 0.07, 0.0, "7 dates lie in the future"
@@ -44,7 +44,7 @@ RUN = {
 
 @pytest.fixture
 def no_warehouse(monkeypatch):
-    monkeypatch.setattr("ecommerce_dwh.alerts._published_day", lambda: "2026-02-28")
+    monkeypatch.setattr("ecommerce_dwh.alerts.callbacks._published_day", lambda: "2026-02-28")
 
 
 class Variables(dict):
@@ -66,7 +66,7 @@ class Variables(dict):
 @pytest.fixture
 def variables(monkeypatch):
     found = Variables()
-    monkeypatch.setattr("ecommerce_dwh.incidents.VariableStore", lambda: found)
+    monkeypatch.setattr("ecommerce_dwh.alerts.incidents.VariableStore", lambda: found)
     return found
 
 
@@ -244,7 +244,7 @@ def test_a_mail_server_that_is_down_raises_nothing(monkeypatch, caplog):
 
 def test_a_mail_server_that_comes_back_gets_the_mail(mailbox, monkeypatch):
     connections = iter([{**mailbox.connection, "port": free_port()}, mailbox.connection])
-    from ecommerce_dwh import mail
+    from ecommerce_dwh.alerts import mail
 
     real = mail._smtp_hook
 
@@ -467,7 +467,7 @@ def test_incidents_that_cannot_be_kept_stop_no_mail(mailbox, no_warehouse, monke
 
         put = keys
 
-    monkeypatch.setattr("ecommerce_dwh.incidents.VariableStore", Broken)
+    monkeypatch.setattr("ecommerce_dwh.alerts.incidents.VariableStore", Broken)
     mail_run_failure(failing_run({"load": RuntimeError("boom")}))
 
     assert len(mailbox.wait_for(1)) == 1

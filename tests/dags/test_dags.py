@@ -194,7 +194,7 @@ def test_the_deadline_is_four_oclock_of_the_morning_the_run_is_due(dags):
     (deadline,) = dags["ecommerce_dwh_daily"].deadline
 
     assert datetime(2026, 3, 1, 2, tzinfo=UTC) + deadline.interval == datetime(2026, 3, 2, 4, tzinfo=UTC)
-    assert deadline.callback.path == "ecommerce_dwh.alerts.mail_missed_deadline"
+    assert deadline.callback.path == "ecommerce_dwh.alerts.callbacks.mail_missed_deadline"
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ print(f"{seconds / baseline:.2f}")
 
 
 def test_tables_that_are_published_are_those_of_the_warehouse():
-    from ecommerce_dwh.publish import published_tables
+    from ecommerce_dwh.publishing.assets import published_tables
 
     ddl = "\n".join(file.read_text("utf-8") for file in (get_settings().sql_dir / "ddl").glob("*.sql")).lower()
     for schema, tables in published_tables().items():
@@ -277,6 +277,6 @@ def test_tables_that_are_published_are_those_of_the_warehouse():
 
 
 def test_the_page_of_all_dags_is_up_to_date(dags):
-    from ecommerce_dwh.dag_docs import PAGE, render
+    from tools.generate.dag_pages import PAGE, render
 
-    assert PAGE.read_text("utf-8") == render(dags.values()), "run: python -m ecommerce_dwh.dag_docs"
+    assert PAGE.read_text("utf-8") == render(dags.values()), "run: python -m tools.generate.dag_pages"

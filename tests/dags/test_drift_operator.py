@@ -8,10 +8,10 @@ import time
 import pytest
 from contexts import context_of, execute, in_dag
 
-from ecommerce_dwh.alerts import mail_run_failure, note_failure
+from ecommerce_dwh.alerts.callbacks import mail_run_failure, note_failure
 from ecommerce_dwh.contracts import load_contracts
-from ecommerce_dwh.operators.drift import SchemaDriftError, SchemaDriftOperator
-from ecommerce_dwh.operators.glue import GlueCrawlerOperator
+from ecommerce_dwh.lake.drift_operator import SchemaDriftError, SchemaDriftOperator
+from ecommerce_dwh.lake.glue import GlueCrawlerOperator
 from ecommerce_dwh.settings import get_settings
 
 RAW = "ecommerce-dwh-dev-raw"
@@ -81,7 +81,7 @@ def test_a_missing_required_column_fails_the_day(aws):
 
 def test_a_retyped_column_fails_the_day_in_the_log_and_in_the_mail(aws, mailbox, monkeypatch):
     """The diff in readable words is where people look: in the task's error and in the mail about it."""
-    monkeypatch.setattr("ecommerce_dwh.alerts._published_day", lambda: "2026-02-28")
+    monkeypatch.setattr("ecommerce_dwh.alerts.callbacks._published_day", lambda: "2026-02-28")
     words = "order_items: the column quantity holds date on 2026-03-01, the contract says integer"
     body = row(header("order_items"), quantity="2026-01-31")
 

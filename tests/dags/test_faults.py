@@ -16,8 +16,8 @@ from contexts import context_of, execute, in_dag
 from proxy import AFTER, BEFORE, WireProxy
 from test_ingest import customer, extract, names, order, rows
 
-from ecommerce_dwh.operators.redshift import RedshiftSQLOperator
-from ecommerce_dwh.sensors.raw_files import RawFilesSensor
+from ecommerce_dwh.lake.sensors import RawFilesSensor
+from ecommerce_dwh.warehouse.operators import RedshiftSQLOperator
 
 RAW = "ecommerce-dwh-dev-raw"
 DAY = "2026-03-01"
@@ -91,7 +91,7 @@ def test_a_clock_that_jumps_ends_no_wait_wrongly_and_hangs_none(aws, monkeypatch
             aws.put(RAW, f"orders/dt={DAY}/a.csv")
         return real() + (hours * 3600 if elapsed > 1 else 0)
 
-    monkeypatch.setattr("ecommerce_dwh.sensors.raw_files.time.time", jumped)
+    monkeypatch.setattr("ecommerce_dwh.lake.sensors.time.time", jumped)
     context = context_of(task, params={"start_date": DAY})
     if hours < 0:
         assert execute(task, context)["sources"]["orders"]["files"] == 1

@@ -8,9 +8,9 @@ import pytest
 from contexts import context_of, in_dag
 from test_alerts import Variables
 
-from ecommerce_dwh import freshness
-from ecommerce_dwh.incidents import FAILED, Incident, IncidentLog
-from ecommerce_dwh.operators.freshness import FreshnessWatchOperator
+from ecommerce_dwh.alerts.incidents import FAILED, Incident, IncidentLog
+from ecommerce_dwh.publishing import freshness
+from ecommerce_dwh.publishing.freshness_operator import FreshnessWatchOperator
 
 NOW = datetime(2026, 3, 3, 8, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ NOW = datetime(2026, 3, 3, 8, tzinfo=UTC)
 @pytest.fixture
 def variables(monkeypatch):
     found = Variables()
-    monkeypatch.setattr("ecommerce_dwh.incidents.VariableStore", lambda: found)
+    monkeypatch.setattr("ecommerce_dwh.alerts.incidents.VariableStore", lambda: found)
     return found
 
 

@@ -8,7 +8,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException
 from contexts import context_of, execute, in_dag
 
-from ecommerce_dwh.operators.glue import GlueCrawlerOperator, GlueJobOperator, GlueRunFailed, job_arguments
+from ecommerce_dwh.lake.glue import GlueCrawlerOperator, GlueJobOperator, GlueRunFailed, job_arguments
 
 
 def job(**arguments):
@@ -190,7 +190,7 @@ async def _kill(trigger):
 def test_a_person_who_ends_a_deferred_task_stops_the_run(glue):
     import asyncio
 
-    from ecommerce_dwh.triggers import GlueRunTrigger
+    from ecommerce_dwh.lake.triggers import GlueRunTrigger
 
     glue.add_run("jr_1", "RUNNING")
     asyncio.run(_kill(GlueRunTrigger(job_name="job", run_id="jr_1", poll_seconds=1, owned=False)))

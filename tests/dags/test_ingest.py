@@ -15,8 +15,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from contexts import context_of, execute, in_dag
 
-from ecommerce_dwh import ingest
-from ecommerce_dwh.operators.ingest import ShopExtractOperator, ShopSchemaOperator
+from ecommerce_dwh.lake import ingest
+from ecommerce_dwh.lake.ingest_operators import ShopExtractOperator, ShopSchemaOperator
 from ecommerce_dwh.settings import get_settings
 
 RAW = "ecommerce-dwh-dev-raw"

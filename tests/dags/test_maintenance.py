@@ -13,8 +13,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout, Airfl
 from contexts import context_of, in_dag
 from servers import REPO
 
-from ecommerce_dwh.operators.audit import AuditError
-from ecommerce_dwh.operators.maintenance import (
+from ecommerce_dwh.care.maintenance import (
     OrphanRunsOperator,
     SlowQueryReport,
     StagingCleanupOperator,
@@ -28,7 +27,8 @@ from ecommerce_dwh.operators.maintenance import (
     maintenance_sql,
 )
 from ecommerce_dwh.settings import get_settings
-from ecommerce_dwh.sql_text import split_statements
+from ecommerce_dwh.warehouse.audits import AuditError
+from ecommerce_dwh.warehouse.sql_text import split_statements
 
 PROCESSED = "ecommerce-dwh-dev-processed"
 RAW = "ecommerce-dwh-dev-raw"
@@ -134,7 +134,7 @@ def later(monkeypatch):
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(days=10)
 
-    monkeypatch.setattr("ecommerce_dwh.operators.maintenance.datetime", Clock)
+    monkeypatch.setattr("ecommerce_dwh.care.maintenance.datetime", Clock)
 
 
 def test_files_of_dead_attempts_go_and_doubtful_ones_stay(lake, later):

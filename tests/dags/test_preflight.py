@@ -8,8 +8,8 @@ import re
 import pytest
 from contexts import context_of, in_dag
 
-from ecommerce_dwh import preflight
-from ecommerce_dwh.operators.preflight import PreflightOperator
+from ecommerce_dwh.care import preflight
+from ecommerce_dwh.care.preflight_operator import PreflightOperator
 from ecommerce_dwh.settings import get_settings
 
 RAW = "ecommerce-dwh-dev-raw"

@@ -9,8 +9,8 @@ import pytest
 from contexts import context_of, execute, in_dag
 from servers import free_port
 
-from ecommerce_dwh.operators.publish import PublishOperator
-from ecommerce_dwh.publish import lag_hours, published_assets
+from ecommerce_dwh.publishing.assets import lag_hours, published_assets
+from ecommerce_dwh.publishing.operators import PublishOperator
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import pytest
 from airflow.sdk.exceptions import AirflowException
 from contexts import context_of, execute, in_dag
 
-from ecommerce_dwh.operators.audit import AuditError, WarehouseAuditOperator
-from ecommerce_dwh.operators.bootstrap import CalendarOperator, MigrationOperator
-from ecommerce_dwh.operators.redshift import RedshiftSQLOperator
-from ecommerce_dwh.redshift import GuardError, StatementError, Warehouse, is_conflict, query_group
 from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.warehouse.audits import AuditError, WarehouseAuditOperator
+from ecommerce_dwh.warehouse.bootstrap import CalendarOperator, MigrationOperator
+from ecommerce_dwh.warehouse.client import GuardError, StatementError, Warehouse, is_conflict, query_group
+from ecommerce_dwh.warehouse.operators import RedshiftSQLOperator
 
 
 def sql_task(sql, **arguments):

@@ -11,8 +11,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowSensorTimeout
 from contexts import context_of, execute, in_dag
 
-from ecommerce_dwh.sensors.quality import DataQualitySensor, QualityGateClosed
-from ecommerce_dwh.sensors.raw_files import RawFilesSensor
+from ecommerce_dwh.lake.sensors import RawFilesSensor
+from ecommerce_dwh.quality.gate import DataQualitySensor, QualityGateClosed
 from ecommerce_dwh.window import WindowError
 
 RAW, PROCESSED = "ecommerce-dwh-dev-raw", "ecommerce-dwh-dev-processed"

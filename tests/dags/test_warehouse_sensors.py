@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout
 from contexts import context_of, execute, in_dag
 
-from ecommerce_dwh.sensors.warehouse import (
+from ecommerce_dwh.warehouse.sensors import (
     FreshnessSensor,
     ReconciliationSensor,
     judge_freshness,

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ecommerce_dwh.person import Person
+from ecommerce_dwh.erasure.person import Person
 from ecommerce_dwh_glue.erasure_job import Erasure
 from ecommerce_dwh_glue.erasure_rows import Table, csv_row, json_row
 from ecommerce_dwh_glue.erasure_text import csv_records, lines_of

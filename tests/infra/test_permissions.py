@@ -9,12 +9,12 @@ import pytest
 from conftest import Applied
 from terraform import REPO
 
-from tools import permissions
-from tools.permissions import Call, calls_of, from_state, misfits
+from tools.generate import permissions
+from tools.generate.permissions import Call, calls_of, from_state, misfits
 
 
 def test_the_page_speaks_of_what_is_applied(applied: Applied) -> None:
-    """After a change of a role: `terraform show -json` of dev into `python -m tools.permissions --state`."""
+    """After a change of a role: `terraform show -json` of dev into `python -m tools.generate.permissions --state`."""
     state = json.loads(applied.terraform.run("show", "-json").stdout)
     assert from_state(state) == json.loads((REPO / permissions.STATEMENTS).read_text())
 

@@ -23,7 +23,13 @@ import psycopg
 import redshift_connector
 
 from ecommerce_dwh.contracts import SourceContract, SourceTable, load_contracts, source_table
-from ecommerce_dwh.sql_text import Audit, guard_message, parse_audit, split_statements, without_comments
+from ecommerce_dwh.warehouse.sql_text import (
+    Audit,
+    guard_message,
+    parse_audit,
+    split_statements,
+    without_comments,
+)
 from local.config import LocalConfig
 
 REPO = Path(__file__).resolve().parents[2]

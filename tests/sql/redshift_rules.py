@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from ecommerce_dwh.sql_text import leaves_transaction, split_statements, without_comments
+from ecommerce_dwh.warehouse.sql_text import leaves_transaction, split_statements, without_comments
 
 # Reserved in Redshift, but not in PostgreSQL, so that only Redshift would complain of a table or column of that name.
 _RESERVED_WORDS = """

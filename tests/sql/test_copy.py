@@ -18,8 +18,8 @@ from harness import CONTRACTS, Warehouse, load_of, statements
 from moto.server import ThreadedMotoServer
 from test_crash import die_after
 
-from ecommerce_dwh.codegen import CHECK_RESULT_COLUMNS, LEDGER_COLUMNS
 from ecommerce_dwh.contracts import Column
+from tools.generate.codegen import CHECK_RESULT_COLUMNS, LEDGER_COLUMNS
 
 TABLES = {
     **{name: contract.accepted_columns for name, contract in CONTRACTS.items()},

@@ -12,7 +12,7 @@ import pytest
 from harness import CONTRACTS, SQL, Warehouse, load_of, statements
 from shop import Shop, customer, event, item, order
 
-from ecommerce_dwh.sql_text import split_statements
+from ecommerce_dwh.warehouse.sql_text import split_statements
 
 D1, D2, D3 = "2024-01-05", "2024-01-06", "2024-01-07"
 GONE = "erased-00112233"

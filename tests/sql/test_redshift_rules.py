@@ -10,7 +10,7 @@ import sqlglot
 from harness import SQL, load_of, statements
 from redshift_rules import findings
 
-from ecommerce_dwh.sql_text import without_comments
+from ecommerce_dwh.warehouse.sql_text import without_comments
 
 FILES = sorted(path.relative_to(SQL).as_posix() for path in SQL.rglob("*.sql"))
 LOAD = load_of(date(2026, 1, 1), date(2026, 1, 3))

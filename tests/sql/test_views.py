@@ -16,7 +16,7 @@ import yaml
 from comparing import content, difference
 from harness import CONTRACTS, REPO, SOURCES, VIEWS, Row, Warehouse
 
-from ecommerce_dwh.dictionary import METRICS, read_views
+from tools.generate.dictionary import METRICS, read_views
 
 CASES = sorted((Path(__file__).parent / "views").glob("*.yaml"))
 

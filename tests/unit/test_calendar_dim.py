@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from ecommerce_dwh.calendar_dim import COLUMNS, calendar_rows
 from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.warehouse.calendar import COLUMNS, calendar_rows
 
 ROWS = {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in calendar_rows()}
 

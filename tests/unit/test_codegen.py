@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ecommerce_dwh import codegen, erasure_sql
 from ecommerce_dwh.contracts import load_contracts
+from tools.generate import codegen, erasure_sql
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ecommerce_dwh.dictionary import METRICS, PAGE, VIEW_COMMENTS, main
+from tools.generate.dictionary import METRICS, PAGE, VIEW_COMMENTS, main
 
 REPO = Path(__file__).resolve().parents[2]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tools import docs_site, generate, lineage
+from tools import docs_site
+from tools.generate import __main__ as generate
+from tools.generate import lineage
 
 
 def test_lineage_follows_temporary_tables_and_common_tables():

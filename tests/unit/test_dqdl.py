@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from ecommerce_dwh.contracts import Rule, load_contracts
-from ecommerce_dwh.dqdl import FOLDER, REPO, NotExpressible, expression, files, main, ruleset
+from tools.generate.dqdl import FOLDER, REPO, NotExpressible, expression, files, main, ruleset
 
 
 def share(broken, allowed, where=""):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ecommerce_dwh.contracts import load_contracts
-from ecommerce_dwh.drift import Crawled, Drift, compare
+from ecommerce_dwh.lake.drift import Crawled, Drift, compare
 from ecommerce_dwh.settings import get_settings
 
 ITEMS = load_contracts(get_settings().sources_dir)["order_items"]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ecommerce_dwh.contracts import load_contracts
-from ecommerce_dwh.lineage import dataset_of, glue_lineage, sql_lineage
-from ecommerce_dwh.lineage_sql import LineageError, lineage_of_files
 from ecommerce_dwh.settings import Settings, get_settings
+from ecommerce_dwh.warehouse.lineage import dataset_of, glue_lineage, sql_lineage
+from tools.generate.sql_lineage import LineageError, lineage_of_files
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 DDL = """create table if not exists history.a (
@@ -96,7 +96,7 @@ def test_columns_come_from_where_a_reader_finds_them(told, file, column, origins
 
 
 def test_every_column_of_every_fact_and_dimension_that_is_merged_is_told(told):
-    from ecommerce_dwh.lineage_sql import _declared
+    from tools.generate.sql_lineage import _declared
 
     declared = _declared(INCLUDE / "sql" / "ddl")
     outputs = {t: set(c) for f in told.values() for t, c in f["outputs"].items()}

@@ -8,8 +8,8 @@ import pytest
 from fake_s3 import FakeS3
 from fastapi.testclient import TestClient
 
-from ecommerce_dwh.quality_page.app import create_app
-from ecommerce_dwh.quality_page.store import QualityStore
+from ecommerce_dwh.quality.page.app import create_app
+from ecommerce_dwh.quality.page.store import QualityStore
 from tests.quality_reports import story
 
 LAST = "2026-03-10"
@@ -34,7 +34,7 @@ PAGES = [
 def _patient():
     """No answer hangs on how busy the machine is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ecommerce_dwh.quality_page.off_loop.PATIENCE_SECONDS", 600.0)
+        patch.setattr("ecommerce_dwh.quality.page.off_loop.PATIENCE_SECONDS", 600.0)
         yield
 
 
@@ -172,7 +172,7 @@ def test_the_plugin_is_found_where_airflow_looks_for_it_and_costs_others_nothing
         "mine = [p for p in found if p.name == 'ecommerce_dwh']\n"
         "assert not errors, errors\n"
         "assert len(mine) == 1, found\n"
-        "assert 'ecommerce_dwh.quality_page' not in sys.modules\n"
+        "assert 'ecommerce_dwh.quality.page' not in sys.modules\n"
         "apps, _ = plugins_manager.get_fastapi_plugins()\n"
         "assert [a['url_prefix'] for a in apps] == ['/data-quality'], apps\n"
         "views, _ = plugins_manager._get_ui_plugins()\n"

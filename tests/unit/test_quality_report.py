@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ecommerce_dwh.quality_report import ReportNotReady, day_of_key, judge, read_report
+from ecommerce_dwh.quality.report import ReportNotReady, day_of_key, judge, read_report
 
 
 def rule(name="key_unique", severity="error", passed=True, checked=100, failed=0, **more):

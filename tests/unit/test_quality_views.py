@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from ecommerce_dwh.quality_page import charts, views
-from ecommerce_dwh.quality_page.index import Month
-from ecommerce_dwh.quality_page.masking import mask
-from ecommerce_dwh.quality_page.store import Snapshot
+from ecommerce_dwh.quality.page import charts, views
+from ecommerce_dwh.quality.page.index import Month
+from ecommerce_dwh.quality.page.masking import mask
+from ecommerce_dwh.quality.page.store import Snapshot
 from tests.quality_reports import SCRIPT, SOURCES, report
 
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecommerce_dwh.lake_layout import DATA_SUFFIXES, read_key, shown
-from ecommerce_dwh.raw_files import (
+from ecommerce_dwh.lake.inventory import (
     Inventory,
     add_strays,
     describe_missing,
@@ -15,6 +14,7 @@ from ecommerce_dwh.raw_files import (
     listing_request,
     take_inventory,
 )
+from ecommerce_dwh.lake.layout import DATA_SUFFIXES, read_key, shown
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ecommerce_dwh.quality_report import SCHEMA_VERSION, read_report
+from ecommerce_dwh.quality.report import SCHEMA_VERSION, read_report
 from tests.quality_reports import report
 
 SCHEMA = json.loads(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ecommerce_dwh.raw_limits import FREE_BYTES, RawLimits, read_limits
+from ecommerce_dwh.lake.limits import FREE_BYTES, RawLimits, read_limits
 from ecommerce_dwh.settings import Settings, SettingsError, load_settings
 
 

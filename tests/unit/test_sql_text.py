@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecommerce_dwh.settings import get_settings
-from ecommerce_dwh.sql_text import (
+from ecommerce_dwh.warehouse.sql_text import (
     SqlTextError,
     first_line,
     guard_message,

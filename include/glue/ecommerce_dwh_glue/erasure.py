@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh.lake_layout import read_key
-from ecommerce_dwh.person import CERTAIN, DOUBTFUL, Person, crossed_out
+from ecommerce_dwh.erasure.person import CERTAIN, DOUBTFUL, Person, crossed_out
+from ecommerce_dwh.lake.layout import read_key
 from ecommerce_dwh_glue.erasure_documents import erase_json, erase_message, erase_raw_text, erase_report
 from ecommerce_dwh_glue.erasure_parquet import erase_parquet, erase_texts, is_in_accepted
 from ecommerce_dwh_glue.erasure_rows import OTHER_ROW, UNCLEAR_ROW, Table

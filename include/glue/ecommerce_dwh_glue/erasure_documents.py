@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Collection, Sequence
 
-from ecommerce_dwh.person import CERTAIN, Person, crossed_out
+from ecommerce_dwh.erasure.person import CERTAIN, Person, crossed_out
 from ecommerce_dwh_glue.erasure_rows import Table, csv_row, json_row, torn_text
 from ecommerce_dwh_glue.erasure_values import BLANKS
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh.person import Person
+from ecommerce_dwh.erasure.person import Person
 from ecommerce_dwh_glue.erasure import ANSWERS, Eraser, Found
 from ecommerce_dwh_glue.job import JobError, Options
 from ecommerce_dwh_glue.storage import Storage

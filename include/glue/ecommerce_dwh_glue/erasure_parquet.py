@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
-from ecommerce_dwh.person import Person
+from ecommerce_dwh.erasure.person import Person
 from ecommerce_dwh_glue.erasure_rows import Fields, Row, Table, judge
 from ecommerce_dwh_glue.erasure_tally import Tally, Unreadable
 from ecommerce_dwh_glue.erasure_values import BLANKS

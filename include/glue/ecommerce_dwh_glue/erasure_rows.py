@@ -3,7 +3,7 @@
 A row is the person's when the column that the contract names as `person_key` holds their key. There the key becomes
 the pseudonym, personal columns become empty, and free text loses the person's values. A row with another key belongs to
 somebody else and is never rewritten without a decision. A row without a key, or one that cannot be cut into fields, is
-judged by its text (`ecommerce_dwh.person`): what is certain is overwritten, what is doubtful is asked.
+judged by its text (`ecommerce_dwh.erasure.person`): what is certain is overwritten, what is doubtful is asked.
 
 Rows and money must not change: a field that keeps its row out of the warehouse keeps it out afterwards, and no
 character that separates fields is touched.
@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ecommerce_dwh.contracts import Column, SourceContract, fixed_columns
-from ecommerce_dwh.person import CERTAIN, DOUBTFUL, WORD_KEY, Person, Reading, crossed_out, kind_of
+from ecommerce_dwh.erasure.person import CERTAIN, DOUBTFUL, WORD_KEY, Person, Reading, crossed_out, kind_of
 from ecommerce_dwh_glue.erasure_values import BLANKS, emptied, unreadable_bytes
 from ecommerce_dwh_glue.records import Malformed, Unclosed, field_spans, unquoted
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, BinaryIO
 
-from ecommerce_dwh.person import Person
+from ecommerce_dwh.erasure.person import Person
 from ecommerce_dwh_glue.erasure_rows import UNCLEAR_ROW, Table, csv_row, json_row
 from ecommerce_dwh_glue.erasure_tally import Tally, Unreadable
 from ecommerce_dwh_glue.records import MAX_LINES, Malformed, Unclosed, field_spans

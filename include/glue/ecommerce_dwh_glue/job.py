@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pyspark.sql import SparkSession
 
 from ecommerce_dwh.contracts import SourceContract, contracts_from_json
-from ecommerce_dwh.raw_limits import DEFAULT_LIMITS, RawLimits, RawLimitsError, read_limits
+from ecommerce_dwh.lake.limits import DEFAULT_LIMITS, RawLimits, RawLimitsError, read_limits
 
 ARGUMENTS = ("env", "region", "raw_bucket", "processed_bucket", "start_date", "end_date", "run_id")
 # Left to its default where it is not given, as by `aws glue start-job-run` without arguments.
@@ -111,7 +111,7 @@ def _resolved_options(argv: list[str], names: list[str]) -> dict[str, str]:
 
 
 def bundled_contracts() -> dict[str, SourceContract]:
-    """The contracts that were packed into the library zip (`ecommerce_dwh.codegen` packs them).
+    """The contracts that were packed into the library zip (`tools.generate.codegen` packs them).
 
     Raises:
         JobError: the zip was packed without them.
@@ -122,7 +122,7 @@ def bundled_contracts() -> dict[str, SourceContract]:
         text = None
     if text is None:
         raise JobError(
-            "ecommerce_dwh_glue.zip has no contracts.json; pack it with python -m ecommerce_dwh.codegen"
+            "ecommerce_dwh_glue.zip has no contracts.json; pack it with python -m tools.generate.codegen"
         )
     return contracts_from_json(text.decode())
 

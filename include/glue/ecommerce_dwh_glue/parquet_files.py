@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh.privacy import shown_name
-from ecommerce_dwh.raw_limits import RawLimits
+from ecommerce_dwh.lake.limits import RawLimits
+from ecommerce_dwh.privacy.masking import shown_name
 from ecommerce_dwh_glue.files import FileError, over
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh.lake_layout import RawObject
-from ecommerce_dwh.privacy import mask_error, mask_path, shown_name
+from ecommerce_dwh.lake.layout import RawObject
+from ecommerce_dwh.privacy.masking import mask_error, mask_path, shown_name
 from ecommerce_dwh_glue import dedup, ledger, manifest
 from ecommerce_dwh_glue.casting import AMOUNT_UNIT, amount_parts_sql, good_columns, spark_type, type_rows
 from ecommerce_dwh_glue.job import LATEST, JobError, Options, days_between

@@ -21,7 +21,7 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import Rule, SourceContract
-from ecommerce_dwh.privacy import PRIVACY_VERSION, mask, mask_error, mask_path, shown_key
+from ecommerce_dwh.privacy.masking import PRIVACY_VERSION, mask, mask_error, mask_path, shown_key
 from ecommerce_dwh_glue import history, manifest
 from ecommerce_dwh_glue.casting import spark_type
 from ecommerce_dwh_glue.job import JobError, Options

@@ -27,7 +27,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh.raw_limits import DEFAULT_LIMITS, RawLimits
+from ecommerce_dwh.lake.limits import DEFAULT_LIMITS, RawLimits
 from ecommerce_dwh_glue.job import VOLUME_SETTINGS, tune
 from ecommerce_dwh_glue.parquet_files import ParquetColumn
 from ecommerce_dwh_glue.records import csv_records, json_records

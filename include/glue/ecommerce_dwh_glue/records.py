@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ecommerce_dwh.raw_limits import RawLimits
+from ecommerce_dwh.lake.limits import RawLimits
 from ecommerce_dwh_glue.survey import BOM, MAX_ROW_BYTES
 
 MAX_LINES = 100

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh.privacy import PRIVACY_MARK
+from ecommerce_dwh.privacy.masking import PRIVACY_MARK
 
 _STYLE = """
 :root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#1a1f29;--soft:#5d6676;--line:#e2e6ec;--track:#e9edf2;

@@ -21,9 +21,9 @@ from itertools import chain
 from typing import BinaryIO
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh.lake_layout import UNFIT, RawObject, is_behind, is_day, read_key, shown, window_prefix
-from ecommerce_dwh.privacy import shown_name
-from ecommerce_dwh.raw_limits import DEFAULT_LIMITS, RawLimits
+from ecommerce_dwh.lake.layout import UNFIT, RawObject, is_behind, is_day, read_key, shown, window_prefix
+from ecommerce_dwh.lake.limits import DEFAULT_LIMITS, RawLimits
+from ecommerce_dwh.privacy.masking import shown_name
 from ecommerce_dwh_glue.files import FileError, over
 from ecommerce_dwh_glue.parquet_files import ParquetColumn, RangedFile, read_footer
 from ecommerce_dwh_glue.storage import Storage

@@ -17,9 +17,9 @@ from airflow.sdk import (
     task,
 )
 
-from ecommerce_dwh.alerts import mail_missed_deadline
+from ecommerce_dwh.alerts.callbacks import mail_missed_deadline
 from ecommerce_dwh.dag_defaults import dag_arguments
-from ecommerce_dwh.operators.freshness import FreshnessWatchOperator
+from ecommerce_dwh.publishing.freshness_operator import FreshnessWatchOperator
 
 common = dag_arguments()
 common["default_args"] = {**common["default_args"], "retries": 0}

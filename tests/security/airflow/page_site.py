@@ -17,9 +17,9 @@ class Site:
     """The page over a bucket in memory, for a visitor who has logged in; errors of the server are raised."""
 
     def __init__(self) -> None:
-        from ecommerce_dwh.quality_page import off_loop
-        from ecommerce_dwh.quality_page.app import create_app
-        from ecommerce_dwh.quality_page.store import QualityStore
+        from ecommerce_dwh.quality.page import off_loop
+        from ecommerce_dwh.quality.page.app import create_app
+        from ecommerce_dwh.quality.page.store import QualityStore
 
         off_loop.PATIENCE_SECONDS = 600.0  # answers of these tests do not hang on how busy the machine is
         self.s3 = FakeS3()

@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from page_site import DAY, KEY, Site
 
-from ecommerce_dwh.quality_page.index import IndexUnusable, Month
-from ecommerce_dwh.quality_report import ReportNotReady, judge, read_report
-from ecommerce_dwh.s3_read import MIB, REPORT_BYTES, TooLarge, gunzip
+from ecommerce_dwh.lake.s3 import MIB, REPORT_BYTES, TooLarge, gunzip
+from ecommerce_dwh.quality.page.index import IndexUnusable, Month
+from ecommerce_dwh.quality.report import ReportNotReady, judge, read_report
 from tests.quality_reports import report
 
 GOOD = report(DAY, poisoned=True)
@@ -206,7 +206,7 @@ def test_a_bad_report_is_shown_with_its_reason_and_keeps_the_gate_closed(site, b
     ids=["infinite", "surrogate", "deep", "large"],
 )
 def test_the_gate_says_why_a_report_of_its_run_cannot_be_read(aws, body, words):
-    from ecommerce_dwh.sensors.quality import DataQualitySensor
+    from ecommerce_dwh.quality.gate import DataQualitySensor
 
     key = f"quality/dt={DAY}/{GOOD['run_id']}/report.json"
     aws.put("ecommerce-dwh-dev-processed", key, body=body)

@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from page_site import DAY, KEY
 
-from ecommerce_dwh.privacy import PRIVACY_MARK
-from ecommerce_dwh.quality_page.app import create_app
-from ecommerce_dwh.quality_page.off_loop import THREADS, WAITING, Busy, PageThreads
-from ecommerce_dwh.quality_page.store import QualityStore
+from ecommerce_dwh.privacy.masking import PRIVACY_MARK
+from ecommerce_dwh.quality.page.app import create_app
+from ecommerce_dwh.quality.page.off_loop import THREADS, WAITING, Busy, PageThreads
+from ecommerce_dwh.quality.page.store import QualityStore
 from tests.quality_reports import report
 
 ODD = [
@@ -256,7 +256,7 @@ def test_the_way_back_is_a_path_of_the_page(stranger, path):
     from airflow.api_fastapi.core_api.security import is_safe_url
     from fastapi import Request
 
-    from ecommerce_dwh.quality_page.app import _way_back
+    from ecommerce_dwh.quality.page.app import _way_back
 
     raw, _, query = path.partition("?")
     scope = {
@@ -322,7 +322,7 @@ def test_a_visitor_who_waited_long_enough_gets_an_answer_and_the_thread_stays_co
 
 
 def test_a_page_that_has_no_place_left_says_so(seen, monkeypatch):
-    from ecommerce_dwh.quality_page import app as application
+    from ecommerce_dwh.quality.page import app as application
 
     monkeypatch.setattr(application, "PageThreads", lambda: PageThreads(threads=1, waiting=0, patience=0.0))
     client = TestClient(create_app(QualityStore("processed", lambda: seen.s3, fresh=0.0), guard=lambda: None))

@@ -13,12 +13,13 @@ from contexts import context_of, in_dag
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ecommerce_dwh import mail, texts
-from ecommerce_dwh.alert_texts import failure_alert, recovery_alert, stale_alert
-from ecommerce_dwh.alerts import gate_items, mail_run_failure, note_failure
-from ecommerce_dwh.incidents import FAILED, Incident, fingerprint
-from ecommerce_dwh.mail import Alert, Item, Link, Table, html_page, message, plain_text, send
-from ecommerce_dwh.quality_report import FailedRule
+from ecommerce_dwh import texts
+from ecommerce_dwh.alerts import mail
+from ecommerce_dwh.alerts.callbacks import gate_items, mail_run_failure, note_failure
+from ecommerce_dwh.alerts.incidents import FAILED, Incident, fingerprint
+from ecommerce_dwh.alerts.mail import Alert, Item, Link, Table, html_page, message, plain_text, send
+from ecommerce_dwh.alerts.texts import failure_alert, recovery_alert, stale_alert
+from ecommerce_dwh.quality.report import FailedRule
 from ecommerce_dwh.settings import Settings
 
 HOSTILE = {
@@ -65,8 +66,8 @@ class Variables(dict):
 @pytest.fixture(autouse=True)
 def _apart(monkeypatch):
     """No warehouse and no store of Variables."""
-    monkeypatch.setattr("ecommerce_dwh.alerts._published_day", lambda: None)
-    monkeypatch.setattr("ecommerce_dwh.incidents.VariableStore", Variables)
+    monkeypatch.setattr("ecommerce_dwh.alerts.callbacks._published_day", lambda: None)
+    monkeypatch.setattr("ecommerce_dwh.alerts.incidents.VariableStore", Variables)
 
 
 def run_of(task_id, **more):
@@ -187,7 +188,7 @@ NOTE = st.dictionaries(
 @given(notes=st.dictionaries(st.sampled_from(["quality_gate", "refresh_views", "copy"]), NOTE))
 def test_notes_of_any_form_stop_no_mail(mailbox, monkeypatch, notes):
     mailbox.clear()
-    monkeypatch.setattr("ecommerce_dwh.alerts._collect_notes", lambda *_: notes)
+    monkeypatch.setattr("ecommerce_dwh.alerts.callbacks._collect_notes", lambda *_: notes)
 
     mail_run_failure(run_of("copy"))
 

@@ -15,8 +15,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ecommerce_dwh import alerts, contact_data, privacy, redshift
-from ecommerce_dwh.privacy import (
+from ecommerce_dwh.alerts import callbacks as alerts
+from ecommerce_dwh.privacy import contact_data
+from ecommerce_dwh.privacy import masking as privacy
+from ecommerce_dwh.privacy.masking import (
     MASK,
     PRIVACY_MARK,
     mask,
@@ -27,8 +29,9 @@ from ecommerce_dwh.privacy import (
     shown_name,
     shown_value,
 )
-from ecommerce_dwh.quality_page import masking, views
-from ecommerce_dwh.quality_report import FailedRule
+from ecommerce_dwh.quality.page import masking, views
+from ecommerce_dwh.quality.report import FailedRule
+from ecommerce_dwh.warehouse import client as redshift
 from tests.quality_reports import report
 
 parser = sys.modules[re.compile.__module__]._parser  # the standard library's own reader of patterns

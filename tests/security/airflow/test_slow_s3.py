@@ -15,7 +15,7 @@ import httpx
 import pytest
 from servers import REPO, free_port, wait_for_port
 
-from ecommerce_dwh.quality_page.off_loop import THREADS, WAITING
+from ecommerce_dwh.quality.page.off_loop import THREADS, WAITING
 
 GUARD = 120.0  # seconds after which a request that hangs fails the test
 

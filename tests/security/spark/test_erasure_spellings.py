@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecommerce_dwh.contracts import load_contracts
-from ecommerce_dwh.person import CERTAIN, DOUBTFUL, Person, crossed_out
+from ecommerce_dwh.erasure.person import CERTAIN, DOUBTFUL, Person, crossed_out
 from ecommerce_dwh_glue.erasure_rows import Table, csv_row, json_row
 from local.config import REPO
 

@@ -15,7 +15,7 @@ from lake_for_tests import Lake
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from ecommerce_dwh.privacy import PRIVACY_MARK, PRIVACY_VERSION, has_personal, shown_value
+from ecommerce_dwh.privacy.masking import PRIVACY_MARK, PRIVACY_VERSION, has_personal, shown_value
 from ecommerce_dwh_glue.casting import shown_sql
 from ecommerce_dwh_glue.urls import stripped_url_sql
 from local.packaging import build_library
@@ -340,7 +340,7 @@ def test_the_zip_alone_brings_what_deciding_takes(tmp_path: Path) -> None:
     (tmp_path / "library.zip").write_bytes(build_library())
     program = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'library.zip')!r})\n"
-        "from ecommerce_dwh.privacy import mask\n"
+        "from ecommerce_dwh.privacy.masking import mask\n"
         "assert mask('call (022) 2345 6789') == 'call •••', mask('call (022) 2345 6789')\n"
         "assert mask('priya.s at example.com') == '•••', mask('priya.s at example.com')\n"
         "import email_validator, idna, phonenumbers\n"

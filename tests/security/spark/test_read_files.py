@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from lake_for_tests import Lake
 
-from ecommerce_dwh.lake_layout import read_key
+from ecommerce_dwh.lake.layout import read_key
 from ecommerce_dwh_glue.reading import read_source
 from ecommerce_dwh_glue.survey import list_window, survey_file
 

@@ -29,8 +29,8 @@ from hostile import (
 )
 from lake_for_tests import Lake
 
-from ecommerce_dwh.lake_layout import read_key
-from ecommerce_dwh.raw_limits import FREE_BYTES, RawLimits
+from ecommerce_dwh.lake.layout import read_key
+from ecommerce_dwh.lake.limits import FREE_BYTES, RawLimits
 from ecommerce_dwh_glue.files import FileError
 from ecommerce_dwh_glue.job import JobError
 from ecommerce_dwh_glue.storage import StoredObject

@@ -1,0 +1,1 @@
+"""Alert mails: Airflow callbacks, texts, sending, open incidents, and what Airflow knows of a run's tasks."""

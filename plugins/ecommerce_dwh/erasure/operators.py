@@ -1,0 +1,436 @@
+"""Operators that take one person out of lake and warehouse, and prove it.
+
+Whom they are about lies in one object of the processed bucket while the erasure lasts
+(`ecommerce_dwh.erasure.requests`), so that neither parameters, logs and XCom nor arguments of Glue runs hold anything
+of the person.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator, Param
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from ecommerce_dwh.care.maintenance import is_dry_run
+from ecommerce_dwh.care.replay import ranges
+from ecommerce_dwh.erasure.person import CERTAIN, WORD_KEY, Person, crossed_out
+from ecommerce_dwh.erasure.requests import FOLDER, REQUEST, REQUESTS, RequestError, RequestStore, parse_request
+from ecommerce_dwh.lake.glue import job_arguments
+from ecommerce_dwh.quality.gate import OVERRIDE_PARAM
+from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.warehouse.client import Cursor
+from ecommerce_dwh.warehouse.operators import WarehouseOperator
+from ecommerce_dwh.warehouse.sql_text import split_statements
+from ecommerce_dwh.window import run_key
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+DAILY, ERASE = "ecommerce_dwh_daily", "ecommerce_dwh_erase_person"
+Request = dict[str, Any]
+_SHOWN = 50
+
+
+def erasure_params() -> dict[str, Param]:
+    """The Params of an erasure. None of them may hold anything of the person: Airflow keeps them with the run."""
+    return {
+        "request": Param(
+            type="string",
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+            title="Request",
+            description="Name of the request; s3://<processed>/erasures/requests/<name>.json says whom to erase "
+            "and why.",
+        ),
+        "requested_by": Param(
+            type="string",
+            pattern=r"^[^@\s]+@[^@\s]+$",
+            maxLength=320,
+            title="Requested by",
+            description="E-mail address of the colleague who answers for it.",
+        ),
+        "dry_run": Param(
+            default=True,
+            type="boolean",
+            title="Dry run",
+            description="Only show what would be erased. Switch off to erase; it cannot be undone.",
+        ),
+        "answers": Param(
+            default=[],
+            type="array",
+            items={"type": "string", "pattern": r"^[0-9a-z_]+ (keep|erase|delete)$"},
+            title="Answers",
+            description="One line for each question of the dry run, as 3f2a9c10d4 keep; a kind answers all of it: "
+            "unreadable keep.",
+        ),
+    }
+
+
+def erasure_arguments(mode: str) -> dict[str, str]:
+    """Arguments of the Glue job: ``search``, ``erase`` or ``verify``."""
+    latest = {"--start_date": "latest", "--end_date": "latest"}
+    return {**job_arguments(erasure_mode=mode), **latest}
+
+
+def request_store(aws_conn_id: str | None = "aws_default") -> RequestStore:
+    """The requests, by an Airflow connection for AWS."""
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # late import: heavy; not at DAG parsing
+
+    return RequestStore(S3Hook(aws_conn_id=aws_conn_id).get_conn(), get_settings().processed_bucket)
+
+
+def forget_request(context: Context) -> None:
+    """DAG callback: a run that failed, by itself or because somebody marked it so, keeps nobody's data."""
+    run: Any = context.get("dag_run")
+    run_id = str(context.get("run_id") or (run.run_id if run else ""))
+    if run_id:
+        request_store().forget_run(run_key(run_id), _request_name(getattr(run, "conf", None) or {}))
+
+
+def _request_name(params: Mapping[str, Any]) -> str:
+    name = str(params.get("request") or "")
+    return name if name.replace("-", "").replace("_", "").isalnum() else ""
+
+
+class _ErasureOperator(WarehouseOperator):
+    """The request in S3, and the person as temporary tables in the warehouse."""
+
+    ui_color = "#f3e5f5"
+
+    def __init__(self, *, aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.aws_conn_id = aws_conn_id
+
+    @property
+    def store(self) -> RequestStore:
+        return request_store(self.aws_conn_id)
+
+    @staticmethod
+    def folder(context: Context) -> str:
+        """Where this erasure keeps its request and its results."""
+        return f"{FOLDER}{run_key(context['dag_run'].run_id)}/"
+
+    def request(self, context: Context) -> Request:
+        """The request of this erasure.
+
+        Raises:
+            AirflowFailException: there is none (any more).
+        """
+        found = self.store.read(self.folder(context) + REQUEST)
+        if found is None:
+            raise AirflowFailException(
+                "this erasure has no request any more: requests are deleted when a run ends. Put the request again "
+                "and trigger the DAG again; what was begun is taken up"
+            )
+        return found
+
+    def name(self, cursor: Cursor, request: Request) -> None:
+        """Make ``erased_person`` for the session, without a word in the log."""
+        cursor.run(self.control_sql("erased_person"), title="erased_person")
+        cursor.run(
+            self.control_sql("erased_person_insert"),
+            (request["customer_id"], request["pseudonym"]),
+            title="erased_person",
+        )
+
+    def traces(self, context: Context, request: Request) -> dict[str, int]:
+        """Rows by table that carry the person's key, and texts that speak of them."""
+        person = Person.of(request)
+
+        def look(cursor: Cursor) -> dict[str, int]:
+            self.name(cursor, request)
+            found = {
+                str(t): int(n) for t, n in cursor.query(self.control_sql("erasure_traces"), title="traces")
+            }
+            own = [is_own for *_, is_own in self.texts(cursor, person)]
+            texts = {"free text of the person's rows": sum(own), "samples and messages": len(own) - sum(own)}
+            return {**found, **{name: count for name, count in texts.items() if count}}
+
+        return self.warehouse(context).transaction(look)
+
+    def texts(self, cursor: Cursor, person: Person) -> list[tuple[str, str, int]]:
+        """Text that speaks of the person, what takes its place, and 1 for free text of the person's own rows.
+
+        In the person's own rows a full name alone is enough, as in raw files.
+        """
+        found = []
+        for prose, is_own in cursor.query(self.control_sql("erasure_texts"), title="samples and messages"):
+            text, reading = str(prose), person.read(str(prose))
+            names = reading.verdict if is_own else reading.verdict == CERTAIN
+            is_key = is_own and text.strip() == person.customer_id
+            if names or (not is_key and any(hit.kind == WORD_KEY for hit in reading.hits)):
+                found.append((text, crossed_out(text, reading.hits), int(is_own)))
+        return found
+
+
+class ErasureSurveyOperator(_ErasureOperator):
+    """Take in the request: the person's key, a pseudonym drawn by lot, and what the warehouse knows of them.
+
+    An erasure of the same person that did not come to its end is taken up again, with its pseudonym.
+    """
+
+    def execute(self, context: Context) -> dict[str, int]:
+        params, store, folder = context["params"], self.store, self.folder(context)
+        if "customer_id" in {**params, **(context["dag_run"].conf or {})}:
+            raise AirflowFailException(
+                "the run's parameters hold a customer_id, which Airflow keeps: delete this run in the web UI, put the "
+                "key into a request object, and name the request"
+            )
+        if forgotten := store.forget_others(run_key(context["dag_run"].run_id)):
+            self.log.info("%d requests of runs that are over were deleted", forgotten)
+        given = f"{REQUESTS}{params['request']}.json"
+        request = store.read(folder + REQUEST) or self._taken_in(store, given)
+        answers = dict(str(line).split(" ", 1) for line in params.get("answers") or [])
+
+        def known(cursor: Cursor) -> list[tuple[Any, ...]]:
+            self.name(cursor, request)
+            return cursor.query(self.control_sql("erasure_values"), title="known values")
+
+        rows = [row for row in self.warehouse(context).transaction(known) if row[1]]
+        person = Person.of(request).knowing(
+            ((str(kind), str(value)) for kind, value, _ in rows),
+            (str(value) for _, value, shared in rows if shared),
+        )
+        refuse_naming(person, request["reason"], params, context["dag_run"].run_id)
+        request |= {**person.as_request(), "answers": answers}
+        store.write(folder + REQUEST, request)
+        store.forget(given)
+        known_values = sum(map(len, person.values.values()))
+        self.log.info("%d personal values are known of the person", known_values)
+        return {"values": known_values}
+
+    def _taken_in(self, store: RequestStore, given: str) -> Request:
+        body = store.read_bytes(given)
+        if body is None:
+            raise AirflowFailException(
+                f"there is no s3://{store.bucket}/{given}; put the request there (docs/erasure.md) and clear this task"
+            )
+        try:
+            parsed = parse_request(body)
+        except RequestError as error:
+            raise AirflowFailException(
+                f"s3://{store.bucket}/{given}: {error}; docs/erasure.md shows one"
+            ) from None
+        found = store.unfinished(parsed["customer_id"])
+        mark = found[1] if found else {"pseudonym": f"erased-{secrets.token_hex(8)}", "days": []}
+        return {
+            **parsed,
+            "pseudonym": mark["pseudonym"],
+            "days": mark["days"],
+            "values": {},
+            "shared": [],
+        }
+
+
+def refuse_naming(person: Person, reason: str, params: Mapping[str, Any], run_id: str) -> None:
+    """Refuse a reason that names the person, and whatever else Airflow keeps of the run.
+
+    Raises:
+        AirflowFailException: it does; nothing of it was written.
+    """
+    if person.names(reason):
+        raise AirflowFailException(
+            "the reason names the person (the key, its number, or a personal value); it is kept for the record, so say "
+            "it otherwise. The request was deleted: put it again"
+        )
+    kept = (str(params.get("request", "")), str(params.get("requested_by", "")), run_id)
+    if any(person.read(text).verdict for text in kept):
+        raise AirflowFailException(
+            "the run's parameters or its id name the person, and Airflow keeps them: delete this run in the web UI"
+        )
+
+
+class ErasurePlanOperator(_ErasureOperator):
+    """Say what the search found; in a dry run that is all, and the tasks behind it are skipped."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        request, store = self.request(context), self.store
+        found = store.read(self.folder(context) + "search.json") or {"found": [], "questions": [], "days": []}
+        # The search may have learned values that the warehouse does not know.
+        refuse_naming(Person.of(request), request["reason"], context["params"], context["dag_run"].run_id)
+        tables = self.traces(context, request)
+        raw = [item for item in found["found"] if item["bucket"] == "raw"]
+        lines = [
+            f"  raw files      {len(raw):>8,}  ({found.get('rows', 0):,} rows on {len(found['days']):,} days)",
+            f"  processed      {len(found['found']) - len(raw):>8,}  objects",
+            *(f"  {table:<30} {rows:>8,} rows" for table, rows in tables.items()),
+        ]
+        self.log.info("Traces of the person:\n%s", "\n".join(lines))
+        questions = open_questions(found)
+        if questions:
+            self.log.info("Questions:\n%s", "\n".join(questions))
+        if not found["found"] and not tables and not request["days"]:
+            raise AirflowSkipException(
+                "there is no trace of this customer; is the key written as the shop writes it?"
+            )
+        if context["params"].get("dry_run", True):
+            raise AirflowSkipException("Dry run: nothing was changed. Trigger again with dry_run off to erase.")
+        if questions:
+            raise AirflowFailException(
+                "nothing was changed, because some places need a person's decision. Put the request again and trigger "
+                "with an answer to each:\n" + "\n".join(questions)
+            )
+        running = context["ti"].get_dr_count(dag_id=DAILY, states=["running"])  # type: ignore[attr-defined]
+        if running:
+            raise AirflowException(
+                f"{DAILY} is running; files must not change under it. This task tries again."
+            )
+        # Kept from now on: what is rewritten first is not found again when the rest has to be repeated.
+        request["days"] = sorted({*request["days"], *found["days"]})
+        store.mark_unfinished(request["customer_id"], request["pseudonym"], request["days"])
+        store.write(self.folder(context) + REQUEST, request)
+        return {"raw_files": len(raw), "raw_rows": found.get("rows", 0), "days": len(request["days"])}
+
+
+class EraseWarehouseOperator(_ErasureOperator):
+    """Take the person out of the warehouse, and say which days must be loaded again.
+
+    Returns the configurations of the daily DAG's runs: the days whose files were rewritten, or the published day
+    where only the warehouse knew the person, so that what depends on the change is recomputed.
+    """
+
+    def execute(self, context: Context) -> list[dict[str, str]]:
+        request = self.request(context)
+        person = Person.of(request)
+
+        def erase(cursor: Cursor) -> Any:
+            self.name(cursor, request)
+            for statement in self._script("erase_person"):
+                cursor.run(statement)
+            if texts := self.texts(cursor, person):
+                cursor.run(self.control_sql("erased_text"), title="erased_text")
+                for row in texts:
+                    cursor.run(self.control_sql("erased_text_insert"), row, title="erased_text")
+                for statement in self._script("erase_texts"):
+                    cursor.run(statement)
+            state = cursor.query(self.control_sql("warehouse_state"))
+            return state[0][0] if state else None
+
+        published: date | None = self.warehouse(context).transaction(erase)
+        erased = self.store.read(self.folder(context) + "erase.json") or {}
+        days = {*request["days"], *erased.get("days", [])} or {
+            str(published or datetime.now(UTC).date() - timedelta(days=1))
+        }
+        # The days were let through before; what the erasure takes away must not close the gate now.
+        why = f"Reload after erasure {run_key(context['dag_run'].run_id)[:80]}: personal data removed, rows unchanged"
+        confs = [{**span, OVERRIDE_PARAM: why} for span in ranges(days)]
+        self.log.info(
+            "To be loaded again: %s", ", ".join(f"{c['start_date']} … {c['end_date']}" for c in confs)
+        )
+        return confs
+
+    @staticmethod
+    def _script(name: str) -> list[str]:
+        return split_statements((get_settings().sql_dir / "erasure" / f"{name}.sql").read_text("utf-8"))
+
+
+class ErasureVerifyOperator(_ErasureOperator):
+    """Prove that nothing is left and no question is open, and note the erasure in ``quality.erasures``."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        request, folder, store = self.request(context), self.folder(context), self.store
+        left = store.read(folder + "verify.json")
+        tables = self.traces(context, request)
+        if left is None or left["found"] or tables or open_questions(left):
+            raise AirflowException(self._remains(left, tables))
+        found = store.read(folder + "search.json") or {}
+        raw = [item for item in found.get("found", []) if item["bucket"] == "raw"]
+        erasure_id, params = run_key(context["dag_run"].run_id), context["params"]
+        record = {
+            "raw_files": len(raw),
+            "raw_rows": int(found.get("rows", 0)),
+            "processed_objects": len(found.get("found", [])) - len(raw),
+            "days": len(request["days"]),
+        }
+
+        def note(cursor: Cursor) -> None:
+            cursor.run(self.control_sql("erasure_delete"), (erasure_id,), title="record of the erasure")
+            values = (
+                erasure_id,
+                request["pseudonym"],
+                params["requested_by"],
+                request["reason"],
+                *record.values(),
+            )
+            cursor.run(self.control_sql("erasure_insert"), values, title="record of the erasure")
+
+        self.warehouse(context).transaction(note)
+        store.forget_unfinished(request["customer_id"])
+        kept = [q for q in left.get("questions", []) if q["answer"] == "keep"]
+        self.log.info("Nothing of the person is left in lake and warehouse; %s", record)
+        if kept:
+            self.log.info("Kept by decision:\n%s", "\n".join(map(_question, kept[:_SHOWN])))
+        return {"erasure_id": erasure_id, **record, "kept_by_decision": len(kept)}
+
+    @staticmethod
+    def _remains(left: Mapping[str, Any] | None, tables: Mapping[str, int]) -> str:
+        lines = [f"  {item['bucket']}: {item['key']}" for item in (left or {}).get("found", [])[:20]]
+        lines += [f"  {table}: {rows:,} rows" for table, rows in tables.items()]
+        if questions := open_questions(left or {}):
+            lines += ["Questions without an answer:", *questions]
+        return (
+            "the person is not gone yet (a load may have run beside the erasure):\n" + "\n".join(lines) + "\n"
+            "Put the request again and trigger the DAG again, with an answer to each question: what is left is erased "
+            "under the same pseudonym, what is gone stays gone."
+        )
+
+
+class ForgetRequestOperator(BaseOperator):
+    """Delete whom the run was about. A teardown: it runs at every end of the run."""
+
+    ui_color = "#f3e5f5"
+
+    def __init__(self, *, aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.aws_conn_id = aws_conn_id
+
+    def execute(self, context: Context) -> None:
+        name = _request_name(context["params"])
+        request_store(self.aws_conn_id).forget_run(run_key(context["dag_run"].run_id), name)
+        self.log.info("The request and what was known of the person are deleted")
+
+
+class OldRequestsOperator(BaseOperator):
+    """Weekly: delete requests that nobody ran or whose run could not clean up, and findings of long ago."""
+
+    ui_color = "#fdf3dc"
+    requests, marks, findings = timedelta(days=2), timedelta(days=30), timedelta(days=90)
+
+    def __init__(self, *, aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.aws_conn_id = aws_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        dry, store = is_dry_run(context), request_store(self.aws_conn_id)
+        running = context["ti"].get_dr_count(dag_id=ERASE, states=["running", "queued"])  # type: ignore[attr-defined]
+        old = store.old(datetime.now(UTC), requests=self.requests, marks=self.marks, findings=self.findings)
+        if running:
+            self.log.info("an erasure is running; what belongs to erasures stays for now")
+            old = []
+        self.log.info("%s %d objects of erasures", "Would delete" if dry else "Deleting", len(old))
+        if not dry:
+            store.forget(*old)
+        return {"objects": len(old), "dry_run": dry}
+
+
+def open_questions(found: Mapping[str, Any]) -> list[str]:
+    """The questions without an answer as lines for a person."""
+    waiting = [question for question in found.get("questions", []) if not question["answer"]]
+    lines = [_question(question) for question in waiting[:_SHOWN]]
+    return lines + ([f"  … and {len(waiting) - _SHOWN:,} more"] if len(waiting) > _SHOWN else [])
+
+
+def _question(question: Mapping[str, Any]) -> str:
+    version = f" (version {question['version']})" if question["version"] else ""
+    rows = (
+        f", {question['rows']:,} rows, lines {', '.join(map(str, question['lines']))}"
+        if question["rows"]
+        else ""
+    )
+    reason = f": {question['reason']}" if question["reason"] else ""
+    return (
+        f"  {question['id']} {question['kind']} {question['bucket']}/{question['key']}{version}{rows}{reason}"
+    )

@@ -1,0 +1,417 @@
+"""From the shop's PostgreSQL to the raw bucket: what changed on a day, streamed, compressed, all or nothing.
+
+A day's extraction holds the rows whose watermark (a column that the shop sets whenever it writes a row) lies in
+``[day − overlap, day + 1)``. The overlap brings what committed late: a row written just before midnight by a
+transaction that ended after the last extraction. Rows that come twice cost nothing but space, because the
+warehouse keeps one of equal versions.
+
+Rows flow from ``COPY … TO STDOUT`` through gzip into parts of S3 multipart uploads, so memory does not grow with
+them, and nothing is to be seen in the bucket before an upload is completed. Nothing here imports Airflow.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from ecommerce_dwh.contracts import Extract, SourceContract
+from ecommerce_dwh.lake.layout import EMPTY_MARKER, folder
+
+FILE_STEM = "shop"
+NOTE = "_shop.json"
+PART_BYTES = 16 * 1024 * 1024  # 10,000 parts of this size make a file of 160 GB
+ROWS_PER_FILE = (
+    2_000_000  # gzip cannot be split: a larger file would keep one Spark task busy and the others idle
+)
+_CHUNK = 1024 * 1024
+_GZIP = 31  # zlib's window bits for a gzip wrapper
+_OWN_FILE = re.compile(rf"{FILE_STEM}-\d{{5}}\.csv\.gz")
+
+# Families of PostgreSQL types whose text form the contract's type reads.
+_READABLE_AS = {
+    "varchar": None,  # any type has a text form
+    "integer": {"smallint", "integer", "bigint"},
+    "bigint": {"smallint", "integer", "bigint"},
+    "decimal": {"smallint", "integer", "bigint", "numeric", "real", "double precision"},
+    "date": {"date", "timestamp without time zone", "timestamp with time zone"},
+    "timestamp": {"date", "timestamp without time zone", "timestamp with time zone"},
+    "boolean": {"boolean"},
+}
+_WATERMARK_TYPES = {"date", "timestamp without time zone", "timestamp with time zone"}
+
+
+class ShopSchemaError(ValueError):
+    """The shop's tables do not bring what the contracts promise; the message lists every difference."""
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What was extracted of a source and day.
+
+    Attributes:
+        source: the source.
+        day: ``YYYY-MM-DD``.
+        rows: rows in the files of the day.
+        size: bytes of the files.
+        files: their keys; ``_EMPTY`` for a day without activity.
+        kept: whether an earlier extraction was left in place because it holds more rows.
+    """
+
+    source: str
+    day: str
+    rows: int
+    size: int
+    files: tuple[str, ...]
+    kept: bool = False
+
+
+# --- schema ---
+
+
+def shop_columns(cursor: Any, tables: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Type by column of each table (``schema.table``); an absent table has no columns."""
+    found: dict[str, dict[str, str]] = {}
+    for table in tables:
+        schema, name = table.split(".")
+        cursor.execute(
+            "select column_name, data_type from information_schema.columns"
+            " where table_schema = %s and table_name = %s order by ordinal_position",
+            (schema, name),
+        )
+        found[table] = {str(column): str(kind) for column, kind in cursor.fetchall()}
+    return found
+
+
+def check_shop_schema(
+    contracts: Mapping[str, SourceContract], found: Mapping[str, Mapping[str, str]]
+) -> list[str]:
+    """Hold the shop's tables against the contracts; returns remarks that hinder nothing.
+
+    Raises:
+        ShopSchemaError: a table, a required column or a watermark is missing, or a type cannot be read.
+    """
+    problems: list[str] = []
+    remarks: list[str] = []
+    for contract in contracts.values():
+        extract = extract_of(contract)
+        columns = found.get(extract.table) or {}
+        if not columns:
+            problems.append(f"{extract.table}: no such table, or the connection's user may not read it")
+            continue
+        if columns.get(extract.watermark) not in _WATERMARK_TYPES:
+            kind = columns.get(extract.watermark)
+            what = f"is {kind}, not a timestamp" if kind else "does not exist"
+            problems.append(f"{extract.table}.{extract.watermark}: the watermark {what}")
+        for column in contract.columns:
+            kind = columns.get(column.name)
+            if kind is None:
+                if column.required:
+                    problems.append(f"{extract.table}.{column.name}: missing, and required by {contract.name}")
+                else:
+                    remarks.append(f"{extract.table}.{column.name} is missing; it will be null")
+                continue
+            readable = _READABLE_AS[column.base_type]
+            if readable is not None and kind not in readable:
+                problems.append(
+                    f"{extract.table}.{column.name}: is {kind}; {contract.name} needs {column.type}"
+                )
+        names = {column.name for column in contract.columns} | {extract.watermark}
+        if extra := sorted(set(columns) - names):
+            remarks.append(f"{extract.table} has columns that no contract names: {', '.join(extra)}")
+    if problems:
+        raise ShopSchemaError(
+            "the shop's tables differ from include/sources; nothing was extracted:\n"
+            + "\n".join(f"  - {problem}" for problem in problems)
+            + "\nMend the shop's table or view, or change the contract, then clear this task."
+        )
+    return remarks
+
+
+def extract_of(contract: SourceContract) -> Extract:
+    """Where a source comes from in the shop.
+
+    Raises:
+        ShopSchemaError: its contract does not say.
+    """
+    if contract.extract is None:
+        raise ShopSchemaError(
+            f"{contract.name}: the contract has no customProperty 'extract' (table, watermark)"
+        )
+    return contract.extract
+
+
+def copy_sql(
+    contract: SourceContract, columns: Mapping[str, str], day: date, overlap: timedelta = timedelta(0)
+) -> str:
+    """The COPY statement of a source's day: the contract's columns, in its order, as far as the shop has them.
+
+    Names come from the contract, whose reader admits identifiers only; the moments are ours.
+    """
+    extract = extract_of(contract)
+    names = [column.name for column in contract.columns if column.name in columns]
+    # PostgreSQL writes booleans as t and f in COPY, and as words when cast.
+    terms = [f'"{name}"::text as "{name}"' if columns[name] == "boolean" else f'"{name}"' for name in names]
+    begin = datetime.combine(day, time.min, tzinfo=UTC) - overlap
+    end = datetime.combine(day + timedelta(days=1), time.min, tzinfo=UTC)
+    low, high = (moment.strftime("%Y-%m-%d %H:%M:%S+00") for moment in (begin, end))
+    return (
+        f"copy (select {', '.join(terms)} from {extract.table}"  # noqa: S608
+        f" where \"{extract.watermark}\" >= '{low}' and \"{extract.watermark}\" < '{high}')"
+        " to stdout with (format csv)"
+    )
+
+
+def header_line(contract: SourceContract, columns: Mapping[str, str]) -> bytes:
+    """The files' first line."""
+    return ",".join(c.name for c in contract.columns if c.name in columns).encode() + b"\n"
+
+
+# --- PostgreSQL ---
+
+SESSION = (
+    "set time zone 'UTC'",
+    "set datestyle to 'ISO, YMD'",
+    "set extra_float_digits to 1",
+    "set client_encoding to 'UTF8'",
+    "set idle_in_transaction_session_timeout to 0",
+)
+
+
+def begin_snapshot(connection: Any, snapshot: str | None = None) -> str:
+    """Open a read-only REPEATABLE READ transaction, on the given snapshot or one of its own; returns its name.
+
+    Every transaction that is opened with the same name, while the first one lasts, sees the same rows.
+    """
+    cursor = connection.cursor()
+    for statement in SESSION:
+        cursor.execute(statement)
+    connection.commit()
+    cursor.execute("set transaction isolation level repeatable read, read only")
+    if snapshot:
+        cursor.execute(f"set transaction snapshot '{snapshot}'")
+        return snapshot
+    cursor.execute("select pg_export_snapshot()")
+    return str(cursor.fetchone()[0])
+
+
+def copy_out(connection: Any, statement: str, take: Callable[[bytes], Any]) -> None:
+    """Run ``COPY … TO STDOUT`` and hand on every row, for either driver that Airflow's PostgresHook gives."""
+    cursor = connection.cursor()
+    if hasattr(cursor, "copy_expert"):  # psycopg 2
+
+        class Taker:
+            def write(self, data: bytes) -> None:
+                take(data)
+
+        cursor.copy_expert(statement, Taker())
+        return
+    with cursor.copy(statement) as rows:
+        for row in rows:
+            take(bytes(row))
+
+
+# --- S3 ---
+
+
+@dataclass
+class GzipUpload:
+    """A gzip file that grows in parts under a key and is seen there only when it is completed.
+
+    Attributes:
+        client: boto3 S3 client.
+        bucket: the raw bucket.
+        key: the file.
+    """
+
+    client: Any
+    bucket: str
+    key: str
+    size: int = 0
+    _upload: str = ""
+    _parts: list[dict[str, Any]] = field(default_factory=list)
+    _waiting: bytearray = field(default_factory=bytearray)
+    _zip: Any = None
+
+    def __post_init__(self) -> None:
+        self._zip = zlib.compressobj(
+            level=1, wbits=_GZIP
+        )  # the wrapper's time stamp is zero: equal rows, equal bytes
+
+    def write(self, data: bytes) -> None:
+        """Compress data and send what fills a part."""
+        self._waiting += self._zip.compress(data)
+        while len(self._waiting) >= PART_BYTES:
+            self._send(bytes(self._waiting[:PART_BYTES]))
+            del self._waiting[:PART_BYTES]
+
+    def close(self) -> None:
+        """Send the rest; the file is whole, and still not to be seen."""
+        self._waiting += self._zip.flush()
+        self._send(bytes(self._waiting))
+        self._waiting.clear()
+
+    def complete(self) -> None:
+        """Make the file appear under its key, in place of an older one."""
+        self.client.complete_multipart_upload(
+            Bucket=self.bucket, Key=self.key, UploadId=self._upload, MultipartUpload={"Parts": self._parts}
+        )
+        self._upload = ""
+
+    def abort(self) -> None:
+        """Give the upload up; what lay under the key stays."""
+        if self._upload:
+            with suppress(Exception):  # the bucket's lifecycle rule removes what is left
+                self.client.abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=self._upload)
+            self._upload = ""
+
+    def _send(self, body: bytes) -> None:
+        if not self._upload:
+            self._upload = self.client.create_multipart_upload(
+                Bucket=self.bucket, Key=self.key, ContentType="application/gzip"
+            )["UploadId"]
+        number = len(self._parts) + 1
+        answer = self.client.upload_part(
+            Bucket=self.bucket, Key=self.key, UploadId=self._upload, PartNumber=number, Body=body
+        )
+        self._parts.append({"ETag": answer["ETag"], "PartNumber": number})
+        self.size += len(body)
+
+
+class DayUpload:
+    """The files of a source's day, as they are being written; a context manager that gives up on an error.
+
+    Args:
+        client: boto3 S3 client.
+        bucket: the raw bucket.
+        source: the source.
+        day: ``YYYY-MM-DD``.
+        header: first line of every file.
+        note: kept in the day's ``_shop.json`` together with row count and files.
+        rows_per_file: where the next file begins.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        bucket: str,
+        source: str,
+        day: str,
+        *,
+        header: bytes,
+        note: Mapping[str, str],
+        rows_per_file: int = ROWS_PER_FILE,
+    ) -> None:
+        self.client = client
+        self.bucket = bucket
+        self.source = source
+        self.day = day
+        self.header = header
+        self.note = note
+        self.rows_per_file = rows_per_file
+        self.rows = 0
+        self._files: list[GzipUpload] = []
+        self._chunk: list[bytes] = []
+        self._chunk_size = 0
+        self._room = 0
+
+    def __enter__(self) -> DayUpload:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self.abort()
+
+    def take(self, row: bytes) -> None:
+        """One row, with its line end."""
+        if not self._room:
+            self._next_file()
+        self._room -= 1
+        self.rows += 1
+        self._chunk.append(row)
+        self._chunk_size += len(row)
+        if self._chunk_size >= _CHUNK or not self._room:
+            self._flush()
+
+    def abort(self) -> None:
+        """Give up; the day stays as it was."""
+        for file in self._files:
+            file.abort()
+
+    def close(self) -> None:
+        """Everything is in S3, nothing to be seen yet."""
+        if self._files:
+            self._flush()
+            self._files[-1].close()
+
+    def publish(self, *, replace: bool = False) -> Extraction:
+        """Make the day's files appear and remove those of an earlier extraction that they do not replace.
+
+        A row that changed again since is no longer part of its earlier day. So a repetition that holds fewer rows
+        than the files that are there would lose versions: it is dropped, unless ``replace`` says otherwise.
+        """
+        present, before = self._present(), self._note()
+        if present and self.rows < before.get("rows", 0) and not replace:
+            self.abort()
+            return Extraction(self.source, self.day, before["rows"], 0, tuple(before["files"]), kept=True)
+        for file in self._files:
+            file.complete()
+        keys = [file.key for file in self._files]
+        marker = self._key(EMPTY_MARKER)
+        if keys:
+            self.client.delete_object(Bucket=self.bucket, Key=marker)
+        else:
+            self.client.put_object(Bucket=self.bucket, Key=marker, Body=b"")
+            keys = [marker]
+        for key in sorted(set(present) - set(keys)):
+            self.client.delete_object(Bucket=self.bucket, Key=key)
+        note = {**self.note, "rows": self.rows, "files": keys}
+        self.client.put_object(
+            Bucket=self.bucket, Key=self._key(NOTE), Body=json.dumps(note, indent=1).encode()
+        )
+        return Extraction(self.source, self.day, self.rows, sum(f.size for f in self._files), tuple(keys))
+
+    def _key(self, name: str) -> str:
+        return folder(self.source, self.day) + name
+
+    def _present(self) -> list[str]:
+        """The files that an earlier extraction of the day left."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=self._key(FILE_STEM)
+        )
+        keys = [str(entry["Key"]) for page in pages for entry in page.get("Contents", ())]
+        return [key for key in keys if _OWN_FILE.fullmatch(key.removeprefix(self._key("")))]
+
+    def _note(self) -> dict[str, Any]:
+        """What an earlier extraction of the day noted of itself."""
+        try:
+            return dict(
+                json.loads(self.client.get_object(Bucket=self.bucket, Key=self._key(NOTE))["Body"].read())
+            )
+        except self.client.exceptions.NoSuchKey:
+            return {}
+
+    def _next_file(self) -> None:
+        if self._files:
+            self._files[-1].close()
+        name = f"{FILE_STEM}-{len(self._files):05d}.csv.gz"
+        file = GzipUpload(self.client, self.bucket, self._key(name))
+        file.write(self.header)
+        self._files.append(file)
+        self._room = self.rows_per_file
+
+    def _flush(self) -> None:
+        if self._chunk:
+            self._files[-1].write(b"".join(self._chunk))
+            self._chunk.clear()
+            self._chunk_size = 0
+
+
+def in_order_of_appearance(contracts: Mapping[str, SourceContract]) -> Sequence[str]:
+    """Sources in the order in which their files should appear: a load that waits for the required ones finds all."""
+    return sorted(contracts, key=lambda name: contracts[name].delivery == "required")

@@ -1,1 +1,0 @@
-"""Operators of the DAGs: thin adapters over the pure functions beside this package."""

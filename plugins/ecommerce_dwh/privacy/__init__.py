@@ -1,0 +1,1 @@
+"""Personal data in texts: its detection, and its masking before a text is shown."""

@@ -1,0 +1,1 @@
+"""The quality report, the gate that judges it, and the Data quality page of the web UI."""

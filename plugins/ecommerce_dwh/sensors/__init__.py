@@ -1,1 +1,0 @@
-"""Sensors: raw files of a window, and the quality gate (for any DAG)."""

@@ -1,0 +1,154 @@
+"""Runs the audits: nothing is published before they pass."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowException
+
+from ecommerce_dwh.privacy.masking import shown_cell
+from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.warehouse.client import Cursor
+from ecommerce_dwh.warehouse.operators import WarehouseOperator
+from ecommerce_dwh.warehouse.sql_text import Audit, parse_audit
+from ecommerce_dwh.window import load_window
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_SAMPLE_BYTES = 4000  # width of quality.audit_results.sample
+
+
+class AuditError(AirflowException):
+    """Audits of severity ``fail`` found rows that break their rule."""
+
+
+class WarehouseAuditOperator(WarehouseOperator):
+    """Run every audit below ``include/sql/<folder>`` and let the run go on only if all of severity ``fail``
+    pass.
+
+    Every outcome is written to ``quality.audit_results``. If none failed, ``quality.warehouse_state`` is told
+    how far the audits speak: the number of merges before they began, so that what was merged meanwhile is not
+    published unaudited.
+
+    Args:
+        folder: folder of the audit files below ``include/sql``.
+        sample_rows: how many offending rows an audit shows, the first ones by its first column.
+        sessions: how many audits run at once.
+        mark_audited: whether passing counts for publishing.
+    """
+
+    ui_color = "#dff3e3"
+
+    def __init__(
+        self,
+        *,
+        folder: str = "audits",
+        sample_rows: int = 5,
+        sessions: int = 2,
+        mark_audited: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.folder = folder
+        self.sample_rows = sample_rows
+        self.sessions = sessions
+        self.mark_audited = mark_audited
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        audits = self._audits(context)
+        warehouse = self.warehouse(context)
+        merge_seq = warehouse.transaction(self._merge_seq)
+        # The longest text first: mostly it runs longest, and should not be what all others wait for in the end.
+        jobs = [partial(self._check, audit) for audit in sorted(audits, key=lambda audit: -len(audit.query))]
+        outcomes = sorted(warehouse.share_out(jobs, sessions=self.sessions), key=itemgetter("audit"))
+        failed = [outcome for outcome in outcomes if outcome["violations"] and outcome["severity"] == "fail"]
+        window = load_window(context)
+
+        def write(cursor: Cursor) -> None:
+            for outcome in outcomes:
+                cursor.run(
+                    self.control_sql("audit_result_insert"),
+                    (
+                        window.run_key,
+                        outcome["audit"],
+                        outcome["severity"],
+                        outcome["violations"],
+                        outcome["sample"],
+                    ),
+                )
+            if self.mark_audited and not failed:
+                cursor.run(self.control_sql("audited"), (merge_seq, merge_seq))
+
+        warehouse.transaction(write)
+        self._log_table(outcomes)
+        if failed:
+            raise AuditError(_failure_text(failed))
+        return {
+            "audits": len(outcomes),
+            "warnings": [outcome["audit"] for outcome in outcomes if outcome["violations"]],
+            "merge_seq": merge_seq,
+        }
+
+    def _merge_seq(self, cursor: Cursor) -> int:
+        return int(cursor.query(self.control_sql("merge_seq"))[0][0])
+
+    def _audits(self, context: Context) -> list[Audit]:
+        folder: Path = get_settings().sql_dir / self.folder
+        files = sorted(folder.glob("*.sql"))
+        if not files:
+            raise AuditError(f"there are no audits in {folder}; publishing without audits is not allowed")
+        return [
+            parse_audit(file.stem, self.render_template(file.read_text("utf-8"), context)) for file in files
+        ]
+
+    def _check(self, audit: Audit, cursor: Cursor) -> dict[str, Any]:
+        # Limited in the query: a rule broken by millions of rows must not come to the worker. Ordered, so that the
+        # sample does not change with the plan, and the plan is not made for finding a few rows early where there are
+        # none. The text is a file of ours, not anyone's input.
+        body = f"\n{audit.query}\n"
+        rows = cursor.query(
+            f"select * from ({body}) as violations order by 1 limit {self.sample_rows + 1}",  # noqa: S608
+            title=f"audit {audit.name}",
+        )
+        # Into a table, a log and a mail; a key may be anything that a file had in its place.
+        sample = cursor.as_dicts([tuple(map(shown_cell, row)) for row in rows[: self.sample_rows]])
+        violations = len(rows)
+        if violations > self.sample_rows:
+            count = f"select count(*) from ({body}) as violations"  # noqa: S608
+            violations = int(cursor.query(count, title=f"audit {audit.name}: count")[0][0])
+        return {
+            "audit": audit.name,
+            "title": audit.title,
+            "severity": audit.severity,
+            "violations": violations,
+            "rows": sample,
+            "sample": _fit(json.dumps(sample, ensure_ascii=False, default=str)) if sample else None,
+        }
+
+    def _log_table(self, outcomes: list[dict[str, Any]]) -> None:
+        width = max(len(outcome["audit"]) for outcome in outcomes)
+        lines = [
+            f"  {outcome['severity'].upper() if outcome['violations'] else 'ok':4}  "
+            f"{outcome['audit']:{width}}  "
+            f"{outcome['violations']:>10,}  {outcome['title']}"
+            for outcome in outcomes
+        ]
+        self.log.info("Audits (violations):\n%s", "\n".join(lines))
+
+
+def _fit(text: str, limit: int = _SAMPLE_BYTES) -> str:
+    """Cut to a number of UTF-8 bytes, which is what a VARCHAR's width counts in Redshift."""
+    return text.encode("utf-8")[:limit].decode("utf-8", "ignore")
+
+
+def _failure_text(failed: list[dict[str, Any]]) -> str:
+    parts = [f"{len(failed)} {'audit' if len(failed) == 1 else 'audits'} failed; nothing was published."]
+    for outcome in failed:
+        parts.append(f"- {outcome['audit']}: {outcome['violations']:,} rows break: {outcome['title']}")
+        parts += [f"    {row}" for row in outcome["rows"]]
+    return "\n".join(parts)

@@ -1,0 +1,279 @@
+"""Writes the SQL that follows from the source contracts.
+
+``python -m tools.generate.codegen`` writes the staging and history tables, one COPY script per source, and the SQL by
+which a person is erased to ``include/sql``; ``--check``, which CI runs, writes nothing and fails with a diff when a
+file differs from what the contracts say. Generated files are committed, so that a reviewer sees what a contract change
+means for the warehouse and a deployment needs no generator.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from ecommerce_dwh.contracts import Column, ContractError, SourceContract, load_contracts
+from tools.generate.erasure_sql import (
+    declared_tables,
+    erase_person_sql,
+    erase_texts_sql,
+    text_columns,
+    texts_sql,
+    traces_sql,
+    values_sql,
+)
+
+LINEAGE = "generated/lineage.json"
+HEADER = "-- generated from include/sources; run make generate\n"
+
+
+def _columns(*pairs: tuple[str, str]) -> tuple[Column, ...]:
+    return tuple(Column(name, kind) for name, kind in pairs)
+
+
+# What the jobs report beside data: written by Glue, loaded like a source, columns in the order of the files.
+LEDGER_COLUMNS = _columns(
+    ("source", "varchar(64)"),
+    ("delivery_date", "date"),
+    ("run_id", "varchar(250)"),
+    ("files", "integer"),
+    ("raw_rows", "bigint"),
+    ("accepted_rows", "bigint"),
+    ("superseded_rows", "bigint"),
+    ("quarantined_rows", "bigint"),
+    ("raw_amount", "decimal(38,4)"),
+    ("accepted_amount", "decimal(38,4)"),
+    ("superseded_amount", "decimal(38,4)"),
+    ("quarantined_amount", "decimal(38,4)"),
+)
+CHECK_RESULT_COLUMNS = _columns(
+    ("run_id", "varchar(250)"),
+    ("delivery_date", "date"),
+    ("source", "varchar(64)"),
+    ("rule", "varchar(128)"),
+    ("dimension", "varchar(32)"),
+    ("severity", "varchar(16)"),
+    ("rows_checked", "bigint"),
+    ("rows_failed", "bigint"),
+    ("failed_ratio", "decimal(18,6)"),
+    ("threshold", "decimal(18,6)"),
+    ("passed", "boolean"),
+    ("message", "varchar(1024)"),
+)
+
+
+def _column_lines(columns: Iterable[Column]) -> str:
+    return ",\n".join(
+        f"    {column.name} {column.type.replace(',', ', ')}{' not null' if column.required else ''}"
+        for column in columns
+    )
+
+
+def staging_ddl(contracts: Mapping[str, SourceContract]) -> str:
+    """``create table`` statements of the ``staging`` schema."""
+    parts = [
+        HEADER,
+        "-- Staging: what COPY loads, one table per source, columns in the order of the Parquet files (COPY\n"
+        "-- of Parquet maps by position). Rows live until their run is published; run_id tells runs apart.\n"
+        "-- Distribution is that of history.*, so that replace_slices moves rows without crossing nodes;\n"
+        "-- there is no sort key, because slices are small and read once, and sorting would slow COPY down.\n",
+    ]
+    for contract in contracts.values():
+        parts.append(
+            f"\ncreate table if not exists staging.stg_{contract.name} (\n"
+            f"{_column_lines(contract.accepted_columns)}\n)\n"
+            f"diststyle key\ndistkey ({contract.distribution_column});\n"
+        )
+    for name, columns, grain in (
+        ("ledger", LEDGER_COLUMNS, "one row per source and day of a run: where each raw row went"),
+        ("check_result", CHECK_RESULT_COLUMNS, "one row per quality rule and day of a run"),
+    ):
+        parts.append(
+            f"\n-- {grain}; a few rows per run, so any distribution serves\n"
+            f"create table if not exists staging.stg_{name} (\n{_column_lines(columns)}\n)\ndiststyle even;\n"
+        )
+    return "".join(parts)
+
+
+def history_ddl(contracts: Mapping[str, SourceContract]) -> str:
+    """``create table`` statements of the delivered slices in the ``history`` schema."""
+    parts = [
+        HEADER,
+        "-- History: each day's accepted rows as delivered, one slice per source and day. A run replaces its\n"
+        "-- own slices; dimensions and facts are recomputed from here for the keys that changed.\n"
+        "-- Replacing a slice finds its rows by delivery_date, which the sort key makes neighbours. Recomputing\n"
+        "-- joins all deliveries of few keys with the list of touched keys: the distribution key keeps that join\n"
+        "-- on the node.\n",
+    ]
+    for contract in contracts.values():
+        sort = dict.fromkeys(("delivery_date", contract.distribution_column))
+        why = ""
+        if contract.distribution_column != contract.key:
+            why = (
+                f"-- spread by {contract.distribution_column}: its rows are recomputed and joined with\n"
+                "-- their parent, so both lie on the same node\n"
+            )
+        parts.append(
+            f"\n-- {contract.name}: one row per day, {contract.key}"
+            f"{' and version' if contract.history == 'scd2' else ''}\n{why}"
+            f"create table if not exists history.{contract.name} (\n"
+            f"{_column_lines(contract.accepted_columns)},\n"
+            f"    primary key ({contract.key}, delivery_date, version_at)\n)\n"
+            f"diststyle key\ndistkey ({contract.distribution_column})\n"
+            f"compound sortkey ({', '.join(sort)});\n"
+        )
+    return "".join(parts)
+
+
+def load_sql(name: str, columns: Iterable[Column]) -> str:
+    """The COPY script of one staging table.
+
+    Args:
+        name: source name, ``ledger`` or ``check_result``.
+        columns: columns in the order of the Parquet files.
+    """
+    table = f"staging.stg_{name}"
+    column_list = ",\n".join(f"    {column.name}" for column in columns)
+    return (  # text from contract names, which are checked identifiers
+        f"{HEADER}"  # noqa: S608
+        f"-- Loads what the run's manifest names into {table}; one transaction.\n"
+        "-- Repeating it replaces the run's own rows; rows of runs that were published are no longer needed.\n"
+        "-- The lock comes first: two runs at once wait for each other instead of failing on a conflict.\n"
+        "\n"
+        f"lock {table};\n"
+        "\n"
+        f"delete from {table}\n"
+        "where\n"
+        "    run_id = '{{ load.run_key }}'\n"
+        "    or run_id in (\n"
+        "        select load_runs.run_id\n"
+        "        from quality.load_runs\n"
+        "        where load_runs.published_at is not null\n"
+        "    );\n"
+        "\n"
+        f"copy {table} (\n{column_list}\n)\n"
+        f"from 's3://{{{{ load.processed_bucket }}}}/runs/{{{{ load.run_key }}}}/copy/{name}.manifest'\n"
+        "iam_role {{ load.copy_iam_role }}\n"
+        "format as parquet\n"
+        "manifest;\n"
+    )
+
+
+def generate(contracts: Mapping[str, SourceContract]) -> dict[str, str]:
+    """All generated files.
+
+    Returns:
+        Text by path relative to ``include/``.
+    """
+    files = {
+        "sql/ddl/200_staging.sql": staging_ddl(contracts),
+        "sql/ddl/210_history.sql": history_ddl(contracts),
+        "sql/staging/load_ledger.sql": load_sql("ledger", LEDGER_COLUMNS),
+        "sql/staging/load_check_result.sql": load_sql("check_result", CHECK_RESULT_COLUMNS),
+        "sql/erasure/erase_person.sql": erase_person_sql(contracts),
+        "sql/control/erasure_values.sql": values_sql(contracts),
+    }
+    for contract in contracts.values():
+        files[f"sql/staging/load_{contract.name}.sql"] = load_sql(contract.name, contract.accepted_columns)
+    return files
+
+
+def generate_from_sql(include: Path, contracts: Mapping[str, SourceContract]) -> dict[str, str]:
+    """Files that follow from the SQL files, of which `generate` gives some: lineage, and where an erasure looks.
+
+    Returns:
+        Text by path relative to ``include/``.
+    """
+    from tools.generate.sql_lineage import lineage_of_files  # late import: brings a SQL parser
+
+    lineage = lineage_of_files(include / "sql", contracts)
+    tables = declared_tables(include / "sql" / "ddl")
+    texts = text_columns(tables, contracts)
+    return {
+        "sql/control/erasure_traces.sql": traces_sql(contracts, tables, lineage),
+        "sql/control/erasure_texts.sql": texts_sql(texts, contracts),
+        "sql/erasure/erase_texts.sql": erase_texts_sql(texts, contracts),
+        LINEAGE: json.dumps(lineage, indent=1) + "\n",
+    }
+
+
+_GLUE_TYPES = {"varchar": "string", "integer": "int"}
+
+
+def glue_columns(contract: SourceContract) -> list[dict[str, str]]:
+    """The contract's columns as a Glue Data Catalog ``Columns`` list (types in Hive's spelling)."""
+    return [
+        {
+            "Name": column.name,
+            "Type": _GLUE_TYPES.get(column.base_type, column.type),
+            "Comment": column.description[:255],
+        }
+        for column in contract.columns
+    ]
+
+
+def check(include: Path, files: Mapping[str, str]) -> list[str]:
+    """Differences between the files on disk and the contracts, as unified diffs; none means no drift."""
+    diffs = []
+    for name, wanted in files.items():
+        path = include / name
+        found = path.read_text(encoding="utf-8") if path.exists() else ""
+        if found != wanted:
+            diffs.append(
+                "".join(
+                    difflib.unified_diff(
+                        found.splitlines(keepends=True),
+                        wanted.splitlines(keepends=True),
+                        f"{name} (on disk)",
+                        f"{name} (contracts)",
+                    )
+                )
+            )
+    for path in sorted((include / "sql" / "staging").glob("load_*.sql")):
+        if f"sql/staging/{path.name}" not in files:
+            diffs.append(f"sql/staging/{path.name}: no contract of this name; delete the file\n")
+    return diffs
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code (1: drift or an unusable contract)."""
+    parser = argparse.ArgumentParser(prog="python -m tools.generate.codegen", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail with a diff on drift")
+    parser.add_argument("--include", type=Path, default=Path(__file__).resolve().parents[2] / "include")
+    options = parser.parse_args(arguments)
+    try:
+        contracts = load_contracts(options.include / "sources")
+        files = generate(contracts)
+    except ContractError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if options.check:
+        files |= generate_from_sql(options.include, contracts)
+        diffs = check(options.include, files)
+        sys.stdout.writelines(diffs)
+        if diffs:
+            print(
+                f"{len(diffs)} generated file(s) differ from include/sources; run make generate",
+                file=sys.stderr,
+            )
+        return 1 if diffs else 0
+    _write(options.include, files)
+    # Last: read from the SQL, of which some was just written.
+    files |= (found := generate_from_sql(options.include, contracts))
+    _write(options.include, found)
+    print(f"{len(files)} files written under {options.include}")
+    return 0
+
+
+def _write(include: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path = include / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
