@@ -6,6 +6,7 @@ import signal
 import threading
 
 from local.config import keep_private, load_config
+from local.smtp.objects import ObjectReader
 from local.smtp.server import MailServer
 
 
@@ -16,7 +17,12 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with MailServer(
-        config.host, config.smtp_port, config.mail_port, config.mail_dir, config.allowed_hosts
+        config.host,
+        config.smtp_port,
+        config.mail_port,
+        config.mail_dir,
+        config.allowed_hosts,
+        ObjectReader(config),
     ) as server:
         print(f"SMTP on {config.host}:{config.smtp_port}, mailbox at {server.page_url}")
         print(f"files in {config.mail_dir}", flush=True)

@@ -9,6 +9,7 @@ without scripts, forms or network, and every page forbids all active content. Pa
 ``/messages/<id>/html``  its HTML part alone, for the frame
 ``/messages/<id>/eml``   the file as received
 ``/api/messages``        all messages as JSON (``DELETE`` empties the mailbox)
+``/s3/<bucket>/<key>``   an object of the local S3, where links of mails and Airflow lead (`local.smtp.objects`)
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from local.doors import Door, joined
 from local.smtp.mailbox import Mailbox, Message
+from local.smtp.objects import OBJECT_POLICY, ObjectNotShownError, ObjectReader
 
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'none'; base-uri 'none'"
@@ -46,9 +48,10 @@ iframe { width: 100%; height: 32rem; background: white; }
 
 
 class MailboxHandler(BaseHTTPRequestHandler):
-    """Serves one mailbox; subclassed per server with its ``mailbox`` and its ``door``."""
+    """Serves one mailbox; subclassed per server with its ``mailbox``, its ``door`` and its ``objects``."""
 
     mailbox: Mailbox
+    objects: ObjectReader | None = None
     door: Door
     server_version = "Mailbox"
     sys_version = ""
@@ -90,8 +93,20 @@ class MailboxHandler(BaseHTTPRequestHandler):
                 else:
                     content = (self.mailbox.folder / f"{message_id}.eml").read_bytes()
                     self._send(content, "message/rfc822", _PAGE_POLICY)
+            case ["s3", bucket, *_] if self.objects:
+                self._send_object(self.objects, bucket)
             case _:
                 self._not_found()
+
+    def _send_object(self, objects: ObjectReader, bucket: str) -> None:
+        # The key is everything behind the bucket, blanks and double slashes included.
+        key = unquote(urlsplit(self.path).path.removeprefix(f"/s3/{quote(bucket)}/"))
+        try:
+            found = objects.read(bucket, key)
+        except ObjectNotShownError as why:
+            self._send(f"{why}\n".encode(), "text/plain; charset=utf-8", _PAGE_POLICY, HTTPStatus.NOT_FOUND)
+            return
+        self._send(found.content, found.kind, OBJECT_POLICY)
 
     def do_DELETE(self) -> None:
         if urlsplit(self.path).path == "/api/messages":

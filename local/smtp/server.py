@@ -14,6 +14,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from local.doors import door
 from local.smtp.mailbox import Mailbox
+from local.smtp.objects import ObjectReader
 from local.smtp.page import MailboxHandler
 
 
@@ -66,13 +67,20 @@ class MailServer:
         page_port: port of the page.
         folder: where messages are kept.
         allowed_hosts: further names of the page, as `local.doors.door` takes them.
+        objects: reader of the local S3, whose objects the page shows; without one it shows mails only.
     """
 
     def __init__(
-        self, host: str, smtp_port: int, page_port: int, folder: Path, allowed_hosts: str = ""
+        self,
+        host: str,
+        smtp_port: int,
+        page_port: int,
+        folder: Path,
+        allowed_hosts: str = "",
+        objects: ObjectReader | None = None,
     ) -> None:
         self.mailbox = Mailbox(folder)
-        handler = type("Handler", (MailboxHandler,), {"mailbox": self.mailbox})
+        handler = type("Handler", (MailboxHandler,), {"mailbox": self.mailbox, "objects": objects})
         self._page = ThreadingHTTPServer((host, page_port), handler)
         handler.door = door(host, self._page.server_port, allowed_hosts, own_pages=True, links=True)  # type: ignore[attr-defined]
         self._page.daemon_threads = True

@@ -134,8 +134,8 @@ def airflow_environ(config: LocalConfig, metadata_url: str, database: str) -> di
         **clean_environ(),
         **options,
         **connections(config, database),
-        # What `aws s3 cp` takes: the endpoint gives an object only to a signed request, and there is no console here.
-        "AIRFLOW__ECOMMERCE_DWH__OBJECT_URL": "s3://{bucket}/{key}",
+        # The endpoint gives an object only to a signed request; the mailbox's server signs for a person's browser.
+        "AIRFLOW__ECOMMERCE_DWH__OBJECT_URL": f"{config.mail_url}/s3/{{bucket}}/{{key}}",
         **product_options(),
         **config.aws_environ(),
         "PATH": os.pathsep.join([str(config.airflow_python.parent), os.environ.get("PATH", os.defpath)]),
