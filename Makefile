@@ -75,7 +75,7 @@ setup: python ## build the Python environments from their hash-pinned requiremen
 	@$(BOOTSTRAP) airflow spark local dev
 
 setup-run:
-	@$(BOOTSTRAP) airflow spark local
+	@$(BOOTSTRAP) --connector-later airflow spark local
 
 lint: python setup ## ruff, mypy, sqlfluff, and that generated SQL matches the contracts
 	@$(LOCAL) tests/run.py lint

@@ -125,6 +125,13 @@ def ready(config: LocalConfig) -> bool:
     )
 
 
+def complete(config: LocalConfig) -> bool:
+    """Whether the jars and a class-data archive are in place; Java ignores an archive that does not fit."""
+    from local.aws.spark import archive_path  # late import: bootstrap has no use for it
+
+    return ready(config) and archive_path(config).is_file()
+
+
 def _marker() -> str:
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(JARS.items()))
 

@@ -1,6 +1,7 @@
 """Build the Python environments: ``python local/stack/bootstrap.py airflow spark local dev``.
 
-``airflow-312:airflow`` builds ``.venv/airflow-312`` from ``requirements/airflow.txt``, for another Python.
+``airflow-312:airflow`` builds ``.venv/airflow-312`` from ``requirements/airflow.txt``, for another Python. With
+``--connector-later`` Spark's S3 connector is left to the start of the stack, which fetches it while Airflow starts.
 
 Runs with the system's Python before anything is installed, so it uses the standard library only. uv comes by
 plain pip, pinned and hash-checked, and builds every other environment from its hash-pinned
@@ -25,6 +26,7 @@ REPO = Path(__file__).resolve().parents[2]
 VENVS = Path(os.environ.get("DWH_LOCAL_VENVS") or REPO / ".venv").resolve()
 DEFAULT = ("airflow", "spark", "local", "dev")
 JARS_OF = {"spark"}
+CONNECTOR_LATER = "--connector-later"
 
 
 class BootstrapError(RuntimeError):
@@ -36,7 +38,8 @@ def main(names: list[str]) -> int:
     if sys.version_info < (3, 11):  # noqa: UP036 - runs with whatever Python the machine has
         print("Python 3.11 or newer is needed.", file=sys.stderr)
         return 1
-    wanted = names or list(DEFAULT)
+    later = CONNECTOR_LATER in names
+    wanted = [name for name in names if name != CONNECTOR_LATER] or list(DEFAULT)
     if wrong := [name for name in wanted if not _pins(name).exists()]:
         print(f"There is no {_pins(wrong[0]).relative_to(REPO)}.", file=sys.stderr)
         return 2
@@ -44,7 +47,7 @@ def main(names: list[str]) -> int:
     failures: list[str] = []
     try:
         missing = [name for name in wanted if not _is_current(name)]
-        jars = bool(JARS_OF & set(wanted)) and not _jars_current()
+        jars = bool(JARS_OF & set(wanted)) and not later and not _jars_current()
         if not missing and not jars:
             return 0
         print(f"Setting up in {VENVS}", flush=True)

@@ -5,7 +5,7 @@ postgres ─┬─ redshift ───────────┐
           └─ airflow-database ─┬─ api-server ── (its health page answers for the three below)
 aws ──────── provision         ├─ scheduler
 smtp                           ├─ dag-processor
-                               └─ triggerer
+spark-connector                └─ triggerer
 ```
 
 Steps without an arrow between them start at the same time.
@@ -21,6 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from local import spark_setup
 from local.config import REPO, LocalConfig
 from local.product import load_settings
 from local.stack import airflow, ports
@@ -104,10 +105,10 @@ def plan(config: LocalConfig) -> Plan:
         key: str,
         *arguments: str,
         ports: tuple[Port, ...] = (),
-        module: str = "",
+        module: tuple[str, ...] = (),
         **options: Any,
     ) -> Service:
-        started = ["-m", module] if module else [airflow_command, name]
+        started = ["-m", *module] if module else [airflow_command, name]
         return Service(
             name,
             title,
@@ -181,16 +182,36 @@ def plan(config: LocalConfig) -> Plan:
             local_environ,
             needs=("aws",),
         ),
+        # Fetched here when `make setup` has not: a first `make run` downloads while Airflow's components start.
+        Chore(
+            "spark-connector",
+            "Spark's S3 connector",
+            [python, "-m", "local.spark_setup"],
+            local_environ,
+            done=lambda: spark_setup.complete(config),
+            limit_seconds=1200,
+        ),
         airflow_component(
             "api-server",
             "Airflow web UI and API",
             "metadatabase",
-            module="local.stack.api_server",
+            module=("local.stack.api_server",),
             ports=(Port(config.airflow_port, "the Airflow web UI", "DWH_LOCAL_AIRFLOW_PORT"),),
         ),
         # Logs are on this machine's disk, where the web UI reads them itself: two log servers less.
-        airflow_component("scheduler", "Airflow scheduler", "scheduler", "--skip-serve-logs"),
-        airflow_component("dag-processor", "Airflow DAG processor", "dag_processor"),
+        airflow_component(
+            "scheduler",
+            "Airflow scheduler",
+            "scheduler",
+            "--skip-serve-logs",
+            module=("local.stack.preloaded", "scheduler"),
+        ),
+        airflow_component(
+            "dag-processor",
+            "Airflow DAG processor",
+            "dag_processor",
+            module=("local.stack.preloaded", "dag-processor"),
+        ),
         # When it has ended its triggers it sits out a fixed ten seconds before it leaves.
         airflow_component(
             "triggerer", "Airflow triggerer", "triggerer", "--skip-serve-logs", grace_seconds=3, killable=True

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from local import spark_setup
+from local.aws.spark import archive_path
+from local.config import LocalConfig
 from local.stack import bootstrap
+from local.stack.steps import Chore, plan
 
 
 @pytest.fixture
@@ -59,3 +63,33 @@ def test_a_failed_installation_shows_the_installers_words(
     monkeypatch.setattr(bootstrap, "_build", fail)
     assert bootstrap.main(["dev"]) == 1
     assert "no such host" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_the_connector_may_be_left_to_the_start_of_the_stack(
+    venvs: Path, monkeypatch: pytest.MonkeyPatch, later: bool
+) -> None:
+    for name in ("local", "spark"):
+        pretend_built(venvs, name)
+    fetched: list[str] = []
+    monkeypatch.setattr(bootstrap, "_uv", lambda: Path("uv"))
+    monkeypatch.setattr(bootstrap, "_spark_jars", lambda: fetched.append("jars"))
+    assert bootstrap.main([*([bootstrap.CONNECTOR_LATER] if later else []), "local", "spark"]) == 0
+    assert fetched == ([] if later else ["jars"])
+
+
+def test_a_stack_without_the_connector_fetches_it_at_its_start(venvs: Path) -> None:
+    config = LocalConfig(home=venvs / "home", venvs=venvs)
+    (step,) = [step for step in plan(config).steps if step.name == "spark-connector"]
+    assert isinstance(step, Chore)
+    assert not step.done(), "there is no jar"
+    assert step.needs == (), "waits for no component"
+    assert step.command[-1] == "local.spark_setup"
+
+    config.spark_jars.mkdir()
+    for name in spark_setup.JARS:
+        (config.spark_jars / name).touch()
+    (config.spark_jars / ".complete").write_text(spark_setup._marker())
+    assert not step.done(), "jars without an archive: Spark would start slowly"
+    archive_path(config).touch()
+    assert step.done()
