@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.run import SLOWEST, Outcome, Timing, times_page, timings
+from dataclasses import replace
+
+from tests.run import EXTRA_SUITES, SLOWEST, SUITES, Outcome, Timing, _verdict, in_order, times_page, timings
 
 REPORT = """<?xml version="1.0"?><testsuites><testsuite tests="3" failures="1" errors="0" skipped="0" time="4.5">
 <testcase classname="tests.unit.test_a" name="test_one[a|b]" time="3.25"/>
@@ -26,11 +28,37 @@ def test_every_test_of_a_report_has_its_time(tmp_path):
 
 
 def test_suites_and_tests_come_longest_first_and_are_so_many_at_most():
-    outcomes = [Outcome("unit", True, 12.0, passed=100), Outcome("sql", False, 99.5, passed=9, failed=1)]
+    outcomes = [
+        Outcome("ruff", True, 1.0),
+        Outcome("unit", True, 12.0, passed=100, budget=30),
+        Outcome("sql", False, 99.5, passed=9, failed=1, budget=90),
+    ]
     tests = [Timing("sql", f"test_{number}[a|b]", float(number)) for number in range(100)]
 
     lines = times_page(outcomes, tests).splitlines()
 
-    assert lines[2:4] == ["| sql | 99.5 | 9 | 1 | 0 |", "| unit | 12.0 | 100 | 0 | 0 |"]
-    assert lines[7] == "| 99.0 | sql | `test_99[a/b]` |"
-    assert len(lines) == 7 + SLOWEST
+    assert lines[2:5] == [
+        "| sql | 99.5 | 90 over | 9 | 1 | 0 |",
+        "| unit | 12.0 | 30 | 100 | 0 | 0 |",
+        "| ruff | 1.0 |  | 0 | 0 | 0 |",
+    ]
+    assert lines[8] == "| 99.0 | sql | `test_99[a/b]` |"
+    assert len(lines) == 8 + SLOWEST
+
+
+def test_a_suite_over_its_budget_is_marked_and_the_verdict_is_that_of_its_tests(capsys):
+    slow = Outcome("sql", True, 99.5, passed=9, budget=90)
+
+    assert _verdict([slow], 99.5) == 0
+
+    assert "longer than its budget" in capsys.readouterr().out
+    assert _verdict([replace(slow, ok=False, failed=1, budget=900)], 99.5) == 1
+    assert "budget" not in capsys.readouterr().out.partition("sql")[2]
+
+
+def test_suites_start_longest_first_and_each_has_a_budget():
+    started = in_order([*SUITES, *EXTRA_SUITES])
+
+    assert [suite.budget for suite in started] == sorted((suite.budget for suite in started), reverse=True)
+    assert [suite.name for suite in started if suite.budget <= 0] == []
+    assert len(started) == len(SUITES) + len(EXTRA_SUITES)
