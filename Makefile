@@ -70,7 +70,7 @@ load-sample: python setup-run ## land a folder of source files and run its days 
 
 ##@ Development
 
-.PHONY: setup setup-run lint format generate soak docs docs-queries bench clean
+.PHONY: setup setup-run lint format hooks generate soak docs docs-queries bench clean
 setup: python ## build the Python environments from their hash-pinned requirements
 	@$(BOOTSTRAP) airflow spark local dev
 
@@ -84,6 +84,9 @@ format: python setup ## let ruff and sqlfluff rewrite the code
 	@$(DEV)/ruff check --fix-only --quiet .
 	@$(DEV)/ruff format .
 	@$(DEV)/sqlfluff fix --quiet include/sql
+
+hooks: python setup ## check each commit: ruff, sqlfluff, codespell, generated files (ARGS=--all-files checks now)
+	@$(DEV)/pre-commit $(if $(ARGS),run $(ARGS),install)
 
 generate: python setup-run ## rewrite what follows from other files: SQL, rulesets, pages of the docs (ARGS=--check)
 	@PYTHONPATH=plugins $(AIRFLOW) -m tools.generate $(ARGS)

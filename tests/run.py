@@ -125,6 +125,7 @@ def linters() -> list[tuple[str, list[str], dict[str, str]]]:
     return [
         ("ruff", [str(dev / "ruff"), "check", "--output-format", "concise", "."], {}),
         ("ruff format", [str(dev / "ruff"), "format", "--check", "."], {}),
+        ("codespell", [str(dev / "codespell")], {}),
         ("mypy: dags, plugins", [*mypy, python("airflow"), "dags", "plugins/ecommerce_dwh"], {}),
         ("mypy: glue", [*mypy, python("spark"), "include/glue"], {}),
         ("mypy: local", [*mypy, python("local"), "local", "benchmarks"], {}),
