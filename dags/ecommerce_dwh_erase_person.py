@@ -1,10 +1,10 @@
 """### Erases a person
 
-Takes one customer out of lake and warehouse (right to erasure, GDPR article 17). Dry run by default: it shows what
-would change. Rows and money stay as they are: in the person's rows a pseudonym drawn by lot takes the place of the
-customer key, and personal fields become empty. Nobody else's row changes.
+Erases one customer from lake and warehouse (right to erasure, GDPR article 17). A run is a dry run by default and only
+lists the changes. Rows and amounts stay: in the person's rows a random pseudonym replaces the customer key, and personal
+fields are emptied. No other person's row changes.
 
-The run is given the name of a request; the key stands in the request object, which is deleted at every end of the run:
+A Param names the request. The request object holds the key, and is deleted at every end of the run:
 `aws s3 cp request.json s3://<processed>/erasures/requests/<name>.json`, with `{"customer_id": "…", "reason": "…"}`.
 
 1. **survey**: takes in the request, and what the warehouse knows of the person

@@ -210,7 +210,7 @@ def recovery_alert(
         kind="info",
         title=f"[{settings.env}] {dag_id}: {'done' if late_only else 'recovered'} for {day}",
         summary=(
-            "The late run is done." if late_only else "The run succeeded; what was mailed before is mended."
+            "The late run has finished." if late_only else "The run succeeded; the mailed failure is resolved."
         ),
         facts=facts,
         links=[Link("Run", run_url(dag_id, run_id))],

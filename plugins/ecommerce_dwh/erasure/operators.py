@@ -167,7 +167,7 @@ class _ErasureOperator(WarehouseOperator):
 
 
 class ErasureSurveyOperator(_ErasureOperator):
-    """Take in the request: the person's key, a pseudonym drawn by lot, and what the warehouse knows of them.
+    """Read the request: the person's key, a random pseudonym, and the values that the warehouse has of the person.
 
     An erasure of the same person that did not come to its end is taken up again, with its pseudonym.
     """

@@ -104,7 +104,7 @@ def trend(points: Sequence[Point], threshold: float, label: str) -> Markup:
 
 
 def measured(points: Sequence[Point], label: str) -> Markup:
-    """What a rule against history measured per day, over the band of what is usual on that day."""
+    """Chart of a trend rule: a dot for the value of each day, a band for the range in which the rule passes."""
     known = [(place, point) for place, point in enumerate(points) if point.value is not None]
     ends = [end for _, point in known for end in (point.value, point.low, point.high) if end is not None]
     low, high = min([0.0, *ends]), max([0.0, *ends])
