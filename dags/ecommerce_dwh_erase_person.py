@@ -1,8 +1,8 @@
 """### Erases a person
 
-Erases one customer from lake and warehouse (right to erasure, GDPR article 17). A run is a dry run by default and only
-lists the changes. Rows and amounts stay: in the person's rows a random pseudonym replaces the customer key, and personal
-fields are emptied. No other person's row changes.
+Erases one customer from lake and warehouse (right to erasure, GDPR article 17). A run is a dry run by default and
+only lists the changes. Rows and amounts stay: in the person's rows a random pseudonym replaces the customer key, and
+personal fields are emptied. No other person's row changes.
 
 A Param names the request. The request object holds the key, and is deleted at every end of the run:
 `aws s3 cp request.json s3://<processed>/erasures/requests/<name>.json`, with `{"customer_id": "…", "reason": "…"}`.
