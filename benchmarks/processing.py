@@ -106,8 +106,8 @@ from storage import FolderStorage
 from pathlib import Path
 from ecommerce_dwh.contracts import load_contracts
 from ecommerce_dwh_glue.job import Options, spark_session
-from ecommerce_dwh_glue.ledger import table
-from ecommerce_dwh_glue.processing import Processing
+from ecommerce_dwh_glue.processing.ledger import table
+from ecommerce_dwh_glue.processing.run import Processing
 root, contracts, start, end = sys.argv[1:]
 session = spark_session("benchmark")
 options = Options("bench", "local", "raw", "processed", start, end, "benchmark")

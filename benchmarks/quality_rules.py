@@ -207,7 +207,7 @@ def session() -> Any:
 
 def ours(folder: Path) -> Callable[[], dict[str, int]]:
     """The evaluation that the quality job runs."""
-    from ecommerce_dwh_glue.rules import evaluate
+    from ecommerce_dwh_glue.quality.evaluation import evaluate
 
     spark = session()
     both = {"lines": contract(), "orders": ORDERS}
@@ -239,7 +239,7 @@ def plain_spark(folder: Path) -> Callable[[], dict[str, int]]:
     """Two counters per rule in one aggregate; uniqueness and the reference in the obvious way."""
     from pyspark.sql import functions as F
 
-    from ecommerce_dwh_glue.rules import broken, orphans, row_rules
+    from ecommerce_dwh_glue.quality.evaluation import broken, orphans, row_rules
 
     spark = session()
 

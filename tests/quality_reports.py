@@ -179,7 +179,7 @@ def job_page(found: dict[str, Any]) -> str:
     sys.path[:0] = [
         path for path in (str(repo / "plugins"), str(repo / "include" / "glue")) if path not in sys.path
     ]
-    from ecommerce_dwh_glue.report import html_page
+    from ecommerce_dwh_glue.quality.page import html_page
 
     return html_page(found, {})
 

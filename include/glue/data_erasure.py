@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import traceback
 
-from ecommerce_dwh_glue.erasure_job import Erasure, summary
+from ecommerce_dwh_glue.erasure.job import Erasure, summary
 from ecommerce_dwh_glue.job import JobError, bundled_contracts, read_options, spark_session
 from ecommerce_dwh_glue.storage import S3Storage
 

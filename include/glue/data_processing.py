@@ -12,8 +12,8 @@ import sys
 import traceback
 
 from ecommerce_dwh_glue.job import JobError, bundled_contracts, read_options, spark_session
-from ecommerce_dwh_glue.ledger import table
-from ecommerce_dwh_glue.processing import Processing
+from ecommerce_dwh_glue.processing.ledger import table
+from ecommerce_dwh_glue.processing.run import Processing
 from ecommerce_dwh_glue.storage import S3Storage
 
 

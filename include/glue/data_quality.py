@@ -14,7 +14,7 @@ import traceback
 import boto3
 
 from ecommerce_dwh_glue.job import JobError, bundled_contracts, read_options, spark_session
-from ecommerce_dwh_glue.quality import Quality, summary
+from ecommerce_dwh_glue.quality.run import Quality, summary
 from ecommerce_dwh_glue.storage import S3Storage
 
 

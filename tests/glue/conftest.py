@@ -17,10 +17,10 @@ from spark_for_tests import REPO, spark_session
 from storage import FolderStorage
 
 from ecommerce_dwh.contracts import SourceContract, load_contracts
-from ecommerce_dwh_glue import processing
 from ecommerce_dwh_glue.job import Options
-from ecommerce_dwh_glue.processing import Outcome, Processing
-from ecommerce_dwh_glue.quality import Quality
+from ecommerce_dwh_glue.processing import run as processing
+from ecommerce_dwh_glue.processing.run import Outcome, Processing
+from ecommerce_dwh_glue.quality.run import Quality
 
 SOURCES = ("customers", "products", "orders", "order_items", "web_events")
 ITEM_HEADER = b"order_item_id,order_id,product_id,quantity,unit_price,line_total\n"

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ecommerce_dwh.erasure.person import Person
-from ecommerce_dwh_glue.erasure_job import Erasure
-from ecommerce_dwh_glue.erasure_rows import Table, csv_row, json_row
-from ecommerce_dwh_glue.erasure_text import csv_records, lines_of
+from ecommerce_dwh_glue.erasure.job import Erasure
+from ecommerce_dwh_glue.erasure.rows import Table, csv_row, json_row
+from ecommerce_dwh_glue.erasure.text import csv_records, lines_of
 from ecommerce_dwh_glue.job import Options
 
 DAY, NEXT = "2026-03-01", "2026-03-02"

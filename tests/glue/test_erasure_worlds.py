@@ -29,7 +29,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ecommerce_dwh_glue.erasure_job import Erasure
+from ecommerce_dwh_glue.erasure.job import Erasure
 from ecommerce_dwh_glue.job import Options
 from ecommerce_dwh_glue.storage import StoredObject
 

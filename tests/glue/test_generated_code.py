@@ -11,9 +11,10 @@ from dataclasses import replace
 import pytest
 from conftest import Lake
 
-from ecommerce_dwh_glue import reading, survey
-from ecommerce_dwh_glue.casting import type_rows
 from ecommerce_dwh_glue.job import SQL_SETTINGS
+from ecommerce_dwh_glue.reading import source as reading
+from ecommerce_dwh_glue.reading import survey
+from ecommerce_dwh_glue.rows.casting import type_rows
 
 DAY = "2026-01-01"
 LIMIT = int(SQL_SETTINGS["spark.sql.codegen.hugeMethodLimit"])

@@ -11,7 +11,7 @@ import pytest
 from storage import FolderStorage
 
 from ecommerce_dwh.contracts import HISTORY_DEFAULTS, HISTORY_METRICS, Rule
-from ecommerce_dwh_glue.history import Finding, judge, load, save
+from ecommerce_dwh_glue.quality.history import Finding, judge, load, save
 
 TODAY = dt.date(2026, 3, 9)  # a Monday
 

@@ -11,9 +11,10 @@ from types import ModuleType
 import pytest
 from conftest import ITEM_HEADER, SOURCES, Lake
 
-from ecommerce_dwh_glue import reading, survey
-from ecommerce_dwh_glue.casting import spark_type
 from ecommerce_dwh_glue.job import JobError, Options, read_options
+from ecommerce_dwh_glue.reading import source as reading
+from ecommerce_dwh_glue.reading import survey
+from ecommerce_dwh_glue.rows.casting import spark_type
 
 DAY = "2026-03-01"
 EVENTS = b"event_id,customer_id,session_id,event_type,event_timestamp,device_type,user_agent\n"

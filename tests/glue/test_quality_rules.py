@@ -18,8 +18,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import Column, Rule, SourceContract
-from ecommerce_dwh_glue import rules
-from ecommerce_dwh_glue.rules import evaluate, one_pass, sampled_keys
+from ecommerce_dwh_glue.quality import evaluation as rules
+from ecommerce_dwh_glue.quality.evaluation import evaluate, one_pass, sampled_keys
 
 Row = dict[str, Any]
 DAYS = (dt.date(2026, 1, 1), dt.date(2026, 1, 2))

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame
 
-from ecommerce_dwh_glue import reading, survey
-from ecommerce_dwh_glue.records import csv_records
+from ecommerce_dwh_glue.reading import source as reading
+from ecommerce_dwh_glue.reading import survey
+from ecommerce_dwh_glue.reading.records import csv_records
 
 DAY = "2026-01-01"
 FILES = 12

@@ -8,8 +8,8 @@ import zlib
 import pytest
 from conftest import ITEM_HEADER, Lake
 
-from ecommerce_dwh_glue import survey
 from ecommerce_dwh_glue.job import JobError
+from ecommerce_dwh_glue.reading import survey
 
 DAY = "2026-03-01"
 ROW = b"i1,o1,p1,1,2.50,2.50\n"
@@ -125,7 +125,7 @@ def test_zip_bomb_is_surveyed_in_bounded_memory() -> None:
     import io
     import tracemalloc
 
-    from ecommerce_dwh_glue.survey import text_chunks
+    from ecommerce_dwh_glue.reading.survey import text_chunks
 
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(400)) + packer.flush()

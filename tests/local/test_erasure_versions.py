@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from ecommerce_dwh.contracts import load_contracts
 from ecommerce_dwh.erasure.person import Person
-from ecommerce_dwh_glue.erasure import Eraser
+from ecommerce_dwh_glue.erasure.eraser import Eraser
 from ecommerce_dwh_glue.storage import S3Storage
 from local.config import REPO
 

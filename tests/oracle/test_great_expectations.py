@@ -16,9 +16,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks import quality_rules
 from ecommerce_dwh.contracts import Column, Rule, SourceContract
-from ecommerce_dwh_glue.casting import spark_type
-from ecommerce_dwh_glue.quality import judge
-from ecommerce_dwh_glue.rules import Count, evaluate
+from ecommerce_dwh_glue.quality.evaluation import Count, evaluate
+from ecommerce_dwh_glue.quality.run import judge
+from ecommerce_dwh_glue.rows.casting import spark_type
 from tests.oracle.expectations import Unsayable, expectation, validate
 
 DAYS = [dt.date(2026, 1, 1), dt.date(2026, 1, 2)]

@@ -19,7 +19,7 @@ from storage import FolderStorage
 
 from ecommerce_dwh.contracts import load_contracts
 from ecommerce_dwh_glue.job import Options
-from ecommerce_dwh_glue.processing import Processing
+from ecommerce_dwh_glue.processing.run import Processing
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.privacy.masking import PRIVACY_MARK, PRIVACY_VERSION, has_personal, shown_value
-from ecommerce_dwh_glue.casting import shown_sql
-from ecommerce_dwh_glue.urls import stripped_url_sql
+from ecommerce_dwh_glue.rows.casting import shown_sql
+from ecommerce_dwh_glue.rows.urls import stripped_url_sql
 from local.packaging import build_library
 
 DAY = "2026-01-05"

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from lake_for_tests import Lake
 
 from ecommerce_dwh.lake.layout import read_key
-from ecommerce_dwh_glue.reading import read_source
-from ecommerce_dwh_glue.survey import list_window, survey_file
+from ecommerce_dwh_glue.reading.source import read_source
+from ecommerce_dwh_glue.reading.survey import list_window, survey_file
 
 DAY = "2026-03-01"
 FOLDER = f"order_items/dt={DAY}/"

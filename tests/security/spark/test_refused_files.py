@@ -31,10 +31,10 @@ from lake_for_tests import Lake
 
 from ecommerce_dwh.lake.layout import read_key
 from ecommerce_dwh.lake.limits import FREE_BYTES, RawLimits
-from ecommerce_dwh_glue.files import FileError
 from ecommerce_dwh_glue.job import JobError
+from ecommerce_dwh_glue.reading.errors import FileError
+from ecommerce_dwh_glue.reading.survey import SourceFile, list_window, survey_file, survey_text, text_chunks
 from ecommerce_dwh_glue.storage import StoredObject
-from ecommerce_dwh_glue.survey import SourceFile, list_window, survey_file, survey_text, text_chunks
 
 DAY = "2026-03-01"
 FOLDER = f"order_items/dt={DAY}/"

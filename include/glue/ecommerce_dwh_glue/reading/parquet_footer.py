@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.lake.limits import RawLimits
 from ecommerce_dwh.privacy.masking import shown_name
-from ecommerce_dwh_glue.files import FileError, over
+from ecommerce_dwh_glue.reading.errors import FileError, over
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq

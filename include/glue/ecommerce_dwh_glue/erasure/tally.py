@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from ecommerce_dwh_glue.erasure_rows import Row
+from ecommerce_dwh_glue.erasure.rows import Row
 
 SHOWN_LINES = 20
 

@@ -18,7 +18,7 @@ from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import Rule, SourceContract
-from ecommerce_dwh_glue.history import metric_name
+from ecommerce_dwh_glue.quality.history import metric_name
 
 TABLE_KINDS = frozenset({"unique", "referential"})
 ROW_KINDS = frozenset({"not_null", "accepted_values", "range", "pattern", "max_length", "expression"})

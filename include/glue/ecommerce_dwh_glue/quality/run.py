@@ -22,11 +22,12 @@ from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import Rule, SourceContract
 from ecommerce_dwh.privacy.masking import PRIVACY_VERSION, mask, mask_error, mask_path, shown_key
-from ecommerce_dwh_glue import history, manifest
-from ecommerce_dwh_glue.casting import spark_type
+from ecommerce_dwh_glue import manifest
 from ecommerce_dwh_glue.job import JobError, Options
-from ecommerce_dwh_glue.report import html_page
-from ecommerce_dwh_glue.rules import Count, Day, empty_day, evaluate
+from ecommerce_dwh_glue.quality import history
+from ecommerce_dwh_glue.quality.evaluation import Count, Day, empty_day, evaluate
+from ecommerce_dwh_glue.quality.page import html_page
+from ecommerce_dwh_glue.rows.casting import spark_type
 from ecommerce_dwh_glue.storage import Storage
 
 NAMESPACE = "EcommerceDWH"

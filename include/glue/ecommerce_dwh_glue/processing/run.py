@@ -28,13 +28,11 @@ from pyspark.sql import functions as F
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.lake.layout import RawObject
 from ecommerce_dwh.privacy.masking import mask_error, mask_path, shown_name
-from ecommerce_dwh_glue import dedup, ledger, manifest
-from ecommerce_dwh_glue.casting import AMOUNT_UNIT, amount_parts_sql, good_columns, spark_type, type_rows
+from ecommerce_dwh_glue import manifest
 from ecommerce_dwh_glue.job import LATEST, JobError, Options, days_between
-from ecommerce_dwh_glue.reading import read_source
-from ecommerce_dwh_glue.sessions import derive_sessions
-from ecommerce_dwh_glue.storage import Storage, StoredObject
-from ecommerce_dwh_glue.survey import (
+from ecommerce_dwh_glue.processing import ledger
+from ecommerce_dwh_glue.reading.source import read_source
+from ecommerce_dwh_glue.reading.survey import (
     SMALL_FILE,
     FileError,
     SourceFile,
@@ -44,6 +42,10 @@ from ecommerce_dwh_glue.survey import (
     survey_file,
     text_chunks,
 )
+from ecommerce_dwh_glue.rows import dedup
+from ecommerce_dwh_glue.rows.casting import AMOUNT_UNIT, amount_parts_sql, good_columns, spark_type, type_rows
+from ecommerce_dwh_glue.rows.sessions import derive_sessions
+from ecommerce_dwh_glue.storage import Storage, StoredObject
 
 # Bytes of text up to which all rows are ranked: there, planning takes longer than sorting.
 SMALL_VOLUME = 8 << 20

@@ -7,8 +7,8 @@ import re
 from collections.abc import Collection, Sequence
 
 from ecommerce_dwh.erasure.person import CERTAIN, Person, crossed_out
-from ecommerce_dwh_glue.erasure_rows import Table, csv_row, json_row, torn_text
-from ecommerce_dwh_glue.erasure_values import BLANKS
+from ecommerce_dwh_glue.erasure.rows import Table, csv_row, json_row, torn_text
+from ecommerce_dwh_glue.erasure.values import BLANKS
 
 _JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 

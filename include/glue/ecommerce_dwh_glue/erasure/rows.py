@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 from ecommerce_dwh.contracts import Column, SourceContract, fixed_columns
 from ecommerce_dwh.erasure.person import CERTAIN, DOUBTFUL, WORD_KEY, Person, Reading, crossed_out, kind_of
-from ecommerce_dwh_glue.erasure_values import BLANKS, emptied, unreadable_bytes
-from ecommerce_dwh_glue.records import Malformed, Unclosed, field_spans, unquoted
+from ecommerce_dwh_glue.erasure.values import BLANKS, emptied, unreadable_bytes
+from ecommerce_dwh_glue.reading.records import Malformed, Unclosed, field_spans, unquoted
 
 # Questions to a person, about a row.
 OTHER_ROW = "other_row"  # somebody else's row names the person in free text

@@ -29,10 +29,10 @@ from pyspark.sql import types as T
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.lake.limits import DEFAULT_LIMITS, RawLimits
 from ecommerce_dwh_glue.job import VOLUME_SETTINGS, tune
-from ecommerce_dwh_glue.parquet_files import ParquetColumn
-from ecommerce_dwh_glue.records import csv_records, json_records
+from ecommerce_dwh_glue.reading.parquet_footer import ParquetColumn
+from ecommerce_dwh_glue.reading.records import csv_records, json_records
+from ecommerce_dwh_glue.reading.survey import MAX_ROW_BYTES, SLICE, SourceFile, text_chunks
 from ecommerce_dwh_glue.storage import Storage
-from ecommerce_dwh_glue.survey import MAX_ROW_BYTES, SLICE, SourceFile, text_chunks
 
 _CSV_OPTIONS = {
     "mode": "PERMISSIVE",

@@ -24,8 +24,8 @@ from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.lake.layout import UNFIT, RawObject, is_behind, is_day, read_key, shown, window_prefix
 from ecommerce_dwh.lake.limits import DEFAULT_LIMITS, RawLimits
 from ecommerce_dwh.privacy.masking import shown_name
-from ecommerce_dwh_glue.files import FileError, over
-from ecommerce_dwh_glue.parquet_files import ParquetColumn, RangedFile, read_footer
+from ecommerce_dwh_glue.reading.errors import FileError, over
+from ecommerce_dwh_glue.reading.parquet_footer import ParquetColumn, RangedFile, read_footer
 from ecommerce_dwh_glue.storage import Storage
 
 CHUNK = 1 << 20

@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh_glue.casting import identity, judge_rows, row_hash_sql
+from ecommerce_dwh_glue.rows.casting import identity, judge_rows, row_hash_sql
 
 
 def marks(sources: Mapping[int, DataFrame]) -> DataFrame:

@@ -27,14 +27,14 @@ from typing import Any, BinaryIO
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.erasure.person import CERTAIN, DOUBTFUL, Person, crossed_out
 from ecommerce_dwh.lake.layout import read_key
-from ecommerce_dwh_glue.erasure_documents import erase_json, erase_message, erase_raw_text, erase_report
-from ecommerce_dwh_glue.erasure_parquet import erase_parquet, erase_texts, is_in_accepted
-from ecommerce_dwh_glue.erasure_rows import OTHER_ROW, UNCLEAR_ROW, Table
-from ecommerce_dwh_glue.erasure_tally import Tally, Unreadable
-from ecommerce_dwh_glue.erasure_text import erase_text
-from ecommerce_dwh_glue.report import html_page
+from ecommerce_dwh_glue.erasure.documents import erase_json, erase_message, erase_raw_text, erase_report
+from ecommerce_dwh_glue.erasure.parquet import erase_parquet, erase_texts, is_in_accepted
+from ecommerce_dwh_glue.erasure.rows import OTHER_ROW, UNCLEAR_ROW, Table
+from ecommerce_dwh_glue.erasure.tally import Tally, Unreadable
+from ecommerce_dwh_glue.erasure.text import erase_text
+from ecommerce_dwh_glue.quality.page import html_page
+from ecommerce_dwh_glue.reading.survey import CHUNK
 from ecommerce_dwh_glue.storage import Storage
-from ecommerce_dwh_glue.survey import CHUNK
 
 _PIECE = 1 << 16  # of objects that are no tables
 UNREADABLE, OUTSIDE, FILE_NAME = "unreadable", "outside", "file_name"

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.erasure.person import Person
-from ecommerce_dwh_glue.erasure import ANSWERS, Eraser, Found
+from ecommerce_dwh_glue.erasure.eraser import ANSWERS, Eraser, Found
 from ecommerce_dwh_glue.job import JobError, Options
 from ecommerce_dwh_glue.storage import Storage
 

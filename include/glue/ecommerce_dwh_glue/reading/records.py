@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ecommerce_dwh.lake.limits import RawLimits
-from ecommerce_dwh_glue.survey import BOM, MAX_ROW_BYTES
+from ecommerce_dwh_glue.reading.survey import BOM, MAX_ROW_BYTES
 
 MAX_LINES = 100
 _JSON_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)

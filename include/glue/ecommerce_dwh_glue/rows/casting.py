@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import Column, SourceContract
 from ecommerce_dwh.privacy.masking import HARMLESS_NUMBER, LARGE_SIGNED, NULL_WORDS, SHAPE_LENGTH
-from ecommerce_dwh_glue.urls import stripped_url_sql
+from ecommerce_dwh_glue.rows.urls import stripped_url_sql
 
 # With a zone, the first and last year may leave the range that everyone downstream can hold.
 _ISO = (
@@ -144,8 +144,7 @@ def _bad_sql(column: Column) -> str:
 
 
 def shown_sql(text: str) -> str:
-    """`ecommerce_dwh.privacy.masking.shown_value` in SQL: a harmless value in quotation marks; of any other value its
-    length and form.
+    """`ecommerce_dwh.privacy.shown_value` in SQL: a harmless value in quotation marks, of others length and form.
 
     The rows of a file with a column too many or too few have names and addresses where numbers and dates belong, so
     the column alone does not say whether a value may be shown.

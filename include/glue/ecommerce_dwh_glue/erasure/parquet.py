@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from ecommerce_dwh.erasure.person import Person
-from ecommerce_dwh_glue.erasure_rows import Fields, Row, Table, judge
-from ecommerce_dwh_glue.erasure_tally import Tally, Unreadable
-from ecommerce_dwh_glue.erasure_values import BLANKS
+from ecommerce_dwh_glue.erasure.rows import Fields, Row, Table, judge
+from ecommerce_dwh_glue.erasure.tally import Tally, Unreadable
+from ecommerce_dwh_glue.erasure.values import BLANKS
 
 _BATCH = 1 << 16
 _GROUP_ROWS = 1 << 20

@@ -1,0 +1,1 @@
+"""The processing job: from the raw files of a window to accepted and quarantined Parquet, ledger and manifests."""

@@ -1,0 +1,1 @@
+"""Judges the rows that a processing run accepted, and writes the quality report."""

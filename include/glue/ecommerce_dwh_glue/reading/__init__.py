@@ -1,0 +1,1 @@
+"""Raw files: what is listed, whether it can be read, and its rows as text."""

@@ -1,0 +1,1 @@
+"""Rows on their way through the processing job: typed, judged, deduplicated, put into sessions."""
