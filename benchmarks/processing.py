@@ -107,11 +107,11 @@ from pathlib import Path
 from ecommerce_dwh.contracts import load_contracts
 from ecommerce_dwh_glue.job import Options, spark_session
 from ecommerce_dwh_glue.processing.ledger import table
-from ecommerce_dwh_glue.processing.run import Processing
+from ecommerce_dwh_glue.processing.run import process
 root, contracts, start, end = sys.argv[1:]
 session = spark_session("benchmark")
 options = Options("bench", "local", "raw", "processed", start, end, "benchmark")
-outcome = Processing(session, FolderStorage(Path(root)), load_contracts(Path(contracts)), options).run()
+outcome = process(session, FolderStorage(Path(root)), load_contracts(Path(contracts)), options)
 print(table(outcome.ledger))
 """
 

@@ -239,7 +239,8 @@ def plain_spark(folder: Path) -> Callable[[], dict[str, int]]:
     """Two counters per rule in one aggregate; uniqueness and the reference in the obvious way."""
     from pyspark.sql import functions as F
 
-    from ecommerce_dwh_glue.quality.evaluation import broken, orphans, row_rules
+    from ecommerce_dwh_glue.rules.referential import orphans
+    from ecommerce_dwh_glue.rules.table import row_rules
 
     spark = session()
 
@@ -247,9 +248,12 @@ def plain_spark(folder: Path) -> Callable[[], dict[str, int]]:
         lines, parents = (spark.read.parquet(str(folder / name)) for name in ("lines", "orders"))
         wanted = contract()
         counters = []
-        for rule in row_rules(wanted):
+        for rule, kind in row_rules(wanted):
             looks = F.col(rule.column).isNotNull() if rule.column else F.lit(True)
-            counters += [F.count_if(broken(rule)).alias(rule.name), F.count_if(looks).alias(f"{rule.name} of")]
+            counters += [
+                F.count_if(kind.broken(rule)).alias(rule.name),
+                F.count_if(looks).alias(f"{rule.name} of"),
+            ]
         found = lines.agg(*counters).collect()[0].asDict()
         rules = {rule.name: rule for rule in wanted.rules}
         groups = lines.groupBy(*rules["line_unique"].columns).count().where("count > 1")

@@ -98,6 +98,8 @@ def report(
         ],
         "quarantine": [],
         "drift": [],
+        "not_loaded": [],
+        "not_loaded_count": 0,
     }
     if poisoned:
         found["tables"][2]["rules"][0]["samples"] = [SCRIPT, "order-17"]
@@ -129,6 +131,14 @@ def report(
             },
         ]
         found["drift"] = [{"source": "orders", "column": SCRIPT, "kind": "unknown", "file_count": 1}]
+        found["not_loaded"] = [
+            {
+                "key": f"orders/dt={day}/sub/{SCRIPT}.csv",
+                "size": 1234,
+                "reason": "lies in a sub-folder and is not loaded; move it directly into <source>/dt=YYYY-MM-DD/",
+            }
+        ]
+        found["not_loaded_count"] = 41
     return found
 
 

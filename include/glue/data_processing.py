@@ -13,7 +13,7 @@ import traceback
 
 from ecommerce_dwh_glue.job import JobError, bundled_contracts, read_options, spark_session
 from ecommerce_dwh_glue.processing.ledger import table
-from ecommerce_dwh_glue.processing.run import Processing
+from ecommerce_dwh_glue.processing.run import process
 from ecommerce_dwh_glue.storage import S3Storage
 
 
@@ -22,7 +22,7 @@ def main(argv: list[str]) -> None:
     try:
         options = read_options(argv)
         spark = spark_session(f"data-processing {options.run_id}")
-        outcome = Processing(spark, S3Storage(options.region), bundled_contracts(), options).run()
+        outcome = process(spark, S3Storage(options.region), bundled_contracts(), options)
     except JobError as error:
         if error.__cause__ is not None:
             traceback.print_exception(error.__cause__)

@@ -14,7 +14,8 @@ import traceback
 import boto3
 
 from ecommerce_dwh_glue.job import JobError, bundled_contracts, read_options, spark_session
-from ecommerce_dwh_glue.quality.run import Quality, summary
+from ecommerce_dwh_glue.quality.report import summary
+from ecommerce_dwh_glue.quality.run import assess
 from ecommerce_dwh_glue.storage import S3Storage
 
 
@@ -24,7 +25,7 @@ def main(argv: list[str]) -> None:
         options = read_options(argv)
         spark = spark_session(f"data-quality {options.run_id}")
         metrics = boto3.client("cloudwatch", region_name=options.region)
-        report = Quality(spark, S3Storage(options.region), bundled_contracts(), options, metrics).run()
+        report = assess(spark, S3Storage(options.region), bundled_contracts(), options, metrics)
     except JobError as error:
         if error.__cause__ is not None:
             traceback.print_exception(error.__cause__)

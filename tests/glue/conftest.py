@@ -18,9 +18,10 @@ from storage import FolderStorage
 
 from ecommerce_dwh.contracts import SourceContract, load_contracts
 from ecommerce_dwh_glue.job import Options
-from ecommerce_dwh_glue.processing import run as processing
-from ecommerce_dwh_glue.processing.run import Outcome, Processing
-from ecommerce_dwh_glue.quality.run import Quality
+from ecommerce_dwh_glue.processing import read
+from ecommerce_dwh_glue.processing.context import Outcome
+from ecommerce_dwh_glue.processing.run import process
+from ecommerce_dwh_glue.quality.run import assess
 
 SOURCES = ("customers", "products", "orders", "order_items", "web_events")
 ITEM_HEADER = b"order_item_id,order_id,product_id,quantity,unit_price,line_total\n"
@@ -83,12 +84,10 @@ class Lake:
         return Options("dev", "ap-south-1", "raw", "processed", start, end or start, run)
 
     def process(self, start: str, end: str | None = None, run: str = "manual-1") -> Outcome:
-        return Processing(self.spark, self.storage, self.contracts, self.options(start, end, run)).run()
+        return process(self.spark, self.storage, self.contracts, self.options(start, end, run))
 
     def assess(self, start: str, end: str | None = None, run: str = "manual-1") -> dict[str, Any]:
-        return Quality(
-            self.spark, self.storage, self.contracts, self.options(start, end, run), self.metrics
-        ).run()
+        return assess(self.spark, self.storage, self.contracts, self.options(start, end, run), self.metrics)
 
     def summary(self, run: str = "manual-1") -> dict[str, Any]:
         return json.loads(self.storage.read("processed", f"runs/{run}/processing.json"))
@@ -127,7 +126,7 @@ def volume(request: pytest.FixtureRequest) -> Iterator[str]:
     """Both ways of processing, whatever the size of a test's files: ranking all rows, and ranking the marked ones."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "large":
-            patch.setattr(processing, "SMALL_VOLUME", 0)
+            patch.setattr(read, "SMALL_VOLUME", 0)
         yield request.param
 
 

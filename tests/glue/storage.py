@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ecommerce_dwh_glue.storage import StoredObject
+from ecommerce_dwh_glue.storage import Level, StoredObject
 
 
 @dataclass
@@ -25,9 +25,15 @@ class FolderStorage:
             if key.startswith(prefix) and key > start_after and not key.endswith(".crc"):
                 yield StoredObject(key, (base / key).stat().st_size)
 
-    def folders(self, bucket: str, prefix: str) -> list[str]:
+    def level(self, bucket: str, prefix: str) -> Level:
         folder = self.root / bucket / prefix
-        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
+        return Level(
+            tuple(path.name for path in found if path.is_dir()),
+            tuple(
+                StoredObject(f"{prefix}{path.name}", path.stat().st_size) for path in found if path.is_file()
+            ),
+        )
 
     def read(self, bucket: str, key: str, start: int = 0, length: int | None = None) -> bytes:
         content = (self.root / bucket / key).read_bytes()

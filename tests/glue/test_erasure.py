@@ -17,8 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ecommerce_dwh.erasure.person import Person
+from ecommerce_dwh_glue.erasure.csv_row import csv_row
 from ecommerce_dwh_glue.erasure.job import Erasure
-from ecommerce_dwh_glue.erasure.rows import Table, csv_row, json_row
+from ecommerce_dwh_glue.erasure.json_row import json_row
+from ecommerce_dwh_glue.erasure.rows import Table
 from ecommerce_dwh_glue.erasure.text import csv_records, lines_of
 from ecommerce_dwh_glue.job import Options
 

@@ -12,8 +12,9 @@ import pytest
 from conftest import Lake
 
 from ecommerce_dwh_glue.job import SQL_SETTINGS
-from ecommerce_dwh_glue.reading import source as reading
-from ecommerce_dwh_glue.reading import survey
+from ecommerce_dwh_glue.reading.csv_rows import cut_lines, parse_csv
+from ecommerce_dwh_glue.reading.listing import list_window
+from ecommerce_dwh_glue.reading.survey import survey_file
 from ecommerce_dwh_glue.rows.casting import type_rows
 
 DAY = "2026-01-01"
@@ -26,11 +27,11 @@ def test_code_for_a_row_is_compiled(lake: Lake, source: str, damaged: bool) -> N
     contract = lake.contracts[source]
     header = ",".join(column.name for column in contract.columns).encode()
     lake.put(source, DAY, header + b"\n" + b"," * header.count(b",") + b"\n")
-    (listed,) = survey.list_window(lake.storage, "raw", source, DAY, DAY).files
-    file = survey.survey_file(lake.storage, "raw", listed, contract)
+    (listed,) = list_window(lake.storage, "raw", source, DAY, DAY).files
+    file = survey_file(lake.storage, "raw", listed, contract)
     lake.spark.conf.set("spark.sql.adaptive.enabled", "false")  # as `processing` does for every volume
-    lines = reading._cut_lines(lake.spark, lake.storage, "raw", [file])
-    typed = type_rows(reading._parse_csv(lines, replace(file, odd_bytes=damaged), contract), contract)
+    lines = cut_lines(lake.spark, lake.storage, "raw", [file])
+    typed = type_rows(parse_csv(lines, replace(file, odd_bytes=damaged), contract), contract)
     debug = getattr(lake.spark._jvm.org.apache.spark.sql.execution.debug, "package$")  # type: ignore[union-attr]
     stages = getattr(debug, "MODULE$").codegenStringSeq(typed._jdf.queryExecution().executedPlan())
     sizes = [stages.apply(number)._3().maxMethodCodeSize() for number in range(stages.size())]

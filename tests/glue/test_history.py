@@ -11,7 +11,8 @@ import pytest
 from storage import FolderStorage
 
 from ecommerce_dwh.contracts import HISTORY_DEFAULTS, HISTORY_METRICS, Rule
-from ecommerce_dwh_glue.quality.history import Finding, judge, load, save
+from ecommerce_dwh_glue.quality.figures_store import load, save
+from ecommerce_dwh_glue.rules.history import Finding, judge
 
 TODAY = dt.date(2026, 3, 9)  # a Monday
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from model import judge
 from pyspark.sql import functions as F
 
-from ecommerce_dwh_glue.rows.casting import AMOUNT_UNIT, amount_parts_sql, amount_sql
+from ecommerce_dwh_glue.rows.amounts import AMOUNT_UNIT, amount_parts_sql, amount_sql
 
 DAYS = 60
 FIRST = dt.date(2026, 1, 1)

@@ -12,9 +12,8 @@ import pytest
 from conftest import ITEM_HEADER, SOURCES, Lake
 
 from ecommerce_dwh_glue.job import JobError, Options, read_options
-from ecommerce_dwh_glue.reading import source as reading
-from ecommerce_dwh_glue.reading import survey
-from ecommerce_dwh_glue.rows.casting import spark_type
+from ecommerce_dwh_glue.reading import csv_rows, files, survey, text
+from ecommerce_dwh_glue.rows.values import spark_type
 
 DAY = "2026-03-01"
 EVENTS = b"event_id,customer_id,session_id,event_type,event_timestamp,device_type,user_agent\n"
@@ -144,11 +143,11 @@ def test_the_order_and_cut_of_files_do_not_matter(new_lake: Callable[[], Lake]) 
 
 
 def test_large_files_are_cut_into_slices_with_exact_lines(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(survey, "SMALL_FILE", 0)
-    for module in (survey, reading):
+    monkeypatch.setattr(files, "SMALL_FILE", 0)
+    for module in (survey, csv_rows):
         monkeypatch.setattr(module, "SLICE", 4096)
     # In pieces smaller than a slice, as a stream gives them.
-    monkeypatch.setattr(survey, "CHUNK", 1000)
+    monkeypatch.setattr(text, "CHUNK", 1000)
     rows = [item(index) for index in range(1500)]
     rows[700] = b"\xff,o,p,1,1,\n"
     rows[701] = b"n\0,o,p,1,1,\n"

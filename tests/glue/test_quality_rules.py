@@ -18,8 +18,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import Column, Rule, SourceContract
-from ecommerce_dwh_glue.quality import evaluation as rules
-from ecommerce_dwh_glue.quality.evaluation import evaluate, one_pass, sampled_keys
+from ecommerce_dwh_glue.quality import one_pass as passes
+from ecommerce_dwh_glue.quality.evaluation import evaluate
+from ecommerce_dwh_glue.quality.one_pass import one_pass
+from ecommerce_dwh_glue.quality.samples import sampled_keys
+from ecommerce_dwh_glue.rules import unique
 
 Row = dict[str, Any]
 DAYS = (dt.date(2026, 1, 1), dt.date(2026, 1, 2))
@@ -116,7 +119,7 @@ def expected(things: Iterable[Row]) -> dict[str, tuple[int, int]]:
 def test_one_pass_counts_as_python_does(
     frame: DataFrame, things: list[Row], patterns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "_MAX_PATTERNS", patterns)
+    monkeypatch.setattr(passes, "_MAX_PATTERNS", patterns)
     found = one_pass(frame, CONTRACT).days
     assert sorted(found) == [day.isoformat() for day in DAYS]
     for day in DAYS:
@@ -139,7 +142,7 @@ def test_one_pass_counts_as_python_does(
 def test_samples_are_broken_rows_and_the_same_each_time(
     frame: DataFrame, things: list[Row], patterns: int, least: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "_MAX_PATTERNS", patterns)
+    monkeypatch.setattr(passes, "_MAX_PATTERNS", patterns)
     hashes = one_pass(frame, CONTRACT).samples
     found = sampled_keys(frame, CONTRACT, hashes)
     assert set(found) == {each.name for each, _ in ROW_RULES + MANY}
@@ -184,8 +187,8 @@ def test_duplicates_are_rows_whose_values_repeat(
 ) -> None:
     if collide:  # any two keys may share a hash: then the values decide
         hashed = F.xxhash64
-        monkeypatch.setattr(rules.F, "xxhash64", lambda *names: F.pmod(hashed(*names), F.lit(50)))
-    monkeypatch.setattr(rules, "_MAX_HASHES", hashes)
+        monkeypatch.setattr(unique.F, "xxhash64", lambda *names: F.pmod(hashed(*names), F.lit(50)))
+    monkeypatch.setattr(unique, "_MAX_HASHES", hashes)
     counts = Counter(tuple(row[name] for name in columns) for row in things)
     bad = [row for row in things if counts[tuple(row[name] for name in columns)] > 1]
     failed, keys = table(frame, rule("unique", "unique", *columns))

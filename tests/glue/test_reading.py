@@ -14,9 +14,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame
 
-from ecommerce_dwh_glue.reading import source as reading
-from ecommerce_dwh_glue.reading import survey
-from ecommerce_dwh_glue.reading.records import csv_records
+from ecommerce_dwh_glue.reading.csv_records import csv_records
+from ecommerce_dwh_glue.reading.csv_rows import cut_lines, parse_csv
+from ecommerce_dwh_glue.reading.listing import list_window
+from ecommerce_dwh_glue.reading.source import read_source
+from ecommerce_dwh_glue.reading.survey import survey_file
+from ecommerce_dwh_glue.reading.text import BLANKS
 
 DAY = "2026-01-01"
 FILES = 12
@@ -56,15 +59,15 @@ def test_all_readers_give_the_same_rows(new_lake: Callable[[], Lake], contents: 
     contract = lake.contracts["order_items"]
     for number, content in enumerate(contents):
         lake.put("order_items", DAY, content, f"{number}.csv")
-    listed = survey.list_window(lake.storage, "raw", "order_items", DAY, DAY).files
-    surveyed = [survey.survey_file(lake.storage, "raw", file, contract) for file in listed]
+    listed = list_window(lake.storage, "raw", "order_items", DAY, DAY).files
+    surveyed = [survey_file(lake.storage, "raw", file, contract) for file in listed]
     assert not any(file.problem or file.quotes for file in surveyed)
-    cut = reading._cut_lines(lake.spark, lake.storage, "raw", surveyed)
+    cut = cut_lines(lake.spark, lake.storage, "raw", surveyed)
     worst = replace(surveyed[0], odd_bytes=True, nul_bytes=True, odd_blanks=True)
     by_split, by_parser = (
-        rows_of(reading._parse_csv(cut, replace(worst, quotes=quotes), contract)) for quotes in (False, True)
+        rows_of(parse_csv(cut, replace(worst, quotes=quotes), contract)) for quotes in (False, True)
     )
-    as_surveyed = reading.read_source(lake.spark, lake.storage, "raw", surveyed, contract)
+    as_surveyed = read_source(lake.spark, lake.storage, "raw", surveyed, contract)
     assert as_surveyed is not None
     assert rows_of(as_surveyed) == by_split
     by_records = {}
@@ -73,7 +76,7 @@ def test_all_readers_give_the_same_rows(new_lake: Callable[[], Lake], contents: 
         rows = []
         for record in records:
             values = record.fields or [None] * len(file.header)
-            texts = (None if record.defect else (value or "").strip(reading.BLANKS) for value in values)
+            texts = (None if record.defect else (value or "").strip(BLANKS) for value in values)
             rows.append((record.line, record.defect, *texts))
         if rows:
             by_records[file.key] = sorted(rows, key=str)

@@ -14,7 +14,7 @@ from conftest import Lake
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh_glue.quality import history
+from ecommerce_dwh_glue.rules import history
 
 DAY = "2011-12-09"
 

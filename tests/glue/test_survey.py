@@ -9,7 +9,8 @@ import pytest
 from conftest import ITEM_HEADER, Lake
 
 from ecommerce_dwh_glue.job import JobError
-from ecommerce_dwh_glue.reading import survey
+from ecommerce_dwh_glue.reading.listing import list_window
+from ecommerce_dwh_glue.reading.survey import survey_file
 
 DAY = "2026-03-01"
 ROW = b"i1,o1,p1,1,2.50,2.50\n"
@@ -151,6 +152,6 @@ def test_blanks_other_than_spaces_are_seen(lake: Lake, case: str) -> None:
     for name in ("part.csv", "part.csv.gz"):
         lake.put("order_items", DAY, ITEM_HEADER + content, name)
     contract = lake.contracts["order_items"]
-    listed = survey.list_window(lake.storage, "raw", "order_items", DAY, DAY).files
+    listed = list_window(lake.storage, "raw", "order_items", DAY, DAY).files
     assert len(listed) == 2
-    assert {survey.survey_file(lake.storage, "raw", file, contract).odd_blanks for file in listed} == {odd}
+    assert {survey_file(lake.storage, "raw", file, contract).odd_blanks for file in listed} == {odd}

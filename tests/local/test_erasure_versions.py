@@ -13,7 +13,9 @@ from moto.server import ThreadedMotoServer
 
 from ecommerce_dwh.contracts import load_contracts
 from ecommerce_dwh.erasure.person import Person
-from ecommerce_dwh_glue.erasure.eraser import Eraser
+from ecommerce_dwh_glue.erasure.processed_objects import look_at_processed
+from ecommerce_dwh_glue.erasure.raw_objects import look_at_raw
+from ecommerce_dwh_glue.erasure.work import Work
 from ecommerce_dwh_glue.storage import S3Storage
 from local.config import REPO
 
@@ -52,11 +54,11 @@ def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
         client.delete_bucket(Bucket=bucket)
 
 
-def eraser(mode: str = "erase") -> Eraser:
+def work(mode: str = "erase") -> Work:
     contracts = load_contracts(REPO / "include" / "sources")
     known = {"given_name": frozenset({"Zubeida"}), "email": frozenset({"zubeida@x.example"})}
     person = Person("C1", "erased-1", known)
-    return Eraser(S3Storage("ap-south-1"), {"raw": "raw", "processed": "processed"}, contracts, person, mode)
+    return Work(S3Storage("ap-south-1"), {"raw": "raw", "processed": "processed"}, contracts, person, mode)
 
 
 def bodies(s3: Any, bucket: str) -> list[bytes]:
@@ -71,7 +73,7 @@ def test_a_rewritten_file_leaves_no_older_version(s3: Any) -> None:
         s3.put_object(Bucket="raw", Key=DAY, Body=body)
     s3.put_object(Bucket="raw", Key=DAY + "2", Body=OTHER)
 
-    assert eraser().raw(DAY).rows == 1
+    assert look_at_raw(work(), DAY).rows == 1
     assert sorted(bodies(s3, "raw")) == sorted([OTHER, OTHER + b"erased-1,,\n"])
 
 
@@ -84,10 +86,10 @@ def test_versions_of_files_that_were_replaced_or_deleted_long_ago_are_found(s3: 
     old = sorted(S3Storage("ap-south-1").old_versions("raw", "customers/"))
     assert [key for key, _ in old] == [gone, DAY]
 
-    assert [eraser("search").raw(key, version).rows for key, version in old] == [1, 1]
+    assert [look_at_raw(work("search"), key, version).rows for key, version in old] == [1, 1]
     assert len(bodies(s3, "raw")) == 3, "a search changes nothing"
     for key, version in old:
-        eraser().raw(key, version)
+        look_at_raw(work(), key, version)
 
     assert bodies(s3, "raw") == [OTHER]
 
@@ -110,7 +112,7 @@ def test_a_report_keeps_all_but_the_traces_in_every_version(s3: Any) -> None:
         Body=json.dumps(report("C1", "ZUBEIDA%40x.example is odd, 1 is fine")).encode(),
     )
 
-    assert eraser().processed(key).rows == 1
+    assert look_at_processed(work(), key).rows == 1
 
     (left,) = [json.loads(body) for body in bodies(s3, "processed")]
     assert left == report("erased-1", "xxxxxxxxx.xxxxxxx is odd, 1 is fine")
@@ -122,12 +124,12 @@ def test_a_file_whose_name_says_who_it_is_about_gets_another_name(s3: Any) -> No
     s3.put_object(Bucket="raw", Key=first, Body=OTHER)
     s3.put_object(Bucket="raw", Key=second, Body=gzip.compress(OTHER, mtime=0))
 
-    assert eraser().raw(first).renamed
-    assert not eraser().raw(second).renamed, "may be another address"
-    (question,) = eraser("search").raw(second).questions
-    answered = eraser()
+    assert look_at_raw(work(), first).renamed
+    assert not look_at_raw(work(), second).renamed, "may be another address"
+    (question,) = look_at_raw(work("search"), second).questions
+    answered = work()
     answered.answers = {question.id: "erase"}
-    assert answered.raw(second).renamed
+    assert look_at_raw(answered, second).renamed
 
     listed = s3.list_object_versions(Bucket="raw")
     keys = {item["Key"] for kind in ("Versions", "DeleteMarkers") for item in listed.get(kind, [])}

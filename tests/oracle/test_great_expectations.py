@@ -16,9 +16,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks import quality_rules
 from ecommerce_dwh.contracts import Column, Rule, SourceContract
-from ecommerce_dwh_glue.quality.evaluation import Count, evaluate
-from ecommerce_dwh_glue.quality.run import judge
-from ecommerce_dwh_glue.rows.casting import spark_type
+from ecommerce_dwh_glue.quality.evaluation import evaluate
+from ecommerce_dwh_glue.quality.verdicts import judge
+from ecommerce_dwh_glue.rows.values import spark_type
+from ecommerce_dwh_glue.rules.kinds import Count
 from tests.oracle.expectations import Unsayable, expectation, validate
 
 DAYS = [dt.date(2026, 1, 1), dt.date(2026, 1, 2)]

@@ -19,7 +19,7 @@ from storage import FolderStorage
 
 from ecommerce_dwh.contracts import load_contracts
 from ecommerce_dwh_glue.job import Options
-from ecommerce_dwh_glue.processing.run import Processing
+from ecommerce_dwh_glue.processing.run import process
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     for line in sys.stdin:
         first, last, run = line.split()
         options = Options("dev", "ap-south-1", "raw", "ecommerce-dwh-dev-processed", first, last, run)
-        Processing(spark, FolderStorage(Path(sys.argv[1])), contracts, options).run()
+        process(spark, FolderStorage(Path(sys.argv[1])), contracts, options)
         print("done", file=answers, flush=True)
 
 

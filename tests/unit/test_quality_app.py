@@ -91,6 +91,16 @@ def test_scripts_in_data_are_text(client):
     assert "&lt;script&gt;window.hacked" in client.get(f"/day/{LAST}").text
 
 
+def test_objects_that_were_not_loaded_are_on_the_days_page(client):
+    text = client.get(f"/day/{LAST}").text
+
+    assert "Not loaded" in text
+    assert "orders/dt=" in text
+    assert "/sub/&lt;script&gt;" in text
+    assert "lies in a sub-folder and is not loaded; move it directly into &lt;source&gt;/dt=YYYY-MM-DD/" in text
+    assert "40 more objects are not shown" in text
+
+
 def test_no_page_asks_another_host_for_anything(client):
     for path in PAGES:
         for address in re.findall(r'(?:src|href)="([^"]*)"', client.get(path).text):

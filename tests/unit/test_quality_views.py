@@ -122,7 +122,15 @@ def test_quoted_values_of_personal_columns_are_hidden():
 
 
 @pytest.mark.parametrize(
-    "change", [{"tables": [{}]}, {"quarantine": [{}]}, {"ledger": [{}]}, {"drift": [{}]}, {"tables": [3]}]
+    "change",
+    [
+        {"tables": [{}]},
+        {"quarantine": [{}]},
+        {"ledger": [{}]},
+        {"drift": [{}]},
+        {"not_loaded": [{}]},
+        {"tables": [3]},
+    ],
 )
 def test_a_malformed_report_is_told_and_not_shown(change):
     snapshot = snapshot_of({**report("2026-03-10"), **change})
@@ -144,6 +152,39 @@ def test_of_a_huge_report_the_page_shows_what_failed_and_counts_the_rest():
     failed = [rule for table in found["tables"] for rule in table["rules"] if not rule["passed"]]
     assert len(view.broken) == len(failed)
     assert (len(view.ledger), view.hidden["ledger"]) == (views.MOST_LINES, 3000)
+
+
+def test_objects_that_were_not_loaded_are_named_and_the_rest_is_counted():
+    found = report("2026-03-10")
+    state = views.day_view(found, {}).state
+    found["not_loaded"] = [
+        {
+            "key": f"orders/dt=2026-03-10/sub/asha.rao@example.com-{place}.csv",
+            "size": 9,
+            "reason": "lies in a sub-folder",
+        }
+        for place in range(60)
+    ]
+    found["not_loaded_count"] = 5000
+
+    view = views.day_view(found, {})
+
+    assert view.state == state, "the verdict does not depend on them"
+    assert len(view.not_loaded) == views.MOST_GROUPS
+    assert view.hidden["not_loaded"] == 5000 - views.MOST_GROUPS
+    key, size, reason = view.not_loaded[0]
+    assert (size, reason) == ("9", "lies in a sub-folder")
+    assert key.startswith("orders/dt=2026-03-10/sub/")
+    assert "asha.rao" not in repr(view)
+
+
+def test_a_report_of_earlier_code_names_no_object_that_was_not_loaded():
+    found = report("2026-03-10")
+    del found["not_loaded"], found["not_loaded_count"]
+
+    view = views.day_view(found, {})
+
+    assert (view.not_loaded, view.hidden["not_loaded"]) == ((), 0)
 
 
 def test_a_report_that_reaches_back_for_centuries_is_looked_at_for_the_span_only():

@@ -1,4 +1,4 @@
-"""What both jobs share: arguments, contracts, the Spark session, and how a failure is told."""
+"""Shared by all jobs: arguments, contracts, the Spark session, and the error that ends a job."""
 
 from __future__ import annotations
 

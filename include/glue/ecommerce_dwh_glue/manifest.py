@@ -1,4 +1,4 @@
-"""What a run wrote, named in files of one PUT each: Redshift COPY manifests and their readers."""
+"""Redshift COPY manifests, each written by one PUT, and the key of ``processing.json``."""
 
 from __future__ import annotations
 
@@ -28,10 +28,3 @@ def write_copy_manifest(
     ]
     content = json.dumps({"entries": entries}, indent=1).encode()
     storage.write(bucket, copy_key(run_key, name), content, "application/json")
-
-
-def read_copy_manifest(storage: Storage, bucket: str, run_key: str, name: str) -> list[str]:
-    """Keys that a COPY manifest names."""
-    content = json.loads(storage.read(bucket, copy_key(run_key, name)))
-    prefix = f"s3://{bucket}/"
-    return [entry["url"].removeprefix(prefix) for entry in content["entries"]]

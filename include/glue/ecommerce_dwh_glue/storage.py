@@ -15,14 +15,27 @@ class StoredObject:
     size: int
 
 
+@dataclass(frozen=True)
+class Level:
+    """One level of a bucket.
+
+    Attributes:
+        folders: names of the folders directly below a prefix, without the slash.
+        objects: objects directly below it.
+    """
+
+    folders: tuple[str, ...] = ()
+    objects: tuple[StoredObject, ...] = ()
+
+
 class Storage(Protocol):
-    """What the jobs need of an object store. Instances travel to executors, so they must pickle."""
+    """The part of an object store that the jobs use. Instances travel to executors, so they must pickle."""
 
     def objects(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[StoredObject]:
         """Objects below a prefix in the order of their keys."""
 
-    def folders(self, bucket: str, prefix: str) -> list[str]:
-        """Names of the folders directly below a prefix (which ends with ``/``), without the slash."""
+    def level(self, bucket: str, prefix: str) -> Level:
+        """What is directly below a prefix, which ends with ``/``; a request per thousand folders and objects."""
 
     def read(self, bucket: str, key: str, start: int = 0, length: int | None = None) -> bytes:
         """Bytes of an object from ``start``; a negative start counts from the end."""
@@ -49,7 +62,7 @@ class Storage(Protocol):
         """Delete for good whatever the key held before."""
 
     def forget(self, bucket: str, key: str) -> None:
-        """Delete an object for good: every version, and every mark that tells of it."""
+        """Delete an object for good: every version, and every delete marker."""
 
     def url(self, bucket: str, key: str) -> str:
         """Address of an object or prefix for Spark and for Redshift COPY."""
@@ -83,15 +96,16 @@ class S3Storage:
             for item in page.get("Contents", ()):
                 yield StoredObject(item["Key"], item["Size"])
 
-    def folders(self, bucket: str, prefix: str) -> list[str]:
-        pages = self.client.get_paginator("list_objects_v2").paginate(
+    def level(self, bucket: str, prefix: str) -> Level:
+        folders, objects = [], []
+        for page in self.client.get_paginator("list_objects_v2").paginate(
             Bucket=bucket, Prefix=prefix, Delimiter="/"
-        )
-        return [
-            item["Prefix"][len(prefix) :].rstrip("/")
-            for page in pages
-            for item in page.get("CommonPrefixes", ())
-        ]
+        ):
+            folders += [
+                item["Prefix"][len(prefix) :].removesuffix("/") for item in page.get("CommonPrefixes", ())
+            ]
+            objects += [StoredObject(item["Key"], item["Size"]) for item in page.get("Contents", ())]
+        return Level(tuple(folders), tuple(objects))
 
     def read(self, bucket: str, key: str, start: int = 0, length: int | None = None) -> bytes:
         end = "" if length is None else start + length - 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from ecommerce_dwh.lake.layout import RawObject, folder, is_behind, read_key, window_prefix
+from ecommerce_dwh.lake.layout import RawObject, folder, is_behind, read_folder, read_key, window_prefix
 
 # Of objects that are not loaded, a log or message names so many and counts the rest.
 SHOWN = 20
@@ -144,9 +144,8 @@ def _strays(page: Mapping[str, Any], prefix: str, sources: Iterable[str]) -> Ite
                 yield RawObject(
                     name, reason="is the folder of no source and is not loaded; see include/sources"
                 )
-        elif not read_key(f"{name}x").day and not name.startswith(f"{prefix}dt="):
-            # Folders that only begin like a day's are named when their day is looked at.
-            yield RawObject(name, reason="is no day's folder (dt=YYYY-MM-DD) and is not loaded")
+        elif stray := read_folder(name):
+            yield stray
 
 
 def describe_unloaded(bucket: str, unloaded: Iterable[RawObject], limit: int = SHOWN) -> str:

@@ -95,6 +95,21 @@ def read_key(key: str, size: int = 0) -> RawObject:
     return _judged(key, size, source, match[1] if match else "", name if match else below)
 
 
+def read_folder(prefix: str) -> RawObject | None:
+    """A folder of a source that is no day's, as an object that is not loaded; None for the folder of a day.
+
+    None as well for a folder whose name only begins like a day's: its objects are named when the days beside it are
+    listed.
+
+    Args:
+        prefix: ``<source>/<folder>/``.
+    """
+    source, _, name = prefix.partition("/")
+    if read_key(f"{prefix}x").day or name.startswith("dt="):
+        return None
+    return RawObject(prefix, source=source, reason="is no day's folder (dt=YYYY-MM-DD) and is not loaded")
+
+
 def _judged(key: str, size: int, source: str, day: str, name: str) -> RawObject:
     last = name.rpartition("/")[2]
     match = _FORMAT.search(last)

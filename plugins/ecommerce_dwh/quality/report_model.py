@@ -173,6 +173,15 @@ class Drift(TypedDict):
 
 
 @with_config(_STRICT)
+class NotLoaded(TypedDict):
+    """An object of the raw bucket that lies where no file is loaded."""
+
+    key: Words
+    size: NotRequired[Count]
+    reason: Words
+
+
+@with_config(_STRICT)
 class Report(TypedDict):
     """A quality report of schema version 1."""
 
@@ -187,6 +196,8 @@ class Report(TypedDict):
     ledger: NotRequired[Annotated[list[LedgerEntry], Field(max_length=50_000)]]
     quarantine: NotRequired[Annotated[list[Quarantine], Field(max_length=5000)]]
     drift: NotRequired[Annotated[list[Drift], Field(max_length=5000)]]
+    not_loaded: NotRequired[Annotated[list[NotLoaded], Field(max_length=1000)]]
+    not_loaded_count: NotRequired[Count]  # of all such objects, also of those that are not named
 
 
 @with_config(_STRICT)

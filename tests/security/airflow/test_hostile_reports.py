@@ -65,6 +65,11 @@ PLACES = {  # every kind of field, by the way to one
     "words": ("quarantine", 0, "samples", 0, "message"),
     "drift": ("drift",),
     "column": ("drift", 0, "column"),
+    "unloaded": ("not_loaded",),
+    "object": ("not_loaded", 0, "key"),
+    "why": ("not_loaded", 0, "reason"),
+    "bytes": ("not_loaded", 0, "size"),
+    "all unloaded": ("not_loaded_count",),
 }
 
 
@@ -272,6 +277,13 @@ HARMLESS = [
     ("ledger", "[]"),
     ("samples", "[]"),
     ("drift", "[]"),
+    ("unloaded", "[]"),
+    ("all unloaded", "0"),
+    ("all unloaded", str(2**53 - 1)),
+    ("object", '"orders/../../etc/\\u0000\\u202e\\ud800.csv"'),
+    ("object", '"javascript:alert(1)"'),
+    ("why", '"{{ 7*7 }}"'),
+    ("bytes", str(2**53 - 1)),
     ("column", '"../../etc/passwd"'),
     ("source", '"a/../b?c#d%2f"'),
     ("rule", '"javascript:alert(1)"'),

@@ -530,6 +530,10 @@ def _earlier_report() -> dict:
         "message": "order_date: '12 MG Road, Pune' is not a timestamp",
     }
     found["drift"] = [{"source": "orders", "column": "priya sharma", "kind": "unknown", "file_count": 1}]
+    found["not_loaded"][0] |= {
+        "key": "orders/dt=2026-03-10/sub/Priya Sharma.csv",
+        "reason": "its first line is 'Priya Sharma'",
+    }
     return found
 
 

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from ecommerce_dwh.contracts import load_contracts
 from ecommerce_dwh.erasure.person import CERTAIN, DOUBTFUL, Person, crossed_out
-from ecommerce_dwh_glue.erasure.rows import Table, csv_row, json_row
+from ecommerce_dwh_glue.erasure.csv_row import csv_row
+from ecommerce_dwh_glue.erasure.json_row import json_row
+from ecommerce_dwh_glue.erasure.rows import Table
 from local.config import REPO
 
 MAIL, PHONE = "Zubeida.Q@post.example", "+91 98765 43210"

@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.privacy.masking import PRIVACY_MARK, PRIVACY_VERSION, has_personal, shown_value
-from ecommerce_dwh_glue.rows.casting import shown_sql
+from ecommerce_dwh_glue.rows.messages import shown_sql
 from ecommerce_dwh_glue.rows.urls import stripped_url_sql
 from local.packaging import build_library
 

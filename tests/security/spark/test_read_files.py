@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
@@ -11,124 +10,22 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hostile import ITEMS, item_columns, long_value, parquet
+from hostile import item_columns, long_value, parquet
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from lake_for_tests import Lake
 
 from ecommerce_dwh.lake.layout import read_key
+from ecommerce_dwh_glue.reading.listing import list_window
 from ecommerce_dwh_glue.reading.source import read_source
-from ecommerce_dwh_glue.reading.survey import list_window, survey_file
+from ecommerce_dwh_glue.reading.survey import survey_file
+from tests.security.object_names import NAMES, STYLES, contents
 
 DAY = "2026-03-01"
 FOLDER = f"order_items/dt={DAY}/"
 
-# Names that look like patterns, paths, URLs or commands, beside the files that the patterns would find.
-NAMES = (
-    "orders1.csv",
-    "orders[1].csv",
-    "orders[12].csv",
-    "orders2.csv",
-    "orders[!1].csv",
-    "orders[1-2].csv",
-    "a.csv",
-    "b.csv",
-    "{a,b}.csv",
-    "{a}.csv",
-    "*.csv",
-    "**.csv",
-    "?.csv",
-    "??????1.csv",
-    "[a].csv",
-    "[.csv",
-    "].csv",
-    "{.csv",
-    "}.csv",
-    "a\\b.csv",
-    "\\a.csv",
-    "a\\*.csv",
-    "\\[a\\].csv",
-    "a%2Fb.csv",
-    "a%.csv",
-    "%25.csv",
-    "%00.csv",
-    "a+b.csv",
-    "a b.csv",
-    " a.csv",
-    "a .csv",
-    "  .csv",
-    "a:b.csv",
-    "s3:a.csv",
-    "a#b.csv",
-    "a;b.csv",
-    "a,b.csv",
-    "a=b.csv",
-    "dt=2026-03-02.csv",
-    "a&b.csv",
-    "a'b.csv",
-    'a"b.csv',
-    "`a`.csv",
-    "$(touch x).csv",
-    "${a}.csv",
-    "a|b.csv",
-    "~.csv",
-    "-a.csv",
-    "..a.csv"[2:],
-    "a..csv",
-    "a...csv",
-    "CON.csv",
-    "A.CSV",
-    "a.Csv",
-    "zażółć gęślą.csv",
-    "注文.csv",
-    "заказ.csv",
-    "🛒.csv",
-    "e\u0301.csv",
-    "é.csv",
-    "\u202ecsv.csv",
-    "a\u00a0b.csv",
-    "a\u200bb.csv",
-    "ﬁ.csv",
-    "x" * 200 + ".csv",
-    "é" * 100 + ".csv",
-    "a.csv.csv",
-    "a.json.csv",
-    "a.parquet.csv",
-    "null.csv",
-    "-1.csv",
-    "0x00.csv",
-    "<b>.csv",
-)
 
-
-def item(key: str) -> bytes:
-    return f"{key},o1,p1,1,2.50,2.50\n".encode()
-
-
-def contents(number: int, name: str, style: str) -> tuple[str, bytes]:
-    """A file of one row, read in one of the ways that files are read."""
-    if style == "gzip":
-        return f"{name}.gz", ITEMS + item(f"i{number}")
-    if style == "quotes":
-        return name, ITEMS + f'"i{number}",o1,p1,1,2.50,2.50\n'.encode()
-    if style == "damaged":  # read line by line
-        return name, ITEMS + item(f"i{number}") + b"\xff,o1,p1,1,2.50,2.50\n"
-    if style == "json":
-        record = {
-            "order_item_id": f"i{number}",
-            "order_id": "o",
-            "product_id": "p",
-            "quantity": 1,
-            "unit_price": 1,
-        }
-        return name[: -len(".csv")] + ".json", json.dumps(record).encode()
-    if style == "parquet":
-        columns = item_columns(order_item_id=pa.array([f"i{number}"]))
-        return name[: -len(".csv")] + ".parquet", parquet(columns)
-    return name, ITEMS + item(f"i{number}")
-
-
-@pytest.mark.parametrize("style", ["plain", "gzip", "quotes", "damaged", "json", "parquet"])
+@pytest.mark.parametrize("style", STYLES)
 def test_every_name_is_the_file_of_this_name(lake: Lake, style: str) -> None:
     """Through the whole processing job: each file's row once, under the file's own name."""
     names = NAMES[::6] if style == "parquet" else NAMES  # a pattern in Parquet is a scan of its own

@@ -33,7 +33,10 @@ from ecommerce_dwh.lake.layout import read_key
 from ecommerce_dwh.lake.limits import FREE_BYTES, RawLimits
 from ecommerce_dwh_glue.job import JobError
 from ecommerce_dwh_glue.reading.errors import FileError
-from ecommerce_dwh_glue.reading.survey import SourceFile, list_window, survey_file, survey_text, text_chunks
+from ecommerce_dwh_glue.reading.files import SourceFile
+from ecommerce_dwh_glue.reading.listing import list_window
+from ecommerce_dwh_glue.reading.survey import survey_file, survey_text
+from ecommerce_dwh_glue.reading.text import text_chunks
 from ecommerce_dwh_glue.storage import StoredObject
 
 DAY = "2026-03-01"

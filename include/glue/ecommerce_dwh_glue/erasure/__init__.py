@@ -1,1 +1,1 @@
-"""Takes one person out of the lake: `job` spreads the work, `eraser` works on one object, the others on its parts."""
+"""Takes one person out of the lake: `job` spreads the work, `raw_objects` and `processed_objects` do it."""

@@ -7,8 +7,11 @@ import re
 from collections.abc import Collection, Sequence
 
 from ecommerce_dwh.erasure.person import CERTAIN, Person, crossed_out
-from ecommerce_dwh_glue.erasure.rows import Table, csv_row, json_row, torn_text
-from ecommerce_dwh_glue.erasure.values import BLANKS
+from ecommerce_dwh_glue.erasure.csv_row import csv_row
+from ecommerce_dwh_glue.erasure.json_row import json_row
+from ecommerce_dwh_glue.erasure.rows import Table
+from ecommerce_dwh_glue.erasure.torn import torn_text
+from ecommerce_dwh_glue.reading.text import BLANKS
 
 _JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 

@@ -10,12 +10,15 @@ from typing import Any, Protocol
 
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.erasure.person import Person
-from ecommerce_dwh_glue.erasure.eraser import ANSWERS, Eraser, Found
+from ecommerce_dwh_glue.erasure.found import ANSWERS, Found
+from ecommerce_dwh_glue.erasure.processed_objects import look_at_processed
+from ecommerce_dwh_glue.erasure.raw_objects import look_at_raw
+from ecommerce_dwh_glue.erasure.work import Work
 from ecommerce_dwh_glue.job import JobError, Options
 from ecommerce_dwh_glue.storage import Storage
 
 MODES = ("search", "erase", "verify")
-# What the processed bucket keeps of rows; `erasures/` holds the request itself, manifests hold names of files.
+# Prefixes of the processed bucket with texts of rows; `erasures/` holds the request itself, manifests name files.
 PROCESSED = ("accepted/", "quarantine/", "quality/", "runs/", "check_results/")
 TEXT_SUFFIXES = (".json", ".json.gz", ".html")
 SHOWN = 200
@@ -78,11 +81,11 @@ class Erasure:
         return person.knowing(learned, {value for item in found for value in item.tally.shared})
 
     def _result(self, found: list[Found], person: Person, objects: int) -> dict[str, Any]:
-        eraser = self._eraser(person, self.mode)
+        work = self._work(person, self.mode)
         found = sorted(found, key=lambda item: (item.bucket, item.key, item.version))
         changed = [item for item in found if item.changes]
         questions = [
-            {"bucket": item.bucket, "key": eraser.shown(item.key), "version": item.version, **asdict(question)}
+            {"bucket": item.bucket, "key": work.shown(item.key), "version": item.version, **asdict(question)}
             for item in found
             for question in item.questions
         ]
@@ -92,7 +95,7 @@ class Erasure:
             "found": [
                 {
                     "bucket": item.bucket,
-                    "key": eraser.shown(item.key),
+                    "key": work.shown(item.key),
                     "version": item.version,
                     "rows": item.rows,
                     "renamed": item.renamed,
@@ -105,14 +108,12 @@ class Erasure:
             "rows": sum(item.rows for item in changed if item.bucket == "raw" and not item.version),
         }
 
-    def _eraser(
-        self, person: Person, mode: str, headers: Mapping[str, tuple[str, ...]] | None = None
-    ) -> Eraser:
+    def _work(self, person: Person, mode: str, headers: Mapping[str, tuple[str, ...]] | None = None) -> Work:
         buckets = {"raw": self.options.raw_bucket, "processed": self.options.processed_bucket}
         answers = {
             str(name): str(answer) for name, answer in dict(self._request().get("answers") or {}).items()
         }
-        return Eraser(self.storage, buckets, self.contracts, person, mode, answers, headers or {})
+        return Work(self.storage, buckets, self.contracts, person, mode, answers, headers or {})
 
     def _pass(
         self,
@@ -121,23 +122,24 @@ class Erasure:
         mode: str,
         headers: Mapping[str, tuple[str, ...]] | None = None,
     ) -> list[Found]:
-        eraser = self._eraser(person, mode, headers)
+        work = self._work(person, mode, headers)
 
-        def work(task: Task) -> Found | None:
+        def look_at(task: Task) -> Found | None:
             bucket, key, version = task
             try:
-                found = eraser.raw(key, version) if bucket == "raw" else eraser.processed(key, version)
+                look = look_at_raw if bucket == "raw" else look_at_processed
+                found = look(work, key, version)
             except Exception as error:
                 # Without the cause, and the key without values: both may quote a row.
                 raise JobError(
-                    f"s3://{eraser.buckets[bucket]}/{eraser.shown(key)} could not be worked on ({type(error).__name__})"
+                    f"s3://{work.buckets[bucket]}/{work.shown(key)} could not be worked on ({type(error).__name__})"
                 ) from None
             is_empty = not (found.changes or found.questions)
             return None if is_empty and not (found.tally.header or found.tally.shared) else found
 
         if not tasks:
             return []
-        outcomes = self.context.parallelize(tasks, min(len(tasks), 1000)).map(work).collect()
+        outcomes = self.context.parallelize(tasks, min(len(tasks), 1000)).map(look_at).collect()
         return [found for found in outcomes if found is not None]
 
     def _rows_of_persons(self, raw: list[Task]) -> list[Task]:

@@ -13,7 +13,7 @@ from typing import Any
 from ecommerce_dwh.erasure.person import Person
 from ecommerce_dwh_glue.erasure.rows import Fields, Row, Table, judge
 from ecommerce_dwh_glue.erasure.tally import Tally, Unreadable
-from ecommerce_dwh_glue.erasure.values import BLANKS
+from ecommerce_dwh_glue.reading.text import BLANKS
 
 _BATCH = 1 << 16
 _GROUP_ROWS = 1 << 20
@@ -43,7 +43,7 @@ def _text(value: Any) -> str | None:
 
 
 def _rows(batch: Any, table: Table, person: Person, decided: Collection[str]) -> Iterator[tuple[int, Row]]:
-    """Rows of a batch that are worth a word, by place; only rows in which something may be are looked at."""
+    """Rows of a batch in which a value of the person may be, by place, each judged."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""One row of a raw file: whose it is, and how it may stay.
+"""One row of a raw file: whose it is, and which of its fields change.
 
 A row is the person's when the column that the contract names as `person_key` holds their key. There the key becomes
 the pseudonym, personal columns become empty, and free text loses the person's values. A row with another key belongs to
@@ -16,12 +16,12 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ecommerce_dwh.contracts import Column, SourceContract, fixed_columns
 from ecommerce_dwh.erasure.person import CERTAIN, DOUBTFUL, WORD_KEY, Person, Reading, crossed_out, kind_of
-from ecommerce_dwh_glue.erasure.values import BLANKS, emptied, unreadable_bytes
-from ecommerce_dwh_glue.reading.records import Malformed, Unclosed, field_spans, unquoted
+from ecommerce_dwh_glue.erasure.values import emptied, unreadable_bytes
+from ecommerce_dwh_glue.reading.text import BLANKS
 
 # Questions to a person, about a row.
 OTHER_ROW = "other_row"  # somebody else's row names the person in free text
@@ -31,7 +31,7 @@ _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*', re.DOTALL)
 
 @dataclass(frozen=True)
 class Table:
-    """What erasing needs to know of a source.
+    """The facts about a source that erasing needs.
 
     Attributes:
         contract: the source's contract; None for files that no contract describes.
@@ -195,174 +195,3 @@ def _without(text: str, found: Reading, person: Person, nested: bool) -> str:
         return json.dumps(crossed_out(value, hits), ensure_ascii=False) if hits else match[0]
 
     return _JSON_TOKEN.sub(token, text)
-
-
-# --- one CSV record, one line of JSON ---
-
-
-def csv_row(
-    text: bytes, header: Sequence[str], table: Table, person: Person, decided: Collection[str] = ()
-) -> tuple[bytes, Row]:
-    """A CSV record (without its line end) as it may stay, and what was found in it."""
-    try:
-        spans = field_spans(text)
-    except (Malformed, Unclosed):
-        spans = []
-    if len(spans) != len(header):
-        return _torn(text, header, table, person, decided)
-    raw = [text[begin:end] for begin, end in spans]
-    texts = [_decoded(unquoted(part)) for part in raw]
-    row = judge(Fields(header, texts), table, person, decided)
-    for place, new in row.changes.items():
-        raw[place] = _csv_field(raw[place], texts[place], new)
-    return (b",".join(raw) if row.changes else text), row
-
-
-def _csv_field(raw: bytes, old: str, new: str | None) -> bytes:
-    value = _encoded(new or "")
-    if raw.startswith(b'"'):
-        return b'"' + value.replace(b'"', b'""') + b'"' if new is not None else b""
-    kept = old.strip(BLANKS)
-    return _encoded(old.replace(kept, new.strip(BLANKS), 1)) if kept and new is not None else value
-
-
-def _torn(
-    text: bytes, header: Sequence[str], table: Table, person: Person, decided: Collection[str]
-) -> tuple[bytes, Row]:
-    """A line that cannot be cut into the header's fields."""
-    at = header.index(table.key) if table.key and table.key in header else -1
-    parts = text.split(b",")
-    has_key = 0 <= at < len(parts) and _decoded(parts[at]).strip(BLANKS + '"') == person.customer_id
-    left, row = torn_text(text, person, decided, has_key=has_key)
-    if row.changes and has_key:
-        # Crossing out keeps commas, so the key is still at its place.
-        parts = left.split(b",")
-        parts[at] = text.split(b",")[at].replace(person.customer_id.encode(), person.pseudonym.encode(), 1)
-        left = b",".join(parts)
-    return left, row
-
-
-def torn_text(
-    text: bytes, person: Person, decided: Collection[str] = (), *, has_key: bool = False
-) -> tuple[bytes, Row]:
-    """A text without fields as it may stay; ``changes`` of the row is not empty when it differs."""
-    read = _decoded(text)
-    found = person.read(read)
-    row = Row()
-    if found.verdict == CERTAIN or (UNCLEAR_ROW in decided and (found.verdict or has_key)):
-        left = _encoded(crossed_out(read, found.hits))
-        if left != text or has_key:
-            row.changes[0] = None
-        return left, row
-    if found.verdict or has_key:
-        row.question = UNCLEAR_ROW
-    return text, row
-
-
-def json_row(text: bytes, table: Table, person: Person, decided: Collection[str] = ()) -> tuple[bytes, Row]:
-    """A line of JSON as it may stay: still JSON, and all but the changed values as it was spelled."""
-    read = _decoded(text)
-    try:
-        members = json_members(read)
-    except (ValueError, RecursionError):
-        members = None
-    if members is None:
-        left, row = torn_text(text, person, decided, has_key=_names_key(read, table, person))
-        return (_json_key(left, table, person) if row.changes else left), row
-    texts = [_json_text(value, read[begin:end]) for _, value, begin, end in members]
-    nested = {place for place, member in enumerate(members) if isinstance(member[1], (dict, list))}
-    names = [name for name, *_ in members]
-    row = judge(Fields(names, texts, nested), table, person, decided)
-    parts, at = [], 0
-    for place in sorted(row.changes):
-        begin, end = members[place][2:]
-        new = row.changes[place]
-        keep = new is not None and place in nested and names[place] not in table.personal
-        parts += [read[at:begin], str(new) if keep else json.dumps(new, ensure_ascii=read.isascii())]
-        at = end
-    return _encoded("".join([*parts, read[at:]])), row
-
-
-def json_members(text: str) -> list[tuple[str, Any, int, int]]:
-    """Members of a JSON object: name (trimmed, lower case), value, begin and end of the value in the text.
-
-    Raises:
-        ValueError: the text is no JSON object.
-        RecursionError: it is nested too deeply.
-    """
-    decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
-    blank = re.compile(r"[ \t\r\n\ufeff]*")
-
-    def skip(place: int) -> int:
-        return blank.match(text, place).end()  # type: ignore[union-attr]
-
-    found = []
-    place = skip(0)
-    if text[place : place + 1] != "{":
-        raise ValueError("no object")
-    place = skip(place + 1)
-    if text[place : place + 1] == "}":
-        place += 1
-    else:
-        while True:
-            name, place = decoder.raw_decode(text, place)
-            place = skip(place)
-            if not isinstance(name, str) or text[place : place + 1] != ":":
-                raise ValueError("no member")
-            begin = skip(place + 1)
-            value, end = decoder.raw_decode(text, begin)
-            is_text = text[begin] == '"'
-            found.append((name.strip().lower(), value if is_text else _number(value), begin, end))
-            place = skip(end)
-            if text[place : place + 1] == "}":
-                place += 1
-                break
-            if text[place : place + 1] != ",":
-                raise ValueError("no comma")
-            place = skip(place + 1)
-    if text[skip(place) :]:
-        raise ValueError("text behind the object")
-    return found
-
-
-class _Spelled(str):
-    """A number as it is spelled."""
-
-
-def _number(value: Any) -> Any:
-    return _Spelled(value) if isinstance(value, str) else value
-
-
-def _json_text(value: Any, written: str) -> str | None:
-    """A value as processing reads it."""
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, str) else written
-
-
-def _names_key(read: str, table: Table, person: Person) -> bool:
-    return bool(table.key and _key_member(table, person).search(read))
-
-
-def _key_member(table: Table, person: Person) -> re.Pattern[str]:
-    quoted = re.escape(json.dumps(person.customer_id)[1:-1])
-    return re.compile(
-        rf'("\s*{re.escape(table.key)}\s*"\s*:\s*)(?:"\s*{quoted}\s*"|{quoted}(?=[\s,}}]|$))', re.I
-    )
-
-
-def _json_key(text: bytes, table: Table, person: Person) -> bytes:
-    if not table.key:
-        return text
-    pseudonym = json.dumps(person.pseudonym)
-    return _encoded(_key_member(table, person).sub(lambda match: match[1] + pseudonym, _decoded(text)))
-
-
-def _decoded(text: bytes) -> str:
-    return text.decode("utf-8", "surrogateescape")
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""What the search of a file gives."""
+"""Counts of the rows, questions and values that the search of a file meets."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ class Unreadable(ValueError):
 
 @dataclass
 class Tally:
-    """What was found in a file. Nothing of the person is in it but `learned` and `shared`.
+    """The counts of a file. `learned` and `shared` alone hold values of the person.
 
     Attributes:
         rows: rows that change.
-        questions: rows by question that a person has to answer, and the first lines they stand on.
+        questions: rows by question that a person has to answer.
+        lines: the first lines of these rows, by question.
         learned: kind and value of personal values in the person's rows.
         shared: values of the person that other customers have, too.
         header: columns of a CSV file.

@@ -8,10 +8,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, BinaryIO
 
 from ecommerce_dwh.erasure.person import Person
-from ecommerce_dwh_glue.erasure.rows import UNCLEAR_ROW, Table, csv_row, json_row
+from ecommerce_dwh_glue.erasure.csv_row import csv_row
+from ecommerce_dwh_glue.erasure.json_row import json_row
+from ecommerce_dwh_glue.erasure.rows import UNCLEAR_ROW, Table
 from ecommerce_dwh_glue.erasure.tally import Tally, Unreadable
-from ecommerce_dwh_glue.reading.records import MAX_LINES, Malformed, Unclosed, field_spans
-from ecommerce_dwh_glue.reading.survey import BOM, MAX_ROW_BYTES
+from ecommerce_dwh_glue.reading.csv_records import MAX_LINES, Malformed, Unclosed, field_spans
+from ecommerce_dwh_glue.reading.text import BOM, MAX_ROW_BYTES
 
 
 def lines_of(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:

@@ -1,4 +1,4 @@
-"""What a personal value of a row becomes: empty, unless being there, or being unreadable, decides about its row."""
+"""The replacement of a personal value: empty, unless its presence or its form decides about its row."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from decimal import Decimal, InvalidOperation
 
 from ecommerce_dwh.contracts import Column
+from ecommerce_dwh_glue.reading.text import BLANKS
 
-BLANKS = " \t\r\n"
 _ISO = re.compile(
     r"(?!0000)\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?( ?(Z|[+-]\d{2}(:?\d{2})?))?)?", re.ASCII
 )
@@ -32,7 +32,7 @@ _TOKENS = {
 
 
 def emptied(column: Column, text: str) -> str | None:
-    """What a personal value becomes: None (empty), or a text of ``x`` where being there, or unreadable, matters."""
+    """The replacement of a personal value: None (empty), or a text of ``x`` where its form decides about the row."""
     bad = unreadable_bytes(text)
     if bad:
         return "x" * (len(text) - len(bad)) + bad
@@ -50,12 +50,12 @@ def emptied(column: Column, text: str) -> str | None:
 
 
 def unreadable_bytes(text: str) -> str:
-    """What keeps the row from being text: NUL, and bytes that are no UTF-8 (as ``surrogateescape`` gives them)."""
+    """The characters that keep a row from being text: NUL, and bytes that are no UTF-8 (as surrogate escapes)."""
     return "".join(char for char in text if char == "\0" or "\ud800" <= char <= "\udfff")
 
 
 def _is_good(column: Column, value: str) -> bool:
-    """Whether the value can be read as the column's type, as `casting` reads it."""
+    """Whether the value can be read as the column's type, as `rows.values` reads it."""
     base = column.base_type
     if base == "varchar":
         return len(value.encode("utf-8", "replace")) <= (column.length or 65535)

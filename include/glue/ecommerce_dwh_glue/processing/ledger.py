@@ -13,7 +13,7 @@ ZERO = Decimal("0.0000")
 
 @dataclass
 class Entry:
-    """What became of one source's rows of one day; amounts are exact."""
+    """The account of one source's rows of one day; amounts are exact."""
 
     source: str
     delivery_date: str

@@ -63,6 +63,10 @@ _TO_DO = (
 )
 
 
+# Objects that the page names; `report.json` has up to a thousand.
+_MOST_NOT_LOADED = 100
+
+
 def _plural(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
@@ -138,7 +142,7 @@ def _count(value: int, unit: str) -> str:
 
 
 def _range(rule: Mapping[str, Any]) -> str:
-    """Of a rule against history: what was measured, drawn over what is usual."""
+    """The measured figure of a history rule, drawn over the usual range."""
     found = rule.get("history")
     if not found or found["value"] is None or found["low"] is None:
         return ""
@@ -248,6 +252,25 @@ def _drift(report: Mapping[str, Any]) -> str:
     )
 
 
+def _not_loaded(report: Mapping[str, Any]) -> str:
+    found, count = report.get("not_loaded") or [], report.get("not_loaded_count") or 0
+    if not found:
+        return ""
+    rows = [
+        f"<tr><td><code>{escape(item['key'])}</code></td>{_cell(_number(item['size']), True)}"
+        f"<td>{escape(item['reason'])}</td></tr>"
+        for item in found[:_MOST_NOT_LOADED]
+    ]
+    more = max(count, len(found)) - len(rows)
+    rest = f"<p class=meta>and {_number(more)} more, which the raw bucket has</p>" if more else ""
+    title = (
+        "<h2 id=not-loaded>Not loaded <small>objects of the raw bucket that lie where no file is loaded; "
+        "none of their rows is in the figures above</small></h2>"
+    )
+    head = (("Object", False), ("Bytes", True), ("Why, and what to do", False))
+    return f"{title}{_table(head, rows)}{rest}"
+
+
 def html_page(report: Mapping[str, Any], contracts: Mapping[str, SourceContract]) -> str:
     """The report as a page that reads without network or scripts.
 
@@ -302,7 +325,7 @@ def html_page(report: Mapping[str, Any], contracts: Mapping[str, SourceContract]
             else 2
         ),
     )
-    # What is wrong comes first; tables in order come behind the account of the rows.
+    # Tables with failed rules come first, all others behind the ledger.
     urgent = sum(any(not rule["passed"] for rule in table["rules"]) for table in tables)
     owners = ", ".join(sorted({contract.owner for contract in contracts.values() if contract.owner}))
     return (
@@ -318,5 +341,6 @@ def html_page(report: Mapping[str, Any], contracts: Mapping[str, SourceContract]
         f"<p class=meta>Run {escape(report['run_id'])} · written {escape(report['generated_at'])}"
         f"{' · questions to ' + escape(owners) if owners else ''}</p>"
         f"<section class=cards>{cards}</section>{''.join(map(_rules, tables[:urgent]))}{_ledger(report)}"
-        f"{''.join(map(_rules, tables[urgent:]))}{_quarantine(report)}{_drift(report)}</main></body></html>\n"
+        f"{''.join(map(_rules, tables[urgent:]))}{_quarantine(report)}{_drift(report)}"
+        f"{_not_loaded(report)}</main></body></html>\n"
     )

@@ -1,4 +1,4 @@
-"""Which of several rows of one key counts.
+"""Picks the row that counts among several of one key.
 
 Within a source and day, sources with history keep one row per (key, version_at), the others one row per key. The
 newest ``version_at`` wins, ties go to the greatest ``row_hash``, and among exact copies the first in the files.
@@ -19,7 +19,8 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh_glue.rows.casting import identity, judge_rows, row_hash_sql
+from ecommerce_dwh_glue.rows.casting import judge_rows
+from ecommerce_dwh_glue.rows.identity import identity, row_hash_sql
 
 
 def marks(sources: Mapping[int, DataFrame]) -> DataFrame:
@@ -44,8 +45,20 @@ def marks(sources: Mapping[int, DataFrame]) -> DataFrame:
     )
 
 
+def marks_of(found: DataFrame, source: int, *, many: bool) -> DataFrame:
+    """The key hashes of one source, ready to be joined with its rows.
+
+    Args:
+        found: what `marks` gave.
+        source: the source's number.
+        many: whether they are too many to be sent to every executor.
+    """
+    hashes = found.where(F.col("source") == source).select("key_hash")
+    return hashes.hint("shuffle_hash") if many else F.broadcast(hashes.coalesce(1))
+
+
 def hashed(typed: DataFrame, contract: SourceContract) -> DataFrame:
-    """Typed rows with their ``row_hash`` (`casting.row_hash_sql`)."""
+    """Typed rows with their ``row_hash`` (`identity.row_hash_sql`)."""
     return typed.withColumn("row_hash", F.expr(row_hash_sql(contract)))
 
 
@@ -55,6 +68,16 @@ def marked(typed: DataFrame, hashes: DataFrame, tasks: int) -> DataFrame:
     Few rows pass. Behind an exchange, what is said about them stays out of the code that runs for all rows.
     """
     return typed.join(hashes, "key_hash", "left_semi").repartition(tasks, "key_hash")
+
+
+def unmarked(typed: DataFrame, hashes: DataFrame | None) -> DataFrame:
+    """The rows that need no closer look: all of them are accepted.
+
+    Args:
+        typed: what `casting.type_rows` gave.
+        hashes: what `marks_of` gave; None when no row is marked.
+    """
+    return typed if hashes is None else typed.join(hashes, "key_hash", "left_anti")
 
 
 def ranked(typed: DataFrame, contract: SourceContract) -> DataFrame:
@@ -71,3 +94,23 @@ def ranked(typed: DataFrame, contract: SourceContract) -> DataFrame:
         F.col("source_line"),
     )
     return hashed(judge_rows(typed, contract), contract).withColumn("place", F.row_number().over(order))
+
+
+def winners(ranked_rows: DataFrame) -> DataFrame:
+    """Of the rows that `ranked` gave, those that are accepted."""
+    return ranked_rows.where("rule is null and place = 1")
+
+
+def rejected(ranked_rows: DataFrame) -> DataFrame:
+    """Of the rows that `ranked` gave, those that are quarantined."""
+    return ranked_rows.where("rule is not null")
+
+
+def side_sql(*, quarantined: str, superseded: str) -> str:
+    """SQL over the rows that `ranked` gave: one of two values for the rows that are not accepted, null for the others.
+
+    Args:
+        quarantined: SQL of the value for quarantined rows.
+        superseded: SQL of the value for rows that lost against another.
+    """
+    return f"case when rule is not null then {quarantined} when place > 1 then {superseded} end"

@@ -28,7 +28,7 @@ def derive_sessions(rows: DataFrame, contract: SourceContract) -> DataFrame:
     client = F.concat_ws("\0", *(F.coalesce(F.col(name), F.lit("")) for name in sessions.client_columns))
     anonymous = F.when(
         F.coalesce(*(F.col(name) for name in sessions.client_columns)).isNull(),
-        # Nothing is known about the client: every event stands alone.
+        # Nothing is known about the client: every event is a session of its own.
         F.concat(F.lit("e:"), F.col(contract.key)),
     ).otherwise(F.concat(F.lit("a:"), F.md5(client.cast("binary"))))
     who = F.coalesce(F.concat(F.lit("c:"), F.col(sessions.customer_column)), anonymous)

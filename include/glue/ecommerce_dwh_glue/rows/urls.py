@@ -20,6 +20,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ecommerce_dwh_glue.literals import literal
+
 # Of a segment or value: an @ in any spelling, an equals sign, an encoding within an encoding, digits of other scripts.
 _TELLING = (
     r"[@\uFF20\uFE6B=]|%40|%25|%26|%23|%3[bBdDfF]|%(?:[eE][fF])%(?:[bB][cC]%[aA]0|[bB]9%[aA][bB])"
@@ -37,10 +39,6 @@ _PLACE = r"^[^?#;&]*"
 _QUERY = r"^[^?#;&]*([^#]*)"
 _USER = r"^((?:[A-Za-z][A-Za-z0-9+.-]*:)?//)[^/\\]*@"
 _SEGMENT = rf"(?<![^/\\])(?:[^/\\]*(?:{_TELLING})[^/\\]*|{_NUMBER}(?![^/\\]))"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _unwanted_parameter(parameters: Sequence[str]) -> str:
@@ -63,20 +61,20 @@ def stripped_url_sql(text: str, parameters: Sequence[str], length: int) -> str:
 
     Args:
         text: SQL of the URL as delivered, trimmed; may be null.
-        parameters: names of parameters to keep, compared as written; a ``*`` at the end stands for any ending.
+        parameters: names of parameters to keep, compared as written; a ``*`` at the end means any ending.
         length: bytes of the column; a longer text is left alone, because its row is quarantined.
 
     Returns:
         SQL that is null when ``text`` is; never an empty text (``*`` when nothing is left).
     """
-    place = f"regexp_extract({text}, {_literal(_PLACE)}, 0)"
-    place = f"regexp_replace({place}, {_literal(_USER)}, '$1')"
-    place = f"regexp_replace({place}, {_literal(_SEGMENT)}, '*')"
-    query = f"regexp_extract({text}, {_literal(_QUERY)}, 1)"
-    query = f"regexp_replace({query}, {_literal(_unwanted_parameter(parameters))}, '')"
+    place = f"regexp_extract({text}, {literal(_PLACE)}, 0)"
+    place = f"regexp_replace({place}, {literal(_USER)}, '$1')"
+    place = f"regexp_replace({place}, {literal(_SEGMENT)}, '*')"
+    query = f"regexp_extract({text}, {literal(_QUERY)}, 1)"
+    query = f"regexp_replace({query}, {literal(_unwanted_parameter(parameters))}, '')"
     query = f"regexp_replace({query}, '^[&;]', '?')"
     stripped = (
-        f"case when octet_length({text}) > {length} or not {text} rlike {_literal(_SUSPECT)} then {text} "
+        f"case when octet_length({text}) > {length} or not {text} rlike {literal(_SUSPECT)} then {text} "
         f"else coalesce(nullif(concat({place}, {query}), ''), '*') end"
     )
     # Spark computes an expression that occurs twice once, in a Java method of its own. An expression that occurs once

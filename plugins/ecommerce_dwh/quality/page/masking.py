@@ -45,6 +45,9 @@ def guarded(report: Mapping[str, Any]) -> Mapping[str, Any]:
             for entry in report.get("quarantine", ())
         ],
         "drift": [{**item, "column": shown_name(item["column"])} for item in report.get("drift", ())],
+        "not_loaded": [
+            {**item, "reason": mask(item["reason"], is_personal=True)} for item in report.get("not_loaded", ())
+        ],
     }
 
 

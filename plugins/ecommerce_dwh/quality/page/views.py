@@ -392,6 +392,7 @@ class DayView:
     ledger: tuple[LedgerLine, ...]
     quarantine: tuple[QuarantineGroup, ...]
     drift: tuple[tuple[str, str, str, str], ...]
+    not_loaded: tuple[tuple[str, str, str], ...]
     hidden: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -432,6 +433,7 @@ def day_view(
     ]
     lines = [line for line in report.get("ledger", ()) if not focus or line["delivery_date"] == focus]
     rejected, drift = report.get("quarantine", ()), report.get("drift", ())
+    not_loaded = max(len(report.get("not_loaded", ())), report.get("not_loaded_count", 0))
     return DayView(
         state=max(states, key=_WORST.index),
         start=report["start_date"],
@@ -448,10 +450,15 @@ def day_view(
             (item["source"], mask(item["column"]), item["kind"], str(item.get("file_count", "")))
             for item in quoted["drift"]
         ),
+        not_loaded=tuple(
+            (mask_path(item["key"]), f"{item['size']:,}" if "size" in item else "", mask(item["reason"]))
+            for item in quoted["not_loaded"]
+        ),
         hidden={
             "ledger": max(len(lines) - MOST_LINES, 0),
             "quarantine": max(len(rejected) - MOST_GROUPS, 0),
             "drift": max(len(drift) - MOST_GROUPS, 0),
+            "not_loaded": not_loaded - len(quoted["not_loaded"]),
         },
     )
 
@@ -468,6 +475,7 @@ def _quoted_parts(report: Mapping[str, Any], rules: Sequence[Mapping[str, Any]])
             "tables": [{"rules": list(rules)}],
             "quarantine": [{**entry, "samples": entry.get("samples", ())[:MOST_SAMPLES]} for entry in rejected],
             "drift": report.get("drift", ())[:MOST_GROUPS],
+            "not_loaded": report.get("not_loaded", ())[:MOST_GROUPS],
         }
     )
 

@@ -1,38 +1,33 @@
-"""Rules against history: is a day like the days before it?
+"""``history``: a day is like the days before it.
 
-Every judged day leaves its figures in ``quality/history/v1/<day>.json`` of the processed bucket; a rule of kind
-``history`` compares its day with the trailing days (28, unless the rule says otherwise). Only days before the judged
-one count, so that an old day judged again gives the answer it gave then, unless those days were corrected meanwhile.
+A rule compares its day with the trailing days (28, unless the rule says otherwise). Only days before the judged one
+count, so that an old day judged again gives the answer it gave then, unless those days were corrected meanwhile.
 Within a window of several days the earlier days of the window are history of the later ones: a range and single days
-give the same verdicts. Pure, except for `load` and `save`.
+give the same verdicts.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from ecommerce_dwh.contracts import Rule
-from ecommerce_dwh_glue.storage import Storage
+from ecommerce_dwh_glue.rules.kinds import Count, HistoryKind
 
-PREFIX = "quality/history/v1/"
-VERSION = 1
 # Days of the same weekday that a weekday-aware rule needs: two give no idea of what is usual.
 SAME_WEEKDAY = 3
 # Makes the median absolute deviation an estimate of the standard deviation (Hampel 1974).
 MAD_TO_SIGMA = 1.4826
 _LOGARITHMIC = ("rows", "sum", "mean")
-_THREADS = 16
+# Days out of line that a message names; the rest is counted.
+_NAMED_DAYS = 3
 
-# Figures by day (YYYY-MM-DD), source and metric; None where there is nothing to measure.
-Figures = dict[str, dict[str, dict[str, float | None]]]
+KIND = HistoryKind()
 
 
 def metric_name(rule: Rule) -> str:
@@ -43,7 +38,7 @@ def metric_name(rule: Rule) -> str:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a history rule says of one day.
+    """The verdict of a history rule on one day.
 
     Attributes:
         day: the day.
@@ -77,6 +72,29 @@ class Finding:
         }
 
 
+def verdict(rule: Rule, count: Count, findings: Mapping[str, Finding]) -> tuple[bool, str]:
+    """Whether a rule passes over a window, and in words why not, or why it could not be judged.
+
+    Args:
+        rule: the rule.
+        count: days judged and days out of line.
+        findings: what was found by day.
+    """
+    odd = [finding.text for finding in findings.values() if finding.deviates]
+    if not count.checked:
+        return True, shown(findings).text
+    if not odd or count.ratio <= rule.threshold:
+        return True, ""
+    more = len(odd) - _NAMED_DAYS
+    rest = f"; and {more} more of {count.checked} days" if more > 0 else ""
+    return False, "; ".join(odd[:_NAMED_DAYS]) + rest
+
+
+def shown(findings: Mapping[str, Finding]) -> Finding:
+    """The finding that is shown for a window: of the first day out of line, else of the last day."""
+    return next((finding for finding in findings.values() if finding.deviates), [*findings.values()][-1])
+
+
 def judge(rule: Rule, day: str, value: float | None, past: Mapping[str, float | None]) -> Finding:
     """Compare a day with the days before it.
 
@@ -103,44 +121,19 @@ def judge(rule: Rule, day: str, value: float | None, past: Mapping[str, float | 
     }
     if value is None:
         return Finding(day, False, False, f"not judged: {day} has no value to measure")
-    if len(known) < int(arguments["minimum_days"]):
-        return Finding(
-            day,
-            False,
-            False,
-            f"not judged: {len(known)} of the {arguments['days']} days before {day} have figures, "
-            f"{arguments['minimum_days']} are needed",
-            value,
-            days=len(known),
-        )
     groups: dict[int, list[float]] = defaultdict(list)
     for each, figure in known.items():
         groups[each.weekday() if arguments["weekday"] else 0].append(figure)
     alike = groups.get(today.weekday() if arguments["weekday"] else 0, [])
-    if len(alike) < SAME_WEEKDAY:
-        return Finding(
-            day,
-            False,
-            False,
-            f"not judged: {len(alike)} {today:%A}s among the {arguments['days']} days before {day} have figures, "
-            f"{SAME_WEEKDAY} are needed",
-            value,
-            days=len(known),
-        )
-    offsets = [
-        abs(figure - median(group[:place] + group[place + 1 :]))
-        for group in groups.values()
-        if len(group) > 1
-        for place, figure in enumerate(group)
-    ]
-    sigma = MAD_TO_SIGMA * median(offsets)
+    if reason := _too_little(rule, today, len(known), len(alike)):
+        return Finding(day, False, False, f"not judged: {reason}", value, days=len(known))
+    sigma = _spread(groups)
     tolerance = float(arguments["tolerance"])
     reach = max(float(arguments["max_z"]) * sigma, math.log1p(tolerance) if logarithmic else tolerance)
     # Of an even number of days the two in the middle: where half of them were holidays, both halves are usual.
     below, above = sorted(alike)[(len(alike) - 1) // 2], sorted(alike)[len(alike) // 2]
     figure = math.asinh(value) if logarithmic else value
     distance = min(figure - below, 0.0) + max(figure - above, 0.0)
-    deviates = abs(distance) > reach
     back = math.sinh if logarithmic else float
     usual, low, high = back(median(alike)), back(below - reach), back(above + reach)
     if arguments["metric"] == "rows":
@@ -148,17 +141,29 @@ def judge(rule: Rule, day: str, value: float | None, past: Mapping[str, float | 
     if arguments["metric"] == "null_ratio":
         low, high = max(low, 0.0), min(high, 1.0)
     z = distance / sigma if sigma else None
-    return Finding(
-        day,
-        True,
-        deviates,
-        _words(rule, today, value, usual, low, high, z),
-        value,
-        usual,
-        low,
-        high,
-        z,
-        len(known),
+    text = _words(rule, today, value, usual, low, high, z)
+    return Finding(day, True, abs(distance) > reach, text, value, usual, low, high, z, len(known))
+
+
+def _too_little(rule: Rule, today: dt.date, known: int, alike: int) -> str:
+    """Why the days before are too few to judge by; empty when they are enough."""
+    trailing, needed = rule.arguments["days"], rule.arguments["minimum_days"]
+    if known < int(needed):
+        return f"{known} of the {trailing} days before {today} have figures, {needed} are needed"
+    if alike < SAME_WEEKDAY:
+        return f"{alike} {today:%A}s among the {trailing} days before {today} have figures, {SAME_WEEKDAY} are needed"
+    return ""
+
+
+def _spread(groups: Mapping[int, list[float]]) -> float:
+    """Robust standard deviation of days, each against the others like it."""
+    return MAD_TO_SIGMA * median(
+        [
+            abs(figure - median(group[:place] + group[place + 1 :]))
+            for group in groups.values()
+            if len(group) > 1
+            for place, figure in enumerate(group)
+        ]
     )
 
 
@@ -184,55 +189,3 @@ def _words(
         f"{what.format(figure(value))} on {day:%A} {day}; {when} usually has {figure(low)} to {figure(high)} "
         f"(median {figure(usual)}{score})"
     )
-
-
-def load(storage: Storage, bucket: str, before: str, days: int) -> Figures:
-    """Figures of the days before a day.
-
-    Args:
-        storage: object store.
-        bucket: processed bucket.
-        before: first day that does not count (``YYYY-MM-DD``).
-        days: how many days back.
-
-    Returns:
-        Days without figures are missing. An object that cannot be read is left out, with a warning.
-    """
-    first = (dt.date.fromisoformat(before) - dt.timedelta(days=days)).isoformat()
-    keys = []
-    # Keys sort as days do: the listing begins before the first day wanted and ends behind the last.
-    for item in storage.objects(bucket, PREFIX, start_after=f"{PREFIX}{first}"):
-        day = item.key.removeprefix(PREFIX).removesuffix(".json")
-        if day >= before:
-            break
-        keys.append(item.key)
-
-    def read(key: str) -> tuple[str, dict[str, dict[str, float | None]]] | None:
-        try:
-            content = json.loads(storage.read(bucket, key))
-            if content["schema_version"] != VERSION:
-                raise ValueError(f"schema version {content['schema_version']!r}")
-            return content["day"], content["tables"]
-        except (ValueError, KeyError, TypeError) as error:
-            print(f"warning: s3://{bucket}/{key} is left out of the history: {type(error).__name__}: {error}")
-            return None
-
-    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-        return dict(found for found in pool.map(read, keys) if found is not None)
-
-
-def save(storage: Storage, bucket: str, run_key: str, figures: Figures) -> None:
-    """Keep the figures of a run's days, each as an object of its own: runs of other days are not touched."""
-
-    def write(day: str) -> None:
-        content = {"schema_version": VERSION, "day": day, "run_id": run_key, "tables": figures[day]}
-        text = json.dumps(content, indent=1, sort_keys=True).encode()
-        storage.write(bucket, f"{PREFIX}{day}.json", text, "application/json")
-
-    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-        list(pool.map(write, figures))
-
-
-def reach_of(rules: Iterable[Rule]) -> int:
-    """How many days back the rules look; 0 when none does."""
-    return max((int(rule.arguments["days"]) for rule in rules if rule.kind == "history"), default=0)
