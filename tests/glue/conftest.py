@@ -96,7 +96,7 @@ class Lake:
         return json.loads(self.storage.read("processed", f"runs/{run}/copy/{name}.manifest"))["entries"]
 
     def loaded(self, name: str, run: str = "manual-1") -> DataFrame:
-        """What COPY would load."""
+        """The rows that COPY would load."""
         keys = [entry["url"].removeprefix("s3://processed/") for entry in self.manifest(name, run)]
         return self.spark.read.parquet(*(self.storage.url("processed", key) for key in keys))
 

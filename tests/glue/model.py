@@ -1,4 +1,4 @@
-"""What processing must do with a file of order lines, written down a second time in plain Python.
+"""The work of processing on a file of order lines, written down a second time in plain Python.
 
 Deliberately simple and character by character; shares no code with the library.
 """

@@ -1,4 +1,4 @@
-"""Where the tests' Spark finds Java and the product, and the session that they use. Import it before making one."""
+"""Java, the product's paths and the Spark session of the tests; import this module before a session is made."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def parsed(store: Memory) -> dict[str, list[tuple[Any, dict[str, Any]]]]:
 
 
 def readings(text: str) -> Iterator[str]:
-    """A text, and what it may stand for."""
+    """A text, and the texts that it may be an encoding of."""
     seen = {text}
     for _ in range(3):
         seen |= {urllib.parse.unquote(one) for one in seen} | {html.unescape(one) for one in seen}
@@ -237,7 +237,7 @@ def worlds(draw: st.DrawFn) -> tuple[str, Memory, int]:
     keys = draw(st.lists(st.sampled_from(KEYS), min_size=2, max_size=6, unique=True))
     people = dict(zip(keys, draw(st.permutations(PEOPLE)), strict=False))
     store, target, anonymous = Memory(), keys[0], 0
-    # A short key stands wherever else it may: as a town, an amount, a quantity, an id, in a URL.
+    # A short key also occurs with another meaning: as a town, an amount, a quantity, an id, in a URL.
     chance = target if len(target) < 12 else "1"
     forms = st.sampled_from(("csv", "quoted", "json", "json.gz", "parquet"))
     any_key, ids = st.sampled_from((*keys, "")), st.sampled_from((*KEYS[:-1], "O1", "O2"))

@@ -1,4 +1,4 @@
-"""What Spark generates for a row stays small enough for Java to compile it.
+"""The code that Spark generates for a row stays small enough for Java to compile it.
 
 Java compiles no method of more than 8,000 bytes, so beyond that Spark works on a row step by step (`job.SQL_SETTINGS`):
 the answers are the same and take longer. Orders, with four instants and five amounts, are beyond.

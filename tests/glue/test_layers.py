@@ -9,7 +9,7 @@ from pathlib import Path
 
 LIBRARY = Path(__file__).resolve().parents[2] / "include" / "glue" / "ecommerce_dwh_glue"
 PACKAGE = LIBRARY.name
-# What each room may import, beside itself and the modules outside of any room.
+# Rooms that each room may import from, beside itself and the modules outside of any room.
 ROOMS = {
     "processing": {"reading", "rows"},
     "quality": {"rows", "rules"},

@@ -24,7 +24,7 @@ def item(index: int, text: str = "") -> bytes:
 
 
 def content(rows: list[object]) -> list[tuple[object, ...]]:
-    """Rows without what tells runs and files apart."""
+    """Rows without the columns in which runs and files differ."""
     skip = {"run_id", "source_file", "source_line"}
     return sorted(
         tuple(str(value) for name, value in row.asDict().items() if name not in skip)  # type: ignore[attr-defined]

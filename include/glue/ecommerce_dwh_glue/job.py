@@ -15,7 +15,7 @@ from ecommerce_dwh.contracts import SourceContract, contracts_from_json
 from ecommerce_dwh.lake.limits import DEFAULT_LIMITS, RawLimits, RawLimitsError, read_limits
 
 ARGUMENTS = ("env", "region", "raw_bucket", "processed_bucket", "start_date", "end_date", "run_id")
-# Left to its default where it is not given, as by `aws glue start-job-run` without arguments.
+# Optional, because `aws glue start-job-run` without arguments does not give it.
 LIMITS = "raw_limits"
 LATEST = "latest"
 
@@ -145,8 +145,8 @@ SQL_SETTINGS: Mapping[str, str] = {
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": str(32 << 20),
     # A task that reads files of one day, or few, writes them without sorting its rows by day first.
     "spark.sql.maxConcurrentOutputFileWriters": "8",
-    # Kept rows hardly repeat; to try every way of packing them takes longer than all that is done with them. Batches of
-    # this size stay out of the collector's way.
+    # Compression of cached rows is off: their values hardly repeat, and trying the codecs takes longer than the work on
+    # the rows. Batches of this size are short-lived for the garbage collector.
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
     "spark.sql.inMemoryColumnarStorage.batchSize": "3000",
     # Small files are packed: opening one costs little, a task for each would cost much.
@@ -159,7 +159,7 @@ SQL_SETTINGS: Mapping[str, str] = {
     # Files are named one by one; looking them up takes few tasks, not one each.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     "spark.sql.maxPlanStringLength": "4096",
-    # The text of each plan goes to the event log; the short one is made in a tenth of the time.
+    # The text of each plan goes to the event log; the short form takes a tenth of the time.
     "spark.sql.ui.explainMode": "simple",
 }
 # Settings that a run chooses by the volume of its files.

@@ -35,7 +35,7 @@ class Storage(Protocol):
         """Objects below a prefix in the order of their keys."""
 
     def level(self, bucket: str, prefix: str) -> Level:
-        """What is directly below a prefix, which ends with ``/``; a request per thousand folders and objects."""
+        """Folders and objects directly below a prefix, which ends with ``/``; a request per thousand of them."""
 
     def read(self, bucket: str, key: str, start: int = 0, length: int | None = None) -> bytes:
         """Bytes of an object from ``start``; a negative start counts from the end."""
@@ -53,13 +53,13 @@ class Storage(Protocol):
         """Delete an object; where the bucket keeps versions, they stay."""
 
     def old_versions(self, bucket: str, prefix: str) -> Iterator[tuple[str, str]]:
-        """Key and version id of what is no longer current below a prefix; delete markers are none."""
+        """Keys and version ids of versions below a prefix that are not current; delete markers are left out."""
 
     def delete_version(self, bucket: str, key: str, version: str) -> None:
         """Delete one version for good."""
 
     def delete_old_versions(self, bucket: str, key: str) -> None:
-        """Delete for good whatever the key held before."""
+        """Delete all versions of a key but the current one, for good."""
 
     def forget(self, bucket: str, key: str) -> None:
         """Delete an object for good: every version, and every delete marker."""

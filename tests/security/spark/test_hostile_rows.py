@@ -161,7 +161,7 @@ QUOTED: dict[str, tuple[bytes, Any]] = {
 def judged(
     lake: Lake, table: dict[str, Any], expected: dict[tuple[str, int], Any], column: str
 ) -> dict[str, Any]:
-    """What differs from what is expected: input → (found, expected)."""
+    """The differences from the expectation: input → (found, expected)."""
     found: dict[tuple[str, int], Any] = {
         (row["source_file"], row["source_line"]): row["rule"] for row in lake.quarantine()
     }

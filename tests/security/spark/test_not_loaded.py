@@ -14,7 +14,7 @@ from lake_for_tests import Lake
 
 DAY = "2026-03-01"
 SCRIPT = "<img src=x onerror=alert(1)>"
-# Key, and how it is shown.
+# Keys of the day in a wrong place, and the form in which the report shows them.
 UNFIT = {
     f"order_items/dt={DAY}/sub/{SCRIPT}.csv": f"order_items/dt={DAY}/sub/{SCRIPT}.csv",
     f"order_items/dt={DAY}/sub/a\nb\u202e.csv": f"order_items/dt={DAY}/sub/a\\nb\\u202e.csv",
@@ -24,7 +24,7 @@ UNFIT = {
 PERSONAL = f"order_items/dt={DAY}/sub/zubeida.khan@shop.example.csv"
 
 
-# Beside the folders of days, and how the log shows it.
+# Keys beside the folders of days, and the form in which the log shows them.
 STRAYS = {
     "order_items/part.csv": "order_items/part.csv",
     f"order_items/{SCRIPT}\nx.csv": f"order_items/{SCRIPT}\\nx.csv",

@@ -1,4 +1,4 @@
-"""What the jobs write about rows: nothing personal, whatever column a value stands in; and URLs without people."""
+"""Texts that the jobs write about rows hold nothing personal, in whichever column a value is; URLs lose people."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TEXTS = st.text(
     | st.sampled_from("AaZz09 .,-/@'\"\\\n\tÀßéİıǅ９٣अक्षत漢😀"),
     max_size=60,
 )
-# What fails is one text of a list, which the message names; to find a shorter list would take many jobs.
+# The message names the failing text of a list; shrinking the list would take many Spark jobs.
 _BRIEF = settings(
     max_examples=4, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
@@ -80,7 +80,7 @@ PEOPLE = (
 
 @pytest.fixture(scope="module")
 def shifted(spark: SparkSession, contracts, tmp_path_factory) -> Lake:
-    """Each file a different way in which a person ends up in another column, or in a name."""
+    """Every file has a different way in which a person gets into another column, or into a name."""
     lake = Lake(spark, contracts, tmp_path_factory.mktemp("shifted"))
     person = "Priya,Sharma,priya.sharma@example.com,+91 98765 43210,1990-02-03,12 MG Road,411001"
     # One column too many in front, the last one lost.
@@ -118,7 +118,7 @@ def shifted(spark: SparkSession, contracts, tmp_path_factory) -> Lake:
 
 @pytest.fixture(scope="module")
 def told(shifted: Lake, capfd_of_module) -> dict[str, str]:
-    """Everything that the jobs tell of that day, by place."""
+    """Every text that the jobs write about that day, by place."""
     shifted.process(DAY)
     report = shifted.assess(DAY)
     texts = {
@@ -135,7 +135,7 @@ def told(shifted: Lake, capfd_of_module) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def capfd_of_module(request: pytest.FixtureRequest):
-    """What the module's tests print, of Python and of Java."""
+    """The output of the module's tests, of Python and of Java."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
     return lambda: "".join(capture.read_global_capture())
 

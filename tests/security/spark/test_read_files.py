@@ -170,7 +170,7 @@ PLACES = {"date": ("shipped_date", "delivered_date"), "amount": ("subtotal", "ta
 
 
 def test_columns_of_any_type_are_read_as_the_contract_s(lake: Lake) -> None:
-    """Each value stands in a row and column of its own, so that one that is rejected hides no other."""
+    """Every value is in a row and column of its own, so that a rejected one hides no other."""
     expected: dict[tuple[str, str], tuple[str, str, Any]] = {}
     waiting = {
         kind: [(column, *case) for case, column in zip(table.items(), PLACES[kind] * len(table), strict=False)]

@@ -1,4 +1,4 @@
-"""One CSV record as it may stay."""
+"""Erasure from one CSV record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ecommerce_dwh_glue.reading.text import BLANKS
 def csv_row(
     text: bytes, header: Sequence[str], table: Table, person: Person, decided: Collection[str] = ()
 ) -> tuple[bytes, Row]:
-    """A CSV record (without its line end) as it may stay, and what was found in it."""
+    """A CSV record (without its line end) after the erasure, and the judgement of its fields."""
     try:
         spans = field_spans(text)
     except (Malformed, Unclosed):

@@ -19,7 +19,7 @@ _JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 def erase_raw_text(
     text: str, source: str, header: Sequence[str], table: Table, person: Person, decided: Collection[str]
 ) -> tuple[str, str]:
-    """A quarantined row's raw text as it may stay, and a question about it.
+    """A quarantined row's raw text after the erasure, and a question about it (or empty).
 
     Args:
         text: the row as delivered.
@@ -37,13 +37,13 @@ def erase_raw_text(
 
 
 def erase_message(text: str, person: Person) -> str:
-    """A message of ours as it may stay."""
+    """A message that a job wrote, without values of the person."""
     found = person.read(text)
     return crossed_out(text, found.hits) if found.verdict == CERTAIN else text
 
 
 def erase_json(body: bytes, person: Person) -> bytes:
-    """A JSON document as it may stay: each text of it that speaks of the person, and nothing else."""
+    """A JSON document after the erasure: texts with values of the person change, all others keep their bytes."""
 
     def token(match: re.Match[bytes]) -> bytes:
         try:
@@ -57,7 +57,7 @@ def erase_json(body: bytes, person: Person) -> bytes:
 
 
 def erase_report(body: bytes, person: Person, sources: Collection[str]) -> bytes:
-    """A quality report as it may stay: also without the person's key among the samples of rules.
+    """A quality report after the erasure: also without the person's key among the samples of rules.
 
     Args:
         body: the report, as the quality job writes it.

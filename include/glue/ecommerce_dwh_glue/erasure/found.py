@@ -76,7 +76,7 @@ class Found:
 
 
 def question_id(bucket: str, key: str, version: str, kind: str) -> str:
-    """Name of a question: says nothing, and is the same in each run."""
+    """Name of a question: a hash, so that it reveals nothing and is the same in each run."""
     return hashlib.sha256("\0".join((bucket, key, version, kind)).encode("utf-8", "surrogatepass")).hexdigest()[
         :10
     ]

@@ -61,14 +61,14 @@ class Erasure:
         person = Person.of(request)
         raw, processed = list(self._raw()), list(self._processed())
         if not request.get("is_searched"):
-            # First what the person's own rows say, so that rows without a key are known by it.
+            # The person's own rows are read first: rows without a key are recognised by the values found there.
             person = self._learned(person, self._pass(self._rows_of_persons(raw), person, "search"))
         found = self._pass(raw, person, self.mode)
         person = self._learned(person, found)
         headers = {item.key: item.tally.header for item in found if item.tally.header and not item.version}
         found += self._pass(processed, person, self.mode, headers)
         if self.mode != "verify":
-            # The person's own rows may be gone now; later passes must know all the same.
+            # The person's own rows may be gone now; later passes need the values found in them.
             request |= {**person.as_request(), "is_searched": True}
             self._write("request.json", request)
         result = self._result(found, person, len(raw) + len(processed))

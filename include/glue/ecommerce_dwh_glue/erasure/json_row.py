@@ -1,4 +1,4 @@
-"""One line of JSON as it may stay: still JSON, and all but the changed values as they were spelled."""
+"""Erasure from one line of JSON, which stays JSON; values that do not change keep their spelling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ecommerce_dwh_glue.erasure.torn import decoded, encoded, torn_text
 
 
 def json_row(text: bytes, table: Table, person: Person, decided: Collection[str] = ()) -> tuple[bytes, Row]:
-    """A line of JSON as it may stay: still JSON, and all but the changed values as it was spelled."""
+    """A line of JSON after the erasure, and the judgement of its members."""
     read = decoded(text)
     try:
         members = json_members(read)

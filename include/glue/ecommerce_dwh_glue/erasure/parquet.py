@@ -1,4 +1,4 @@
-"""A Parquet file: rows are found by their columns, and written anew with the file's schema, row groups and compression.
+"""Erasure from a Parquet file: rows are found by their columns; schema, row groups and compression stay.
 
 The types and values of all other rows stay. A column that cannot hold a pseudonym (a key of numbers) becomes text; the
 processing job reads every column as text, so its values stay what they were.
@@ -80,7 +80,7 @@ def _rows(batch: Any, table: Table, person: Person, decided: Collection[str]) ->
 def erase_parquet(
     path: str, table: Table, person: Person, target: str | None, decided: Collection[str] = ()
 ) -> Tally:
-    """Write a raw Parquet file as it may stay to ``target``; None only looks.
+    """Write a raw Parquet file after the erasure to ``target``; without a target only search it.
 
     Raises:
         Unreadable: the file is no Parquet, or its key column is of a type that holds no text and must change.
@@ -123,7 +123,7 @@ def _rewrite(file: Any, changes: dict[int, dict[int, str | None]], target: str) 
         first = 0
         for group in range(meta.num_row_groups):
             rows = meta.row_group(group).num_rows
-            # A group of any size: what is too large to be held is written as several.
+            # A group that is too large to be held in memory is written as several.
             if rows <= _GROUP_ROWS:
                 parts: Iterable[Any] = [file.read_row_group(group)]
             else:
@@ -182,7 +182,7 @@ def _changed(part: Any, schema: Any, changes: dict[int, dict[int, str | None]], 
 
 
 def is_in_accepted(path: str, table: Table, person: Person, decided: Collection[str] = ()) -> bool:
-    """Whether accepted rows are the person's, or speak of them where no key says whose they are.
+    """Whether accepted rows belong to the person, or name the person and have no key.
 
     Raises:
         Unreadable: the file is no Parquet.
@@ -205,7 +205,7 @@ def erase_texts(
     target: str | None,
     rewrite: Callable[[dict[str, Any], str], tuple[str | None, str]],
 ) -> Tally:
-    """Rewrite the text columns of quarantined rows and check results; None only looks.
+    """Rewrite the text columns of quarantined rows and check results; without a target only search them.
 
     Args:
         path: the file.

@@ -1,7 +1,7 @@
 """Objects of the processed bucket: searched for the person, and rewritten or deleted.
 
 Accepted Parquet is an outcome of raw files: an object with the person's rows is deleted, and the reload of the day
-makes it anew. Quarantined rows, check results and reports lose the texts that speak of the person, and nothing else.
+writes it again. Quarantined rows, check results and reports lose the texts that speak of the person, and nothing else.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _parquet(work: Work, found: Found, old: str, new: str | None) -> None:
     decided = work.decided("processed", found.key, found.version)
     if match and match["accepted"]:
         table = Table.of(match["accepted"], work.contracts)
-        # Somebody else's row that was rewritten by decision has its outcome here.
+        # Somebody else's raw row that is rewritten by decision changes its accepted row as well.
         decided |= {OTHER_ROW} if "erase" in work.answers.values() else set()
         found.rows = int(is_in_accepted(old, table, work.person, decided))
         return
@@ -66,7 +66,7 @@ def _parquet(work: Work, found: Found, old: str, new: str | None) -> None:
 
 def _document(work: Work, found: Found, new: str) -> None:
     with work.stream("processed", found.key, found.version) as stream:
-        body = stream.read()  # reports: small
+        body = stream.read()  # reports are small
     name = found.key.rpartition("/")[2]
     if name.startswith("report.json"):
         persons = [contract.name for contract in work.contracts.values() if contract.is_of_persons]
@@ -84,7 +84,7 @@ def _document(work: Work, found: Found, new: str) -> None:
 
 
 def _page(work: Work, found: Found, report: bytes) -> None:
-    """A report's page is made anew from the report: a key in a page says not whose it is."""
+    """Render the report's page again: in the page itself, a key does not say whose it is."""
     bucket, key = work.buckets["processed"], found.key.replace("report.json", "report.html")
     try:
         page = html_page(json.loads(report), work.contracts)

@@ -65,7 +65,7 @@ class Table:
 
 @dataclass
 class Row:
-    """How a row may stay.
+    """The judgement of a row.
 
     Attributes:
         changes: new texts by place of the field; None for an empty value.
@@ -97,7 +97,7 @@ def judge(fields: Fields, table: Table, person: Person, decided: Collection[str]
         person: whom to erase.
         decided: questions that were answered by *erase*.
     """
-    # A name that is given twice is nobody's to choose between: each counts.
+    # Of two columns with the key's name either may hold the key, so both count.
     keys = {
         place: (fields.texts[place] or "").strip(BLANKS)
         for place, name in enumerate(fields.names)

@@ -99,7 +99,7 @@ def erase_text(
     take: Callable[[bytes], Any],
     decided: Collection[str] = (),
 ) -> Tally:
-    """Hand on a raw text file as it may stay.
+    """Copy a raw text file, row by row, without values of the person.
 
     Args:
         stream: its text.
@@ -137,6 +137,6 @@ def erase_text(
 
 
 def _look_at_piece(text: bytes, person: Person, tally: Tally, number: int) -> None:
-    """A piece of a line that is too long to be a row: searched, and asked about."""
+    """Search a piece of a line that is too long to be a row; a value of the person becomes a question."""
     if person.may_be_in(text) and person.read(text.decode("utf-8", "surrogateescape")).verdict:
         tally.ask(UNCLEAR_ROW, number)

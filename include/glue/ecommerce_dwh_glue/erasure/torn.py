@@ -1,4 +1,4 @@
-"""A row that cannot be cut into fields: judged by its text."""
+"""Erasure from a row that cannot be cut into fields: judged by its text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ecommerce_dwh_glue.erasure.rows import UNCLEAR_ROW, Row
 def torn_text(
     text: bytes, person: Person, decided: Collection[str] = (), *, has_key: bool = False
 ) -> tuple[bytes, Row]:
-    """A text without fields as it may stay; ``changes`` of the row is not empty when it differs."""
+    """A text without fields after the erasure; ``changes`` of the row is empty when nothing changes."""
     read = decoded(text)
     found = person.read(read)
     row = Row()

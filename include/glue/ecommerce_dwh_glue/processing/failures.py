@@ -29,7 +29,7 @@ def explain(run: Run, error: Exception, files: Sequence[SourceFile]) -> JobError
         return JobError(problems_text(bucket, damaged))
     java = getattr(error, "java_exception", None)
     text = java.toString() if java is not None else str(error)
-    # Spark names the file as a URI; of all keys, the one that it ends with is meant.
+    # Spark's message names the file as a URI: the key that the URI ends with is the file's.
     for file in files:
         if file.format == "parquet" and f"{quote(file.key, safe=_URI)}." in text:
             return JobError(

@@ -75,7 +75,7 @@ def mark_rows(run: Run, sources: Sequence[Source]) -> int:
         for number, rows in read.items():
             _look_closer(run, sources[number], rows, found, tasks=1)
 
-    # Few rows are marked as a rule, so the plan for few is made while the rows are read.
+    # Few rows are marked as a rule, so the plan for a few rows is made while the rows are read.
     in_threads([count, plan])
     for number, rows in read.items():
         source = sources[number]

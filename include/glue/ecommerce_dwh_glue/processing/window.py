@@ -117,7 +117,8 @@ def _survey(run: Run, listed: Sequence[SourceFile], pool: ThreadPoolExecutor) ->
     def survey(file: SourceFile) -> SourceFile:
         return survey_file(storage, bucket, file, contracts[file.source], limits)
 
-    small, large = [], []
+    small: list[SourceFile] = []
+    large: list[SourceFile] = []
     for file in listed:
         (small if file.size <= SMALL_FILE or file.problem else large).append(file)
     surveyed = list(pool.map(survey, small))

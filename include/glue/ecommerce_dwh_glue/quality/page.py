@@ -9,44 +9,7 @@ from typing import Any
 
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.privacy.masking import PRIVACY_MARK
-
-_STYLE = """
-:root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#1a1f29;--soft:#5d6676;--line:#e2e6ec;--track:#e9edf2;
---good:#136c36;--goodbg:#e3f5e9;--warn:#8f5a00;--warnbg:#fdf0d5;--bad:#b3261e;--badbg:#fde7e5;--accent:#2f5fd0}
-@media (prefers-color-scheme:dark){:root{--bg:#12151b;--card:#1b2029;--ink:#e8ebf1;--soft:#9aa4b5;--line:#2d3440;
---track:#2a313d;--good:#63d28b;--goodbg:#173524;--warn:#f0bd60;--warnbg:#3a2d12;--bad:#ff8f86;--badbg:#431d1a;
---accent:#8fb0ff}}
-*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,-apple-system,
-"Segoe UI",Roboto,sans-serif}main{max-width:1120px;margin:0 auto;padding:28px 20px 60px}
-h1{font-size:22px;margin:0}h2{font-size:17px;margin:36px 0 10px}h2 small{font-weight:400;color:var(--soft)}
-.banner{border-radius:12px;padding:20px 24px;border:1px solid var(--line);border-left:8px solid currentColor}
-.banner p{margin:4px 0 0;color:var(--ink)}.banner h1{color:inherit}
-.banner ul{margin:8px 0 0;padding-left:20px;color:var(--ink)}.banner a{color:inherit;font-weight:600}
-.passed{color:var(--good);background:var(--goodbg)}.warned{color:var(--warn);background:var(--warnbg)}
-.failed{color:var(--bad);background:var(--badbg)}
-.meta{color:var(--soft);margin:10px 2px 0;font-size:13px;overflow-wrap:anywhere}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin-top:18px}
-.card{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:12px 16px}
-.card b{display:block;font-size:22px;font-variant-numeric:tabular-nums}.card span{color:var(--soft);font-size:13px}
-.scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:12px}
-table{border-collapse:collapse;width:100%;font-size:14px}th,td{padding:8px 12px;text-align:left;vertical-align:top;
-border-top:1px solid var(--line)}thead th{border-top:0;color:var(--soft);font-weight:600;font-size:12.5px;
-white-space:nowrap}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.pill{display:inline-block;border-radius:99px;padding:1px 10px;font-size:12.5px;font-weight:600;white-space:nowrap}
-.rule b{display:block;font-weight:600}.rule span,.soft{color:var(--soft)}.msg{color:var(--bad)}.msg.w{color:var(--warn)}
-.unjudged{color:var(--soft);background:var(--track)}.msg.u{color:var(--soft)}
-.range{position:relative;height:14px;margin:7px 0 3px;max-width:420px;background:none!important}
-.range s{position:absolute;top:4px;bottom:4px;border-radius:3px;background:var(--track)}
-.range u{position:absolute;top:2px;bottom:2px;width:2px;background:var(--soft)}
-.range i{position:absolute;top:2px;width:10px;height:10px;margin-left:-5px;border-radius:50%;background:currentColor}
-.bar{position:relative;height:6px;border-radius:3px;background:var(--track);margin-top:5px;min-width:90px}
-.bar i{position:absolute;inset:0 auto 0 0;border-radius:3px;background:currentColor}
-.bar u{position:absolute;top:-2px;bottom:-2px;width:2px;background:var(--soft)}
-details{margin-top:6px}summary{cursor:pointer;color:var(--accent)}
-code{font:12.5px ui-monospace,Menlo,Consolas,monospace;
-overflow-wrap:anywhere}svg{display:block;width:100%;height:46px}svg .a{fill:var(--accent)}svg .q{fill:var(--bad)}
-.empty{padding:14px 16px;color:var(--soft)}
-"""
+from ecommerce_dwh_glue.quality.page_style import STYLE
 
 _TITLES = {
     "passed": "Quality passed",
@@ -63,6 +26,8 @@ _TO_DO = (
 )
 
 
+# Rules that the banner lists.
+_MOST_LISTED = 8
 # Objects that the page names; `report.json` has up to a thousand.
 _MOST_NOT_LOADED = 100
 
@@ -271,29 +236,14 @@ def _not_loaded(report: Mapping[str, Any]) -> str:
     return f"{title}{_table(head, rows)}{rest}"
 
 
-def html_page(report: Mapping[str, Any], contracts: Mapping[str, SourceContract]) -> str:
-    """The report as a page that reads without network or scripts.
-
-    Args:
-        report: the report as in docs/architecture.md.
-        contracts: contracts by source, for the owners to ask.
-    """
-    broken = [
-        (table["source"], rule) for table in report["tables"] for rule in table["rules"] if not rule["passed"]
-    ]
+def _banner(report: Mapping[str, Any], window: str) -> str:
+    """The verdict, what led to it, and what to do when the gate is closed."""
+    rules = [(table["source"], rule) for table in report["tables"] for rule in table["rules"]]
+    broken = [(source, rule) for source, rule in rules if not rule["passed"]]
     errors = sum(rule["severity"] == "error" for _, rule in broken)
-    warnings = len(broken) - errors
-    sums = {
-        field: sum(entry[field] for entry in report["ledger"])
-        for field in ("raw_rows", "accepted_rows", "superseded_rows", "quarantined_rows")
-    }
-    window = report["end_date"]
-    if report["start_date"] != report["end_date"]:
-        window = f"{report['start_date']} … {report['end_date']}"
-    rules = [rule for table in report["tables"] for rule in table["rules"]]
-    unjudged = sum(not rule["judged"] for rule in rules)
+    unjudged = sum(not rule["judged"] for _, rule in rules)
     lead = (
-        f"{_plural(errors, 'error')} and {_plural(warnings, 'warning')} among {len(rules)} rules."
+        f"{_plural(errors, 'error')} and {_plural(len(broken) - errors, 'warning')} among {len(rules)} rules."
         if broken
         else f"All {len(rules) - unjudged} rules passed."
     )
@@ -303,30 +253,55 @@ def html_page(report: Mapping[str, Any], contracts: Mapping[str, SourceContract]
     listed = "".join(
         f"<li><a href='#{escape(source)}'>{escape(source)}.{escape(rule['rule'])}</a> "
         f"<span class=soft>{escape(rule['severity'])}</span>: {escape(rule['message'])}</li>"
-        for source, rule in worst[:8]
+        for source, rule in worst[:_MOST_LISTED]
     )
-    if len(worst) > 8:
-        listed += f"<li>and {len(worst) - 8} more</li>"
-    cards = "".join(
-        f"<div class=card><b>{_number(sums[field])}</b><span>{label}</span></div>"
-        for field, label in (
-            ("raw_rows", "rows delivered"),
-            ("accepted_rows", "accepted"),
-            ("superseded_rows", "superseded by a newer version"),
-            ("quarantined_rows", "quarantined"),
-        )
-    )
+    if len(worst) > _MOST_LISTED:
+        listed += f"<li>and {len(worst) - _MOST_LISTED} more</li>"
     status = report["status"]
-    tables = sorted(
-        report["tables"],
-        key=lambda table: (
-            min((0 if _state(rule) == "failed" else 1 if not rule["passed"] else 2) for rule in table["rules"])
-            if table["rules"]
-            else 2
-        ),
+    return (
+        f"<header class='banner {escape(status)}'><h1>{escape(_TITLES[status])} · {escape(window)}</h1>"
+        f"<p>{escape(lead)}</p>{f'<ul>{listed}</ul>' if listed else ''}"
+        f"{_TO_DO if status == 'failed' else ''}</header>"
     )
+
+
+def _cards(report: Mapping[str, Any]) -> str:
+    """Rows of the window by where they went."""
+    labels = {
+        "raw_rows": "rows delivered",
+        "accepted_rows": "accepted",
+        "superseded_rows": "superseded by a newer version",
+        "quarantined_rows": "quarantined",
+    }
+    cards = "".join(
+        f"<div class=card><b>{_number(sum(entry[field] for entry in report['ledger']))}</b>"
+        f"<span>{label}</span></div>"
+        for field, label in labels.items()
+    )
+    return f"<section class=cards>{cards}</section>"
+
+
+def _urgency(table: Mapping[str, Any]) -> int:
+    """0 for a table with a failed rule, 1 with a warning, 2 without either."""
+    return min(
+        (0 if _state(rule) == "failed" else 1 if not rule["passed"] else 2 for rule in table["rules"]),
+        default=2,
+    )
+
+
+def html_page(report: Mapping[str, Any], contracts: Mapping[str, SourceContract]) -> str:
+    """The report as a page that reads without network or scripts.
+
+    Args:
+        report: the report as in docs/architecture.md.
+        contracts: contracts by source, for the owners to ask.
+    """
+    window = report["end_date"]
+    if report["start_date"] != report["end_date"]:
+        window = f"{report['start_date']} … {report['end_date']}"
+    tables = sorted(report["tables"], key=_urgency)
     # Tables with failed rules come first, all others behind the ledger.
-    urgent = sum(any(not rule["passed"] for rule in table["rules"]) for table in tables)
+    urgent = sum(_urgency(table) < 2 for table in tables)
     owners = ", ".join(sorted({contract.owner for contract in contracts.values() if contract.owner}))
     return (
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
@@ -334,13 +309,11 @@ def html_page(report: Mapping[str, Any], contracts: Mapping[str, SourceContract]
         f"{PRIVACY_MARK}"
         "<meta name=viewport content='width=device-width,initial-scale=1'>"
         "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{escape(_TITLES[status])}: {escape(window)}</title><style>{_STYLE}</style></head><body><main>"
-        f"<header class='banner {escape(status)}'><h1>{escape(_TITLES[status])} · {escape(window)}</h1>"
-        f"<p>{escape(lead)}</p>{f'<ul>{listed}</ul>' if listed else ''}"
-        f"{_TO_DO if status == 'failed' else ''}</header>"
+        f"<title>{escape(_TITLES[report['status']])}: {escape(window)}</title><style>{STYLE}</style></head>"
+        f"<body><main>{_banner(report, window)}"
         f"<p class=meta>Run {escape(report['run_id'])} · written {escape(report['generated_at'])}"
         f"{' · questions to ' + escape(owners) if owners else ''}</p>"
-        f"<section class=cards>{cards}</section>{''.join(map(_rules, tables[:urgent]))}{_ledger(report)}"
-        f"{''.join(map(_rules, tables[urgent:]))}{_quarantine(report)}{_drift(report)}"
-        f"{_not_loaded(report)}</main></body></html>\n"
+        f"{_cards(report)}{''.join(map(_rules, tables[:urgent]))}{_ledger(report)}"
+        f"{''.join(map(_rules, tables[urgent:]))}{_quarantine(report)}{_drift(report)}{_not_loaded(report)}"
+        "</main></body></html>\n"
     )

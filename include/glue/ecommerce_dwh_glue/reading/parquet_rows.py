@@ -15,8 +15,8 @@ from ecommerce_dwh_glue.reading.parquet_types import ParquetColumn
 from ecommerce_dwh_glue.storage import Storage
 
 # Spark takes some paths for patterns: ``orders[1].csv`` would be read from ``orders1.csv``. Text of such a name is read
-# by Python. For Parquet, Spark is told that the path is none, as it tells itself where a table's files are known
-# (DataSource.GLOB_PATHS_KEY); that works for one path at a time, of several it reads each several times.
+# by Python. For Parquet, an option switches patterns off (DataSource.GLOB_PATHS_KEY, which Spark sets itself for the
+# files of a table); with several paths, Spark reads each of them several times, so such a file is read alone.
 _NO_PATTERN = ("__globPaths__", "false")
 _PLAIN_TYPES = {
     "boolean": T.BooleanType(),

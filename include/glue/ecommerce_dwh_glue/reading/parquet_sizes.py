@@ -13,7 +13,7 @@ from ecommerce_dwh_glue.reading.parquet_types import ParquetColumn
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-# Values are decoded in batches of at most about so many bytes when they are counted.
+# Bytes of values, at most about, that are decoded at a time to be counted.
 _BATCH_BYTES = 256 << 20
 _CODECS = ("UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD", "LZ4", "LZ4_RAW")
 

@@ -36,7 +36,7 @@ _KNOWN = frozenset(
         "List",
     ]
 )
-# Timestamps are read as the whole numbers they are stored as: Spark would stop at one that is too large.
+# Timestamps are read as whole numbers, as they are stored: Spark would stop at one that is too large.
 _UNITS = {"milliseconds": "millis", "microseconds": "micros", "nanoseconds": "nanos"}
 
 

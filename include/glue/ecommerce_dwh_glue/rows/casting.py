@@ -33,7 +33,7 @@ def type_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
     names = [column.name for column in contract.columns]
     dated = rows.select(
         "*",
-        # By bytes: up to here a key is ASCII, and this happens for every row.
+        # By bytes, which is faster: up to here a key is ASCII.
         F.expr(
             f"cast(cast(substring(cast(source_file as binary), {len(contract.name) + 5}, 10) as string) as date)"
         ).alias("delivery_date"),
@@ -49,7 +49,7 @@ def type_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
     day = "timestamp_micros(unix_date(delivery_date) * 86400000000L)"
     version = f"coalesce(`{contract.version_column}`, {day})" if contract.version_column else day
     bad = " or ".join(["defect is not null", *filter(None, map(bad_sql, contract.columns))])
-    # One column, so that keeping it costs nothing where it is null.
+    # One column for all texts: where it is null, caching it costs nothing.
     texts = F.struct("raw_text", "defect", *(f"x_{name}" for name in names))
     return typed.select("*", *derived, F.expr(version).alias("version_at")).select(
         *good_columns(contract),

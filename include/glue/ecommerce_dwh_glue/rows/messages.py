@@ -17,7 +17,7 @@ _EXPECTED = {
 
 
 def shown_sql(text: str) -> str:
-    """`ecommerce_dwh.privacy.shown_value` in SQL: a harmless value in quotation marks, of others length and form.
+    """`ecommerce_dwh.privacy.masking.shown_value` in SQL: harmless values in quotation marks, others by their form.
 
     The rows of a file with a column too many or too few have names and addresses where numbers and dates belong, so
     the column alone does not say whether a value may be shown.

@@ -22,7 +22,8 @@ from collections.abc import Sequence
 
 from ecommerce_dwh_glue.literals import literal
 
-# Of a segment or value: an @ in any spelling, an equals sign, an encoding within an encoding, digits of other scripts.
+# Signs that a segment or value is personal: an @ in any spelling, an equals sign, an encoding within an encoding,
+# digits of other scripts.
 _TELLING = (
     r"[@\uFF20\uFE6B=]|%40|%25|%26|%23|%3[bBdDfF]|%(?:[eE][fF])%(?:[bB][cC]%[aA]0|[bB]9%[aA][bB])"
     r"|[(\[]at[)\]]|(?:%3[0-9]){5}|(?:%[eE][fF]%[bB][cC]%9[0-9]){5}|[\p{Nd}&&[^0-9]]{5}"

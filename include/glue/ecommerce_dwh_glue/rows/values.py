@@ -26,7 +26,7 @@ SPARK_TYPES = {"integer": "int", "varchar": "string"}
 
 
 def spark_type(column: Column) -> str:
-    """The column's type in Spark's words."""
+    """The column's type as Spark spells it."""
     return SPARK_TYPES.get(column.base_type, column.type)
 
 
@@ -54,7 +54,7 @@ def value_sql(column: Column) -> str:
             f"case when {text} rlike '^[+-]?[0-9]+[.]0*$' then {whole} end)"
         )
     if base == "decimal":
-        # Java reads digits of other scripts as well; what is not ASCII is no number here.
+        # Java reads digits of other scripts as well; a text that is not ASCII is no number here.
         ascii_only = f"octet_length({text}) = length({text})"
         return f"case when {ascii_only} and {_judged_quickly(text)} then try_cast({text} as {column.type}) end"
     if base == "boolean":
@@ -69,7 +69,7 @@ def value_sql(column: Column) -> str:
 
 
 def _judged_quickly(text: str) -> str:
-    """SQL that is true for spellings of which a decimal is made in constant time.
+    """SQL that is true for spellings that are read as a decimal in constant time.
 
     To round 1e-300000000, a number of 300 million digits would be computed; to read a million digits takes seconds. Six
     characters are too few for either, and most amounts have no more.

@@ -64,7 +64,7 @@ class Finding:
     days: int = 0
 
     def as_plain(self) -> dict[str, Any]:
-        """For the report."""
+        """The finding as the report has it."""
         fields = ("day", "value", "median", "low", "high", "z", "days")
         return {
             name: round(found, 6) if isinstance(found := getattr(self, name), float) else found
@@ -130,7 +130,7 @@ def judge(rule: Rule, day: str, value: float | None, past: Mapping[str, float | 
     sigma = _spread(groups)
     tolerance = float(arguments["tolerance"])
     reach = max(float(arguments["max_z"]) * sigma, math.log1p(tolerance) if logarithmic else tolerance)
-    # Of an even number of days the two in the middle: where half of them were holidays, both halves are usual.
+    # The two days in the middle of an even number: where half of the days were holidays, both halves are usual.
     below, above = sorted(alike)[(len(alike) - 1) // 2], sorted(alike)[len(alike) // 2]
     figure = math.asinh(value) if logarithmic else value
     distance = min(figure - below, 0.0) + max(figure - above, 0.0)
