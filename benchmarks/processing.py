@@ -39,9 +39,9 @@ import psutil
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO))
 
-from local.aws import spark  # noqa: E402
+from aws_local import spark  # noqa: E402
 from local.config import load_config  # noqa: E402
-from local.data.schema import SOURCES  # noqa: E402
+from shop_data.schema import SOURCES  # noqa: E402
 
 FIRST = date(2026, 1, 1)
 DELIVERED_PER_LINE = 0.983  # what the generator writes of the lines it is asked for

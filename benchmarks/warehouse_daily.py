@@ -45,8 +45,8 @@ sys.path[:0] = [str(REPO / part) for part in ("", "plugins", "include/glue", "te
 from harness import MERGES, REFRESH, REPLACE, SOURCES, Load, Warehouse, load_of  # noqa: E402
 from serving import running_warehouse  # noqa: E402
 
+from aws_local.server import Endpoint  # noqa: E402
 from ecommerce_dwh_glue import manifest  # noqa: E402
-from local.aws.server import Endpoint  # noqa: E402
 
 LAST_DAY = date(2026, 1, 28)  # of the history; the measured days follow
 LINES_PER_ORDER = 2.5

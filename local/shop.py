@@ -20,10 +20,10 @@ from psycopg import sql
 
 from local import postgres
 from local.config import LocalConfig, load_config
-from local.data.schema import SOURCES, Source
+from shop_data.schema import SOURCES, Source
 
 if TYPE_CHECKING:
-    from local.data.world import World
+    from shop_data.world import World
 
 DATABASE = "shop"
 READER = "shop_reader"
@@ -110,8 +110,8 @@ def fill(
     opened: date | None = None,
 ) -> Iterator[tuple[date, str, int]]:
     """Play days into the tables, one transaction per day; yields (day, source, rows)."""
-    from local.data.shop import DEFAULT_OPENED  # late import: the generator is for filling only
-    from local.data.world import World
+    from shop_data.shop import DEFAULT_OPENED  # late import: the generator is for filling only
+    from shop_data.world import World
 
     create(config)
     world = World(seed, lines_per_day, opened or min(DEFAULT_OPENED, days[0]))
@@ -161,7 +161,7 @@ def _apply(database: psycopg.Connection[Any], world: World, source: Source, day:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    from local.data.generate import day_range
+    from shop_data.generate import day_range
 
     parser = argparse.ArgumentParser(prog="python -m local.shop", description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)

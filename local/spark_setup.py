@@ -162,8 +162,8 @@ def setup(config: LocalConfig, sdist: Path | None = None) -> bool:
 
 def main() -> int:
     """Set up and report; the exit code is 1 when it failed."""
-    from local.aws.class_archive import ArchiveError, is_current, make_archive
-    from local.aws.spark import SparkMissingError, archive_path, java_home
+    from aws_local.class_archive import ArchiveError, is_current, make_archive
+    from aws_local.spark import SparkMissingError, archive_path, java_home
 
     config = load_config()
     began = time.monotonic()

@@ -34,6 +34,9 @@ from rich.text import Text
 REPO = Path(__file__).resolve().parents[1]
 VENVS = Path(os.environ.get("DWH_LOCAL_VENVS") or REPO / ".venv")
 RESULTS = REPO / "artifacts" / "tests"
+PACKAGES = ("aws-local", "redshift-local", "shop-data")
+PACKAGE_SOURCES = tuple(f"packages/{name}/src" for name in PACKAGES)
+PACKAGE_TESTS = tuple(f"packages/{name}/tests" for name in PACKAGES)
 
 console = Console(highlight=False)
 
@@ -85,7 +88,7 @@ SUITES = (
     Suite("sql", "local", ("tests/sql",), budget=330),
     Suite("glue", "spark", ("tests/glue",), budget=300),
     Suite("dags", "airflow", ("tests/dags",), ("--ignore=tests/dags/test_alerts_live.py",), budget=270),
-    Suite("local", "local", ("tests/local",), budget=240),
+    Suite("local", "local", ("tests/local", *PACKAGE_TESTS), budget=240),
     Suite("unit", "airflow", ("tests/unit",), budget=100),
 )
 # Run only when asked for by name: they take long, or need what not every machine has.
@@ -128,7 +131,7 @@ def linters() -> list[tuple[str, list[str], dict[str, str]]]:
         ("codespell", [str(dev / "codespell")], {}),
         ("mypy: dags, plugins", [*mypy, python("airflow"), "dags", "plugins/ecommerce_dwh"], {}),
         ("mypy: glue", [*mypy, python("spark"), "include/glue"], {}),
-        ("mypy: local", [*mypy, python("local"), "local", "benchmarks"], {}),
+        ("mypy: local", [*mypy, python("local"), "local", *PACKAGE_SOURCES, "benchmarks"], {}),
         ("sqlfluff", [str(dev / "sqlfluff"), "lint", "--disable-progress-bar", "include/sql"], {}),
         (
             "generated files",

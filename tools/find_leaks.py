@@ -30,10 +30,10 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPO), str(REPO / "plugins")]
 
+from aws_local.store import ObjectStore  # noqa: E402
 from ecommerce_dwh.contracts import SourceContract, load_contracts  # noqa: E402
 from ecommerce_dwh.privacy.contact_data import personal_spans  # noqa: E402 - needs the repository on the path
 from ecommerce_dwh.settings import load_settings  # noqa: E402
-from local.aws.store import ObjectStore  # noqa: E402
 from local.config import LocalConfig, load_config  # noqa: E402
 
 # Shorter values (a first name, a gender, a year) are ordinary words of a log; a leaked row shows by its longer ones.

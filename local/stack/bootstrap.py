@@ -27,6 +27,8 @@ VENVS = Path(os.environ.get("DWH_LOCAL_VENVS") or REPO / ".venv").resolve()
 DEFAULT = ("airflow", "spark", "local", "dev")
 JARS_OF = {"spark"}
 CONNECTOR_LATER = "--connector-later"
+# Packages of this repository that an environment holds as links to their sources, with their commands and plugins.
+PACKAGES_OF = {"local": ("aws-local", "redshift-local", "shop-data")}
 
 
 class BootstrapError(RuntimeError):
@@ -116,7 +118,14 @@ def _build(uv: Path, name: str) -> None:
         [str(uv), "pip", "sync", "--quiet", "--require-hashes", "--python", str(python), str(pins)],
         f"installing {pins.relative_to(REPO)}",
     )
-    _write_stamp(home, _fingerprint(pins))
+    if folders := _packages(name):
+        # Built by the backend inside uv: nothing is downloaded.
+        links = [part for folder in folders for part in ("--editable", str(folder))]
+        _call(
+            [str(uv), "pip", "install", "--quiet", "--offline", "--no-deps", "--python", str(python), *links],
+            f"installing {', '.join(folder.name for folder in folders)}",
+        )
+    _write_stamp(home, _made_from(name))
     _report(f"{home.name} environment", began)
 
 
@@ -137,7 +146,7 @@ def _jars_current() -> bool:
 
 
 def _is_current(name: str) -> bool:
-    return (_home(name) / "bin" / "python").exists() and _stamp(_home(name)) == _fingerprint(_pins(name))
+    return (_home(name) / "bin" / "python").exists() and _stamp(_home(name)) == _made_from(name)
 
 
 def _home(name: str) -> Path:
@@ -148,10 +157,19 @@ def _pins(name: str) -> Path:
     return REPO / "requirements" / f"{name.partition(':')[2] or name}.txt"
 
 
-def _fingerprint(source: Path) -> str:
-    """What a folder was made from: its pins, and the Python that it is for."""
+def _packages(name: str) -> list[Path]:
+    return [REPO / "packages" / package for package in PACKAGES_OF.get(name, ())]
+
+
+def _made_from(name: str) -> str:
+    """What an environment is made from: its pins and the metadata of its packages of this repository."""
+    return _fingerprint(_pins(name), *(folder / "pyproject.toml" for folder in _packages(name)))
+
+
+def _fingerprint(*sources: Path) -> str:
+    """What a folder was made from: its sources, and the Python that it is for."""
     machine = f"{platform.python_implementation()} {platform.python_version()} {platform.platform()}"
-    return hashlib.sha256(source.read_bytes() + machine.encode()).hexdigest()
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources) + machine.encode()).hexdigest()
 
 
 def _stamp(home: Path) -> str:

@@ -131,7 +131,7 @@ def bootstrap(client: AirflowClient) -> None:
 
 def land(config: LocalConfig, folder: Path, options: Sequence[str] = ()) -> tuple[str, str] | None:
     """Put the files into the raw bucket; returns the first and last day, or None when it cannot be done."""
-    from local.data import cli  # late import: needs the endpoint's address in the environment
+    from shop_data import cli  # late import: needs the endpoint's address in the environment
 
     os.environ.update(config.aws_environ())
     arguments = cli.parse(["load", str(folder.resolve()), "--replace", *options])

@@ -178,7 +178,7 @@ def plan(config: LocalConfig) -> Plan:
         Chore(
             "provision",
             "Buckets, crawler, Glue jobs, scripts",
-            [python, "-m", "local.aws.provision"],
+            [python, "-m", "local.provision"],
             local_environ,
             needs=("aws",),
         ),

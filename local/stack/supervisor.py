@@ -141,7 +141,7 @@ class Stack:
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
         """One command at a time changes a stack."""
-        # Under root PostgreSQL's user passes through it (local/postgres.py), which its mode then says.
+        # Under root PostgreSQL's user passes through it (`redshift_local.postgres`), which its mode then says.
         self.config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (self.config.home / "stack.lock").open("w") as lock:
             try:

@@ -135,7 +135,7 @@ def start_local_aws(home: Path) -> Iterator[LocalAws]:
     port = free_port()
     environ = {"DWH_LOCAL_AWS_PORT": str(port)}
     with component("local.aws", home, port, environ):
-        run_module("local.aws.provision", home, environ)
+        run_module("local.provision", home, environ)
         yield LocalAws(port, home)
 
 

@@ -8,8 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from local.data.schema import SOURCES
-from local.data.truth import Rules, Values, _amount, _checks, _moment, _rows, _rule_broken
+from shop_data.schema import SOURCES
+from shop_data.truth import Rules, Values, _amount, _checks, _moment, _rows, _rule_broken
 
 # Stock changes daily and is a fact of its own (fact_inventory), not a version of the product.
 _NOT_VERSIONED = ("updated_at", "stock_quantity")

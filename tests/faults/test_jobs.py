@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws.provision import Provisioner, provision
-from tests.local.aws.harness import Aws
+from aws_local.testing import Aws
+from local.provision import Provisioner, provision
 
 DAY = "2026-03-01"
 LINES = 400

@@ -23,10 +23,10 @@ import pytest
 
 from local import postgres
 from local.config import REPO, LocalConfig
-from local.data.schema import SOURCES
-from local.data.truth import Rules, Values
 from local.stack import runs
 from local.stack.ports import separate_config
+from shop_data.schema import SOURCES
+from shop_data.truth import Rules, Values
 from tests.e2e.expected import accepted, expect
 from tests.e2e.support import LocalStack
 

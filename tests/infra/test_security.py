@@ -56,6 +56,9 @@ def test_ruff_security_rules_find_nothing() -> None:
         "concise",
         *_PRODUCT,
         "local",
+        "packages/aws-local/src",
+        "packages/redshift-local/src",
+        "packages/shop-data/src",
     )
     assert done.returncode == 0, done.stdout
 
@@ -69,7 +72,7 @@ def _tracked() -> list[str]:
 
 # Files with credentials that open nothing but servers on the loopback interface, and hashes of packages and providers.
 _EXPECTED = re.compile(
-    r"^(requirements/.*\.txt|.*\.terraform\.lock\.hcl|docker-compose\.yaml|docker/passwords\.json|local/|tests/|benchmarks/|\.github/)"
+    r"^(requirements/.*\.txt|.*\.terraform\.lock\.hcl|docker-compose\.yaml|docker/passwords\.json|local/|packages/|tests/|benchmarks/|\.github/)"
 )
 
 

@@ -96,7 +96,7 @@ def test_local_provisioning_wants_what_terraform_made(applied: Applied) -> None:
     """The laptop's provisioning and Terraform agree on names, arguments and limits of crawler and jobs."""
     code = (
         "import json, sys\n"
-        "from local.aws import provision as p\n"
+        "from local import provision as p\n"
         "from local.config import load_config\n"
         "seen = {}\n"
         "provisioner = p.Provisioner(load_config(), p.get_settings())\n"

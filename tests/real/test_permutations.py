@@ -30,7 +30,7 @@ from comparing import TABLES
 from harness import CONTRACTS, MERGES, REPLACE, REPO, SOURCES, VIEWS, Row, Warehouse, add_days, load_of
 from serving import running_warehouse
 
-from local.aws.server import Endpoint
+from aws_local.server import Endpoint
 
 # Both sides of the turn of the year: ten days without files lie between.
 FIRST = date(2010, 12, 13)

@@ -18,7 +18,7 @@ from harness import REPO, Warehouse, bootstrap, psycopg_connect, redshift_connec
 
 from local import postgres
 from local.config import LocalConfig
-from local.redshift.warehouse import database_name
+from redshift_local.warehouse import database_name
 
 _START_SECONDS = 60
 

@@ -24,7 +24,7 @@ def pretend_built(venvs: Path, name: str) -> None:
     python = venvs / name.partition(":")[0] / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.touch()
-    bootstrap._write_stamp(python.parents[1], bootstrap._fingerprint(bootstrap._pins(name)))
+    bootstrap._write_stamp(python.parents[1], bootstrap._made_from(name))
 
 
 def test_what_is_current_is_left_alone(venvs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import pytest
 
+from aws_local.server import Endpoint
 from local import postgres
-from local.aws.server import Endpoint
 from local.config import PRIVATE_UMASK, REPO, LocalConfig
 from local.smtp.server import MailServer
 from local.stack import ports

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from local.aws.crawl import Crawl
-from local.aws.inference import MAX_TYPE, UnreadableError, column_names, infer, text_type
+from aws_local.crawl import Crawl
+from aws_local.inference import MAX_TYPE, UnreadableError, column_names, infer, text_type
 
 
 def parquet(names: list[str]) -> bytes:

@@ -19,7 +19,7 @@ from hostile_http import Answer, send
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.aws.server import Endpoint
+from aws_local.server import Endpoint
 from local.doors import AsgiDoor, WsgiDoor, door
 from local.smtp.server import MailServer
 from tests.signed_requests import signed_headers

@@ -18,7 +18,7 @@ from hostile_http import Answer, send
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local.aws.server import Endpoint
+from aws_local.server import Endpoint
 from tests.signed_requests import signed_frames, signed_headers
 
 BODY = b"0123456789" * 20_000

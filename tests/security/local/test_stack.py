@@ -13,7 +13,7 @@ import psutil
 import pytest
 from hostile_http import send
 
-from local.aws.spark import spark_defaults
+from aws_local.spark import spark_defaults
 from local.config import LocalConfig
 from local.stack.airflow import LOGIN, PASSWORD
 from local.stack.supervisor import Stack

@@ -289,7 +289,7 @@ def test_another_superuser_of_postgresql_is_no_user_of_the_warehouse(warehouse: 
 
 def test_a_cluster_of_an_earlier_version_loses_its_superuser(warehouse: LocalConfig) -> None:
     """Installing again takes the privilege away, and what the admin's users own stays the admin's."""
-    from local.redshift import warehouse as installing
+    from redshift_local import warehouse as installing
 
     with behind(warehouse, user="postgres") as inside:
         inside.execute("create role keeper with login password 'Keeper1x'")

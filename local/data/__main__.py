@@ -1,6 +1,0 @@
-"""Command line of the data room: ``python -m local.data generate|load|truth``."""
-
-from local.data.cli import main
-
-if __name__ == "__main__":
-    raise SystemExit(main())

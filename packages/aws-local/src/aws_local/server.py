@@ -1,0 +1,388 @@
+"""The endpoint: one port for every AWS service, chosen by the signature's service name.
+
+A request comes in when it passes the door (`local.doors`: no page of a browser) and its signature is the stack's
+(`signatures`); nothing is done for any other. Unsigned are the health page and, as on AWS, the links by which somebody
+confirms or ends a subscription of SNS, which carry a token.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import json
+import logging
+import re
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable, Iterable, Sequence
+from http import HTTPStatus
+from typing import Any
+from xml.sax.saxutils import escape
+
+from cheroot import wsgi
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from local.config import LocalConfig, private_folder
+from local.doors import door, wsgi_headers
+from local.stack import airflow
+
+from . import spark
+from .catalog import Catalog
+from .cloudwatch import LogWriter
+from .crawlers import CrawlerService
+from .faults import FaultSwitch
+from .glue import GlueApi
+from .jobs import JobService, RunSettings
+from .moto_state import MotoState
+from .mwaa import AirflowCaller, MwaaApi
+from .mwaa_pip import ImagePip
+from .regions import Regions
+from .s3 import Response, S3Api, error_response, request_from_environ
+from .signatures import Denied, Signatures, Signed, denial
+from .state import Documents
+from .store import ObjectStore, StoreError
+from .trail import Trail
+
+log = logging.getLogger("aws_local")
+
+REGION = "ap-south-1"
+ACCOUNT = "123456789012"
+_SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
+# docs.aws.amazon.com/sns/latest/api/API_ConfirmSubscription.html and API_Unsubscribe.html
+_UNSIGNED_ACTIONS = re.compile(r"(?:^|&)Action=(?:ConfirmSubscription|Unsubscribe)(?:&|$)")
+_ATTEMPT = re.compile(r"attempt=(\d+)")
+
+Environ = dict[str, Any]
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+
+
+class AlreadyRunningError(RuntimeError):
+    """Another endpoint uses the same folder."""
+
+
+class Endpoint:
+    """The WSGI application and the services behind it."""
+
+    def __init__(self, config: LocalConfig, command: Sequence[str] | None = None, minute: float = 60.0) -> None:
+        """Open the state under ``config.aws_dir``.
+
+        Args:
+            config: the stack's configuration.
+            command: what starts a job's script, in place of spark-submit (for tests).
+            minute: seconds in a minute of a job's timeout (for tests).
+
+        Raises:
+            AlreadyRunningError: another endpoint has the state open.
+        """
+        self.config = config
+        private_folder(config.aws_dir)
+        self._lock_file = (config.aws_dir / "lock").open("w")
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunningError(f"another endpoint already uses {config.aws_dir}") from None
+        self.store = ObjectStore(config.aws_dir / "s3", REGION)
+        self.documents = Documents(config.aws_dir / "glue.sqlite")
+        self._logs = LogWriter(ACCOUNT, REGION)
+        self.jobs = JobService(
+            self.documents,
+            self.store,
+            RunSettings(
+                # Asked for at each run: without Spark the endpoint still serves everything else.
+                command=lambda: command or spark.submit_command(config),
+                environ=self._job_environ,
+                work_dir=config.aws_dir / "runs",
+                logs_dir=config.logs_dir / "glue",
+                sink=self._job_output,
+                minute=minute,
+            ),
+        )
+        self._signatures = Signatures(config.aws_access_key, config.aws_secret_key)
+        self._door = door(config.host, config.aws_port, config.allowed_hosts)
+        self.s3 = S3Api(self.store)
+        self.catalog = Catalog(self.documents, ACCOUNT, REGION)
+        self.crawlers = CrawlerService(self.documents, self.store, self.catalog, self._logs.write)
+        self.glue = GlueApi(self.jobs, self.crawlers)
+        self.mwaa = MwaaApi(
+            self.documents,
+            self.store,
+            ImagePip(config.mwaa_image, config.aws_dir / "mwaa"),
+            self._write_log,
+            AirflowCaller(config.airflow_url, (airflow.LOGIN, airflow.PASSWORD)),
+            (ACCOUNT, REGION),
+        )
+        self.faults = FaultSwitch(config.home / "faults.json")
+        self._trail = Trail.from_environ()
+        self.regions = Regions(config.aws_dir / "regions.json")
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        # Moto imports its services when they are first asked for, and keeps their state in plain dictionaries: two
+        # requests at once can end in a deadlock of imports (an internal error) or in half a change.
+        self._moto_turn = threading.Lock()
+        self._moto_state = MotoState(config.aws_dir, ACCOUNT, REGION)
+        self._server: wsgi.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    # -- job runs --------------------------------------------------------------------------------------------
+
+    def _job_environ(self) -> dict[str, str]:
+        return spark.spark_environ(self.config, spark.write_conf_dir(self.config))
+
+    def _job_output(self, job: str, run_id: str, stream: str, lines: list[str]) -> None:
+        group = f"/aws-glue/jobs/{stream}"
+        self._logs.write(group, run_id, lines, where=str(self.jobs.log_path(job, run_id)))
+
+    def _write_log(self, group: str, stream: str, lines: list[str]) -> None:
+        with self._moto_turn:
+            self._moto_state.prepare("logs")
+            self._logs.write(group, stream, lines)
+
+    # -- WSGI ------------------------------------------------------------------------------------------------
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if why := self._door.refusal(environ["REQUEST_METHOD"], wsgi_headers(environ)):
+            return self._refused(
+                Response(403, {"Content-Type": "text/plain"}, f"{why}\n".encode()), environ, start_response
+            )
+        # PATH_INFO cannot tell %2F in a key from a slash in the path.
+        uri = (
+            environ.get("REQUEST_URI")
+            or environ.get("RAW_URI")
+            or urllib.parse.quote(environ["PATH_INFO"], "/%")
+        )
+        raw_path = re.sub(r"^https?://[^/]*", "", uri).partition("?")[0]
+        path = urllib.parse.unquote(raw_path)
+        if path == "/_local/health":
+            return _send(self._health(), environ, start_response)
+        service, region = self._scope(environ)
+        try:
+            signed = self._signed(environ, raw_path, service)
+        except Denied as denied:
+            log.warning("%s %s %s: %s", service, environ["REQUEST_METHOD"], path, denied)
+            return self._refused(denial(denied, service, environ), environ, start_response)
+        self._trail.note(environ, service, region, path)
+        _note_repetition(environ, service, path)
+        log.debug("%s %s %s %s", service, environ["REQUEST_METHOD"], path, environ.get("HTTP_X_AMZ_TARGET", ""))
+        response = self.faults.strike(service, environ["REQUEST_METHOD"], path) or self.regions.refusal(
+            service, region, {"content-type": environ.get("CONTENT_TYPE", "")}
+        )
+        if response is not None:
+            environ["wsgi.input"].read()  # what a client still sends would be taken for its next request
+        elif service == "account":
+            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            response = self.regions.handle(path, body)
+            environ["wsgi.input"] = io.BytesIO(body)
+        elif service == "s3":
+            request = request_from_environ(environ, path, signed)
+            response = self.s3.handle(request)
+            if response is None:
+                response = _held(environ, signed)
+        elif service == "airflow":
+            body = environ["wsgi.input"].getvalue()
+            response = self.mwaa.handle(environ["REQUEST_METHOD"], raw_path, body)
+        elif service == "glue":
+            body = environ["wsgi.input"].getvalue()
+            action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+            response = self.glue.handle(action, body)
+            if response is None:
+                return self._catalog_request(action, body, environ, start_response)
+        if response is None:
+            return self._moto_request(service, path, environ, start_response)
+        return _send(response, environ, start_response)
+
+    def _signed(self, environ: Environ, raw_path: str, service: str) -> Signed:
+        """Check the signature; a body that it covers is read for that, except S3's.
+
+        Raises:
+            Denied: the request is none of this stack's.
+        """
+        if service == "s3":
+            return self._signatures.check(environ, raw_path, "")
+        if environ["REQUEST_METHOD"] == "GET" and _UNSIGNED_ACTIONS.search(environ.get("QUERY_STRING", "")):
+            return Signed("")
+        body = _buffered(environ)
+        return self._signatures.check(environ, raw_path, hashlib.sha256(body).hexdigest())
+
+    @staticmethod
+    def _refused(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request whose body nobody reads."""
+        if environ.get("HTTP_TRANSFER_ENCODING"):  # the server skips a body of announced length by itself
+            environ["wsgi.input"].read()
+        return _send(response, environ, start_response)
+
+    def _moto_request(
+        self, service: str, path: str, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        try:
+            with self._moto_turn:
+                self._moto_state.prepare(service)
+                if service == "s3":
+                    self._mirror_bucket(path)
+                answer = list(self._moto(environ, start_response))
+        except NotImplementedError as error:
+            return _send(_not_served(str(error), environ), environ, start_response)
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            self._moto_state.touched(service)
+        return answer
+
+    def _mirror_bucket(self, path: str) -> None:
+        """Let moto know a bucket whose settings it is asked about."""
+        name = path.lstrip("/").partition("/")[0]
+        backend = self._moto_state.backend("s3")
+        held = {bucket: region for bucket, _, region in self.store.buckets()}
+        if name in held and name not in backend.buckets:
+            backend.create_bucket(name, held[name])
+        elif name not in held and name in backend.buckets:
+            backend.buckets.pop(name)
+
+    def _catalog_request(
+        self, action: str, body: bytes, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Let moto answer, then save what that changed, and only then let the answer out."""
+        status = ""
+
+        def note(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            nonlocal status
+            status = line
+            return start_response(line, headers, *rest)
+
+        try:
+            with self._moto_turn:
+                answer = list(self._moto(environ, note))
+        except NotImplementedError as error:
+            return _send(_not_served(f"{action}: {error}", environ), environ, start_response)
+        if status.startswith("2"):
+            self.catalog.after_request(action, json.loads(body or b"{}"))
+        return answer
+
+    @staticmethod
+    def _scope(environ: Environ) -> tuple[str, str]:
+        """Service and region that the request is signed for; S3 when it does not say, as its objects have addresses."""
+        query = urllib.parse.unquote(environ.get("QUERY_STRING", "")).replace("X-Amz-Credential", "Credential")
+        scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", "")) or _SCOPE.search(query)
+        if scope:
+            return scope.group(2).lower(), scope.group(1)
+        other = (
+            environ.get("HTTP_X_AMZ_TARGET") or "Action=" in query or "json" in environ.get("CONTENT_TYPE", "")
+        )
+        return ("" if other or "x-www-form-urlencoded" in environ.get("CONTENT_TYPE", "") else "s3"), ""
+
+    def _health(self) -> Response:
+        jobs, running = self.jobs.counts()
+        body = {"status": "ok", "buckets": len(self.store.buckets()), "jobs": jobs, "running": running}
+        return Response(200, {"Content-Type": "application/json"}, json.dumps(body).encode())
+
+    # -- life ------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Recover, then listen.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        self.catalog.load()
+        self.jobs.recover()
+        self.crawlers.recover()
+        self.mwaa.recover()
+        server = wsgi.Server(
+            (self.config.host, self.config.aws_port),
+            self,
+            numthreads=16,
+            max=64,
+            request_queue_size=128,
+            server_name="local-aws",
+            timeout=65,
+        )
+        server.expiration_interval = 0.1  # how long a stop waits at most
+        server.prepare()
+        self._server = server
+        self._thread = threading.Thread(target=server.serve, name="http", daemon=True)
+        self._thread.start()
+        threading.Thread(target=self.store.sweep, name="sweep", daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, also when 0 was asked for."""
+        return self._server.bind_addr[1] if self._server else 0
+
+    def stop(self) -> None:
+        """Stop runs, then the listener, then close the files."""
+        began = time.monotonic()
+        self.crawlers.close()
+        self.mwaa.close()
+        self.jobs.close()
+        if self._server:
+            self._server.stop()
+        if self._thread:
+            self._thread.join(timeout=10)
+        self._moto_state.close()
+        self.documents.close()
+        self.store.close()
+        self._lock_file.close()
+        log.info("stopped in %.1f s", time.monotonic() - began)
+
+
+def _buffered(environ: Environ) -> bytes:
+    """The whole body, which whoever comes next can read again."""
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+        body = bytes(environ["wsgi.input"].read())  # the server's stream ends where the body does
+    else:
+        body = bytes(environ["wsgi.input"].read(length)) if length else b""
+    environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
+    return body
+
+
+def _held(environ: Environ, signed: Signed) -> Response | None:
+    """Read a body for moto, which does not check what was signed; an error when it is another one."""
+    body = _buffered(environ)
+    try:
+        streaming = signed.payload.startswith("STREAMING-")
+        for _ in signed.unframed(io.BytesIO(body)) if streaming else signed.checked([body]):
+            pass
+    except StoreError as error:
+        return error_response(error, "")
+    return None
+
+
+def _note_repetition(environ: Environ, service: str, path: str) -> None:
+    """Log that a client asks again: it lost an answer or got an error, and what it asks for may be done already."""
+    attempt = _ATTEMPT.search(environ.get("HTTP_AMZ_SDK_REQUEST", ""))
+    if attempt and int(attempt.group(1)) > 1:
+        log.warning(
+            "%s: %s %s is asked for again (%s, invocation %s)",
+            service or "no service",
+            environ["REQUEST_METHOD"],
+            path,
+            attempt.group(0),
+            environ.get("HTTP_AMZ_SDK_INVOCATION_ID", "unknown"),
+        )
+
+
+def _not_served(what: str, environ: Environ) -> Response:
+    """An API that nobody here implements. Not a 500, which every SDK would retry for seconds."""
+    text = f"The local endpoint does not serve this: {what}"
+    if "json" in environ.get("CONTENT_TYPE", ""):
+        document = {"__type": "UnsupportedOperationException", "message": text, "Message": text}
+        return Response(501, {"Content-Type": environ["CONTENT_TYPE"]}, json.dumps(document).encode())
+    body = f"<ErrorResponse><Error><Code>NotImplemented</Code><Message>{escape(text)}</Message></Error></ErrorResponse>"
+    return Response(501, {"Content-Type": "text/xml"}, body.encode())
+
+
+def _send(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    headers = {"x-amz-request-id": "local", **response.headers}
+    if isinstance(response.body, bytes):
+        headers.setdefault("Content-Length", str(len(response.body)))
+    status = HTTPStatus(response.status)
+    start_response(
+        f"{status.value} {status.phrase}", [(name, _header(value)) for name, value in headers.items()]
+    )
+    if environ["REQUEST_METHOD"] == "HEAD":
+        return []
+    return [response.body] if isinstance(response.body, bytes) else response.body
+
+
+def _header(value: str) -> str:
+    """Header text as WSGI wants it: bytes dressed as latin-1."""
+    return value.encode("utf-8").decode("latin-1")

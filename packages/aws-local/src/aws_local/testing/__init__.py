@@ -1,0 +1,148 @@
+"""Endpoints for tests: each with its own folder and port, in this process or as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from moto.core.base_backend import BackendDict
+
+from aws_local.server import Endpoint
+from local.config import REPO, LocalConfig
+
+FAKE_SUBMIT = [sys.executable, str(Path(__file__).with_name("fake_submit.py"))]
+MINUTE = 1.0  # seconds; a timeout of one minute is over soon
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def make_config(home: Path) -> LocalConfig:
+    return replace(LocalConfig(), home=home, aws_port=free_port())
+
+
+def client(config: LocalConfig, service: str, **options: Any) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=config.aws_url,
+        region_name="ap-south-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, **options),
+    )
+
+
+class Aws:
+    """An endpoint in this process that can be stopped and started again, with its clients."""
+
+    def __init__(self, home: Path, command: list[str] | None) -> None:
+        self.config = make_config(home)
+        self._command = command
+        self.endpoint: Endpoint
+        self.start()
+
+    def start(self) -> None:
+        BackendDict.reset()  # moto's memory is the process's; a new server starts without it
+        self.endpoint = Endpoint(self.config, command=self._command, minute=MINUTE)
+        self.endpoint.start()
+        self.s3, self.glue, self.logs = (client(self.config, name) for name in ("s3", "glue", "logs"))
+
+    def restart(self) -> None:
+        self.endpoint.stop()
+        self.start()
+
+    def client(self, service: str, **options: Any) -> Any:
+        return client(self.config, service, **options)
+
+    def bucket(self, name: str) -> str:
+        self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
+        return name
+
+    def put(self, bucket: str, key: str, body: bytes | str) -> None:
+        self.s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+    def crawl(self, name: str) -> dict[str, Any]:
+        self.glue.start_crawler(Name=name)
+        return self.wait_crawler(name)
+
+    def wait_crawler(self, name: str) -> dict[str, Any]:
+        return until(
+            lambda: self.glue.get_crawler(Name=name)["Crawler"], lambda crawler: crawler["State"] == "READY"
+        )
+
+    def run(self, job: str, **arguments: Any) -> dict[str, Any]:
+        run_id = self.glue.start_job_run(JobName=job, **arguments)["JobRunId"]
+        return self.wait_run(job, run_id)
+
+    def wait_run(self, job: str, run_id: str, seconds: float = 60) -> dict[str, Any]:
+        ended = {"SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR"}
+        return until(
+            lambda: self.glue.get_job_run(JobName=job, RunId=run_id)["JobRun"],
+            lambda run: run["JobRunState"] in ended,
+            seconds,
+        )
+
+    def log(self, job: str, run_id: str) -> str:
+        return (self.config.logs_dir / "glue" / job / f"{run_id}.log").read_text()
+
+
+def until(get: Callable[[], Any], done: Callable[[Any], bool], seconds: float = 30) -> Any:
+    deadline = time.monotonic() + seconds
+    while not done(value := get()):
+        assert time.monotonic() < deadline, f"still {value}"
+        time.sleep(0.02)
+    return value
+
+
+class ServerProcess:
+    """``python -m local.aws`` as a user starts it, for tests that kill it."""
+
+    def __init__(self, home: Path) -> None:
+        self.config = make_config(home)
+        self.process: subprocess.Popen[bytes]
+        self.start()
+
+    def environ(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            **self.config.aws_environ(),
+            "DWH_LOCAL_HOME": str(self.config.home),
+            "DWH_LOCAL_AWS_PORT": str(self.config.aws_port),
+        }
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "local.aws"], cwd=REPO, env=self.environ(), stderr=subprocess.DEVNULL
+        )
+        until(self._healthy, bool, 20)
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.config.aws_url}/_local/health", timeout=1) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(timeout=20)
+
+    def client(self, service: str) -> Any:
+        return client(self.config, service)

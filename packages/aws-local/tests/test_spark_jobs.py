@@ -1,0 +1,143 @@
+"""Real Spark runs: scripts that know nothing of the laptop read and write ``s3://``."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from aws_local.class_archive import archive_key
+from aws_local.spark import spark_defaults
+from aws_local.testing import Aws, until
+from local.provision import provision
+
+ROUND_TRIP = """
+import sys
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+out = sys.argv[sys.argv.index("--out") + 1]
+spark.range(1000).selectExpr("id", "id % 2 as part").write.mode("overwrite").partitionBy("part").parquet(out)
+back = spark.read.parquet(out.replace("s3://", "s3a://"))
+print("rows", back.count(), "zone", spark.conf.get("spark.sql.session.timeZone"), spark.version)
+raise SystemExit(0)
+"""
+FAILURE = """
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+spark.read.parquet("s3://lake/nothing/here")
+"""
+WORKERS = """
+import time
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+print("session", flush=True)
+spark.sparkContext.parallelize(range(2), 2).foreach(lambda _: time.sleep(120))
+"""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def buckets(spark_aws: Aws) -> None:
+    for name in ("lake", "scripts"):
+        spark_aws.bucket(name)
+
+
+def make_job(aws: Aws, name: str, script: str) -> None:
+    aws.put("scripts", f"{name}.py", script)
+    command = {"Name": "glueetl", "ScriptLocation": f"s3://scripts/{name}.py"}
+    aws.glue.create_job(Name=name, Role="r", Command=command)
+
+
+def test_a_script_writes_and_reads_s3(spark_aws: Aws):
+    make_job(spark_aws, "trip", ROUND_TRIP)
+    run = spark_aws.run("trip", Arguments={"--out": "s3://lake/trip/"})
+    log = spark_aws.log("trip", run["Id"])
+    assert run["JobRunState"] == "SUCCEEDED", log
+    assert "rows 1000 zone UTC 3.5.6" in log
+    keys = [item["Key"] for item in spark_aws.s3.list_objects_v2(Bucket="lake", Prefix="trip/")["Contents"]]
+    assert "trip/_SUCCESS" in keys
+    assert not [key for key in keys if "_temporary" in key]
+    part = next(key for key in keys if key.startswith("trip/part=1/"))
+    body = spark_aws.s3.get_object(Bucket="lake", Key=part)["Body"].read()
+    assert pq.read_table(io.BytesIO(body)).column("id").to_pylist()[0] % 2 == 1
+
+
+def test_the_message_of_a_failed_run_is_sparks_own(spark_aws: Aws):
+    make_job(spark_aws, "failure", FAILURE)
+    run = spark_aws.run("failure")
+    assert run["JobRunState"] == "FAILED"
+    assert run["ErrorMessage"].startswith(
+        "AnalysisException: [PATH_NOT_FOUND] Path does not exist: s3://lake/nothing"
+    )
+
+
+def test_stop_ends_python_workers_too(spark_aws: Aws):
+    import psutil
+
+    make_job(spark_aws, "workers", WORKERS)
+    run_id = spark_aws.glue.start_job_run(JobName="workers")["JobRunId"]
+
+    def is_worker(process: psutil.Process) -> bool:
+        try:
+            return "pyspark.daemon" in process.cmdline()
+        except psutil.Error:
+            return False
+
+    def workers() -> list[psutil.Process]:
+        return [process for process in psutil.Process().children(recursive=True) if is_worker(process)]
+
+    found = until(workers, lambda processes: len(processes) >= 2, 60)
+    spark_aws.glue.batch_stop_job_run(JobName="workers", JobRunIds=[run_id])
+    assert spark_aws.wait_run("workers", run_id)["JobRunState"] == "STOPPED"
+    _, alive = psutil.wait_procs(found, timeout=5)
+    assert not alive
+
+
+def test_the_erasure_job_as_it_is_provisioned(spark_aws: Aws):
+    """The product's script and library by the job's own arguments; what it does is tested in tests/glue."""
+    provisioner = provision(spark_aws.config)
+    settings = provisioner.settings
+    raw, processed = settings.raw_bucket, settings.processed_bucket
+    day = "customers/dt=2026-03-01"
+    spark_aws.s3.put_object(
+        Bucket=raw,
+        Key=f"{day}/a.csv.gz",
+        Body=gzip.compress(b"customer_id,email\nC1,zubeida@x.example\nC2,ravi@x.example\n"),
+    )
+    rejected = pa.table({"raw_text": ["C1,zubeida@x.example,broken", "C2,other"]})
+    sink = io.BytesIO()
+    pq.write_table(rejected, sink)
+    spark_aws.s3.put_object(Bucket=processed, Key="quarantine/source=customers/a.parquet", Body=sink.getvalue())
+    request = {"customer_id": "C1", "pseudonym": "erased-1", "values": {}, "shared": [], "days": ["2026-03-01"]}
+    spark_aws.s3.put_object(
+        Bucket=processed, Key="erasures/manual/request.json", Body=json.dumps(request).encode()
+    )
+
+    run = spark_aws.run(settings.erasure_job, Arguments={"--erasure_mode": "erase", "--run_id": "manual"})
+
+    log = spark_aws.log(settings.erasure_job, run["Id"])
+    assert run["JobRunState"] == "SUCCEEDED", log
+    assert "zubeida" not in log
+    body = spark_aws.s3.get_object(Bucket=raw, Key=f"{day}/a.csv.gz")["Body"].read()
+    assert gzip.decompress(body) == b"customer_id,email\nerased-1,\nC2,ravi@x.example\n"
+    left = spark_aws.s3.get_object(Bucket=processed, Key="quarantine/source=customers/a.parquet")["Body"].read()
+    assert pq.read_table(io.BytesIO(left))["raw_text"].to_pylist() == [
+        "C1,xxxxxxx@x.xxxxxxx,broken",
+        "C2,other",
+    ]
+    told = json.loads(
+        spark_aws.s3.get_object(Bucket=processed, Key="erasures/manual/request.json")["Body"].read()
+    )
+    assert told == {**request, "region": "", "values": {"email": ["zubeida@x.example"]}, "is_searched": True}
+
+
+def test_the_runtime_is_described_in_one_place(spark_aws: Aws):
+    defaults = spark_defaults(spark_aws.config)
+    assert defaults["spark.hadoop.fs.s3a.endpoint"] == spark_aws.config.aws_url
+    assert defaults["spark.sql.session.timeZone"] == "UTC"
+    assert len(archive_key(spark_aws.config)) == 64
