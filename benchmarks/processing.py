@@ -40,6 +40,7 @@ REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO))
 
 from aws_local import spark  # noqa: E402
+from local import aws  # noqa: E402
 from local.config import load_config  # noqa: E402
 from shop_data.schema import SOURCES  # noqa: E402
 
@@ -226,23 +227,25 @@ def duckdb_cost(root: Path, options: argparse.Namespace) -> Cost:
 def spark_cost(root: Path, options: argparse.Namespace) -> Cost:
     shutil.rmtree(root / "processed", ignore_errors=True)
     # The runtime of the local Glue jobs, with the optimising compiler that its own setting leaves out for small days.
-    config = replace(
-        load_config(),
-        home=root / "home",
-        spark_driver_memory=f"{options.heap}m",
-        spark_java_options=options.java,
+    settings = aws.settings(
+        replace(
+            load_config(),
+            home=root / "home",
+            spark_driver_memory=f"{options.heap}m",
+            spark_java_options=options.java,
+        )
     )
     script = root / "job.py"
     script.write_text(SPARK, encoding="utf-8")
     library = ("plugins", "include/glue", "tests/glue")
     environ = {
-        **spark.spark_environ(config, spark.write_conf_dir(config)),
+        **spark.spark_environ(settings, spark.write_conf_dir(settings)),
         "PYTHONPATH": os.pathsep.join(str(REPO / part) for part in library),
         "TMPDIR": str(root),
     }
     last = FIRST + timedelta(days=options.days - 1)
     command = [
-        *spark.submit_command(config),
+        *spark.submit_command(spark.runtime_of(settings)),
         "--master",
         f"local[{options.cores}]",
         *(word for setting in (*SETTINGS, *options.conf) for word in ("--conf", setting)),

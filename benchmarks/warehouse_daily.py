@@ -47,6 +47,7 @@ from serving import running_warehouse  # noqa: E402
 
 from aws_local.server import Endpoint  # noqa: E402
 from ecommerce_dwh_glue import manifest  # noqa: E402
+from local import aws  # noqa: E402
 
 LAST_DAY = date(2026, 1, 28)  # of the history; the measured days follow
 LINES_PER_ORDER = 2.5
@@ -246,7 +247,7 @@ def _arrow_type(kind: str, size: int | None, scale: int | None) -> pa.DataType:
 def stack(folder: Path) -> Iterator[tuple[Warehouse, Endpoint]]:
     """PostgreSQL, the Redshift endpoint and the S3 endpoint that it copies from."""
     with running_warehouse(folder) as warehouse:
-        endpoint = Endpoint(warehouse.config)
+        endpoint = aws.endpoint(warehouse.config)
         endpoint.start()
         try:
             yield warehouse, endpoint

@@ -12,23 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aws_local.private import PRIVATE_UMASK, keep_private, private_folder
+
+__all__ = ["PRIVATE_UMASK", "REPO", "LocalConfig", "keep_private", "load_config", "private_folder"]
+
 REPO = Path(__file__).resolve().parents[1]
-
-
-PRIVATE_UMASK = 0o077
-
-
-def keep_private() -> None:
-    """What this process and its children write from now on is its user's alone: lake, mail, logs, passwords."""
-    os.umask(PRIVATE_UMASK)
-
-
-def private_folder(path: Path) -> Path:
-    """A folder that nobody else may enter, made or closed; parents are made the same way."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.mkdir(mode=0o700, exist_ok=True)
-    path.chmod(0o700)
-    return path
 
 
 @dataclass(frozen=True)

@@ -164,12 +164,14 @@ def main() -> int:
     """Set up and report; the exit code is 1 when it failed."""
     from aws_local.class_archive import ArchiveError, is_current, make_archive
     from aws_local.spark import SparkMissingError, archive_path, java_home
+    from local import aws
 
     config = load_config()
+    runtime = aws.spark_runtime(config)
     began = time.monotonic()
     try:
         fresh = setup(config)
-        java = java_home(config)
+        java = java_home(runtime)
     except (SetupError, SparkMissingError) as error:
         print(f"spark setup failed: {error}", file=sys.stderr)
         return 1
@@ -177,18 +179,18 @@ def main() -> int:
     how = f"unpacked in {time.monotonic() - began:.0f} s" if fresh else "already in place"
     print(f"S3A jars: {config.spark_jars} ({size:.0f} MB, {how})")
     print(f"JAVA_HOME: {java}")
-    if is_current(config):
-        print(f"class archive: {archive_path(config)} (already in place)")
+    if is_current(runtime):
+        print(f"class archive: {archive_path(runtime)} (already in place)")
         return 0
     began = time.monotonic()
     try:
-        make_archive(config)
+        make_archive(aws.settings(config))
     except ArchiveError as error:
         print(f"class archive: not made, Spark starts slower without it: {error}", file=sys.stderr)
     else:
-        size = archive_path(config).stat().st_size / 1e6
+        size = archive_path(runtime).stat().st_size / 1e6
         print(
-            f"class archive: {archive_path(config)} ({size:.0f} MB, made in {time.monotonic() - began:.0f} s)"
+            f"class archive: {archive_path(runtime)} ({size:.0f} MB, made in {time.monotonic() - began:.0f} s)"
         )
     return 0
 

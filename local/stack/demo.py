@@ -131,10 +131,11 @@ def bootstrap(client: AirflowClient) -> None:
 
 def land(config: LocalConfig, folder: Path, options: Sequence[str] = ()) -> tuple[str, str] | None:
     """Put the files into the raw bucket; returns the first and last day, or None when it cannot be done."""
-    from shop_data import cli  # late import: needs the endpoint's address in the environment
+    from local import data  # late import: needs the endpoint's address in the environment
+    from shop_data import cli
 
     os.environ.update(config.aws_environ())
-    arguments = cli.parse(["load", str(folder.resolve()), "--replace", *options])
+    arguments = cli.parse(["load", str(folder.resolve()), "--replace", *options], data.SURROUNDINGS)
     try:
         loaded = cli.load(arguments, console)
     except (ValueError, FileNotFoundError) as error:

@@ -15,6 +15,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -23,6 +24,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from aws_local.testing import Aws
+from local import aws as local_aws
+from local.config import LocalConfig
 from local.provision import Provisioner, provision
 
 DAY = "2026-03-01"
@@ -32,7 +35,7 @@ LIMIT = 240  # seconds for a run on a busy machine
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    running = Aws(tmp_path_factory.mktemp("jobs"), None)
+    running = Aws(tmp_path_factory.mktemp("jobs"), None, local_aws.spark_runtime(LocalConfig()))
     yield running
     running.endpoint.stop()
 
@@ -40,7 +43,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 @pytest.fixture(scope="module")
 def deployed(aws: Aws) -> Provisioner:
     """The jobs as they are provisioned, and a day of orders and lines."""
-    made = provision(aws.config)
+    made = provision(replace(LocalConfig(), home=aws.home, aws_port=aws.settings.port))
     orders = "order_id,customer_id,order_date\n" + "".join(f"o{n},c{n},{DAY} 10:00\n" for n in range(LINES))
     items = "order_item_id,order_id,product_id,quantity,unit_price\n" + "".join(
         f"i{n},o{n},p1,2,{n}.50\n" for n in range(LINES)

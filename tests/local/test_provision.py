@@ -10,16 +10,17 @@ import zipfile
 
 from aws_local.testing import Aws
 from ecommerce_dwh.settings import Settings
+from local.config import LocalConfig
 from local.packaging import build_library
 from local.provision import provision
 
 
-def test_everything_is_made_once_and_mended_when_it_differs(aws: Aws):
+def test_everything_is_made_once_and_mended_when_it_differs(aws: Aws, aws_config: LocalConfig):
     settings = Settings()
-    first = provision(aws.config, settings)
+    first = provision(aws_config, settings)
     assert not first.updated
     assert not first.unchanged
-    second = provision(aws.config, settings)
+    second = provision(aws_config, settings)
     assert (second.created, second.updated) == ([], [])
     assert sorted(second.unchanged) == sorted(first.created)
 
@@ -27,7 +28,7 @@ def test_everything_is_made_once_and_mended_when_it_differs(aws: Aws):
     aws.glue.update_job(JobName=settings.processing_job, JobUpdate={"Role": "x", "Command": job["Command"]})
     aws.glue.update_crawler(Name=settings.crawler, Targets={"S3Targets": [{"Path": "s3://elsewhere/"}]})
     aws.put(settings.scripts_bucket, "glue/ecommerce_dwh_glue.zip", b"stale")
-    third = provision(aws.config, settings)
+    third = provision(aws_config, settings)
     assert not third.created
     assert third.updated == [
         "file glue/ecommerce_dwh_glue.zip",
@@ -37,9 +38,9 @@ def test_everything_is_made_once_and_mended_when_it_differs(aws: Aws):
     assert "3 updated" in third.summary()
 
 
-def test_provisioned_names_are_those_of_the_settings(aws: Aws):
+def test_provisioned_names_are_those_of_the_settings(aws: Aws, aws_config: LocalConfig):
     settings = Settings(env="prod", account_suffix="-123")
-    provision(aws.config, settings)
+    provision(aws_config, settings)
     names = {bucket["Name"] for bucket in aws.s3.list_buckets()["Buckets"]}
     assert names == {f"ecommerce-dwh-prod-{purpose}-123" for purpose in ("raw", "processed", "scripts", "logs")}
     targets = aws.glue.get_crawler(Name=settings.crawler)["Crawler"]["Targets"]["S3Targets"]

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from aws_local.testing import Aws
 from ecommerce_dwh.settings import Settings
+from local.config import LocalConfig
 from local.provision import provision
 
 
 def cli(aws: Aws, command: str) -> str:
     program = Path(sys.executable).with_name("aws")
-    environ = {**os.environ, **aws.config.aws_environ()}
+    environ = {**os.environ, **aws.settings.environ()}
     done = subprocess.run(
         [str(program), *command.split()[1:]], env=environ, capture_output=True, text=True, check=False
     )
@@ -23,8 +24,8 @@ def cli(aws: Aws, command: str) -> str:
     return done.stdout
 
 
-def test_team_guide_commands(aws: Aws, tmp_path: Path):
-    provision(aws.config, Settings())
+def test_team_guide_commands(aws: Aws, aws_config: LocalConfig, tmp_path: Path):
+    provision(aws_config, Settings())
     for name in ("data_processing", "data_quality"):
         aws.put("ecommerce-dwh-dev-scripts", f"glue/{name}.py", "print('done')")
     raw = tmp_path / "orders.csv"

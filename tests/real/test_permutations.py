@@ -31,6 +31,7 @@ from harness import CONTRACTS, MERGES, REPLACE, REPO, SOURCES, VIEWS, Row, Wareh
 from serving import running_warehouse
 
 from aws_local.server import Endpoint
+from local import aws
 
 # Both sides of the turn of the year: ten days without files lie between.
 FIRST = date(2010, 12, 13)
@@ -209,7 +210,7 @@ def job(
                 shutil.copy(path, landed)
             if not found:
                 (landed / "_EMPTY").touch()
-    endpoint = Endpoint(warehouse.config)
+    endpoint = aws.endpoint(warehouse.config)
     endpoint.start()
     running = Job(warehouse, endpoint, folder)
     try:

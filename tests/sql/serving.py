@@ -18,7 +18,7 @@ from harness import REPO, Warehouse, bootstrap, psycopg_connect, redshift_connec
 
 from local import postgres
 from local.config import LocalConfig
-from redshift_local.warehouse import database_name
+from local.product import load_settings
 
 _START_SECONDS = 60
 
@@ -33,7 +33,7 @@ def _free_port() -> int:
 def running_warehouse(folder: Path) -> Iterator[Warehouse]:
     """A warehouse, bootstrapped unless its folder holds one; stopped when the block ends."""
     config = LocalConfig(home=folder, redshift_port=_free_port(), aws_port=_free_port())
-    server = postgres.Server(config)
+    server = postgres.Server(postgres.server_of(config))
     server.start()
     with psycopg.connect(postgres.url(config, "postgres"), autocommit=True) as setup:
         # Nobody needs these data after a power cut, and each dropped temporary table would wait for the disk.
@@ -43,7 +43,7 @@ def running_warehouse(folder: Path) -> Iterator[Warehouse]:
     endpoint = None
     try:
         endpoint = _endpoint(config)
-        database = database_name(os.environ)
+        database = load_settings(os.environ).database
         login = (config.redshift_port, config.redshift_user, config.redshift_password, database)
         connect = partial(redshift_connect, *login)
         client = _patiently(connect, endpoint)

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from environments import SPARK, has_spark
 
 from aws_local.testing import FAKE_SUBMIT, Aws, ServerProcess
-from local.config import LocalConfig
 
 
 @pytest.fixture
 def aws(tmp_path: Path) -> Iterator[Aws]:
     """An endpoint whose jobs run under plain Python."""
-    running = Aws(tmp_path, FAKE_SUBMIT)
+    running = Aws(tmp_path, FAKE_SUBMIT, SPARK)
     yield running
     running.endpoint.stop()
 
@@ -22,17 +22,16 @@ def aws(tmp_path: Path) -> Iterator[Aws]:
 @pytest.fixture(scope="module")
 def spark_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """An endpoint whose jobs run under the real spark-submit."""
-    config = LocalConfig()
-    if not config.spark_python.is_file() or not list(config.spark_jars.glob("*.jar")):
-        pytest.skip("Spark is not set up; run `make setup`")
-    running = Aws(tmp_path_factory.mktemp("spark"), None)
+    if not has_spark():
+        pytest.skip("Spark is not set up beside this environment")
+    running = Aws(tmp_path_factory.mktemp("spark"), None, SPARK)
     yield running
     running.endpoint.stop()
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    running = ServerProcess(tmp_path)
+    running = ServerProcess(tmp_path, "--spark-python", str(SPARK.python), "--spark-jars", str(SPARK.jars))
     yield running
     if running.process.poll() is None:
         running.stop()

@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from environments import AIRFLOW_PYTHON
 
 from aws_local.testing import Aws
-from local.config import LocalConfig
 
 PROGRAM = """
 import asyncio
@@ -61,9 +61,8 @@ SCRIPT = "import sys\nword = sys.argv[sys.argv.index('--word') + 1]\nassert word
 
 
 def test_hooks_waiters_and_triggers(aws: Aws, tmp_path: Path):
-    python = LocalConfig().airflow_python
-    if not python.is_file():
-        pytest.skip("Airflow is not set up; run `make setup`")
+    if not AIRFLOW_PYTHON.is_file():
+        pytest.skip("Airflow is not set up beside this environment")
     for bucket in ("scripts", "raw-lake"):
         aws.bucket(bucket)
     aws.put("raw-lake", "orders/dt=2024-01-01/a.csv", "id\n1\n")
@@ -76,12 +75,17 @@ def test_hooks_waiters_and_triggers(aws: Aws, tmp_path: Path):
     )
     environ = {
         **os.environ,
-        **aws.config.aws_environ(),
+        **aws.settings.environ(),
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
     }
     done = subprocess.run(
-        [str(python), "-c", PROGRAM], env=environ, capture_output=True, text=True, check=False, timeout=120
+        [str(AIRFLOW_PYTHON), "-c", PROGRAM],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert [

@@ -6,14 +6,13 @@ import io
 import json
 import time
 import zipfile
-from dataclasses import replace
 
 import psutil
 import pytest
 from botocore.exceptions import ClientError
 
 from aws_local.runner import ErrorFinder
-from aws_local.spark import submit_command
+from aws_local.settings import SparkRuntime
 from aws_local.testing import Aws, until
 
 SCRIPTS = "scripts"
@@ -87,7 +86,7 @@ def test_success_with_arguments_files_and_logs(aws: Aws, glue):
     assert {"from the zip", "['spark.a=1', 'spark.b=2']", "to stderr"} <= set(lines)
     assert "from the zip" in cloudwatch(aws, "output", run["Id"])
     assert cloudwatch(aws, "error", run["Id"]) == ["to stderr"]
-    assert not list((aws.config.aws_dir / "runs").iterdir())
+    assert not list((aws.settings.folder / "runs").iterdir())
 
 
 @pytest.mark.parametrize(
@@ -149,14 +148,11 @@ def test_a_script_that_cannot_be_fetched_is_an_error(aws: Aws, glue):
 
 
 def test_a_laptop_without_spark_says_what_to_do(tmp_path):
-    running = Aws(tmp_path, None)
-    config = replace(running.config, venvs=tmp_path / "no-environments")
-    running.endpoint.config = config
+    nowhere = tmp_path / "no-environment"
+    spark = SparkRuntime(nowhere / "bin" / "python", nowhere, setup_advice="run `make setup`")
+    running = Aws(tmp_path, None, spark)
     try:
         running.bucket(SCRIPTS)
-        running.endpoint.jobs._settings = replace(
-            running.endpoint.jobs._settings, command=lambda: submit_command(config)
-        )
         make_job(running, "")
         run = running.run("job")
         assert run["JobRunState"] == "ERROR"
@@ -173,7 +169,7 @@ def test_stop_kills_the_whole_family(aws: Aws, glue):
         "print(subprocess.Popen(child).pid, flush=True)\ntime.sleep(60)\n",
     )
     run_id = glue.start_job_run(JobName="job")["JobRunId"]
-    log = aws.config.logs_dir / "glue" / "job" / f"{run_id}.log"
+    log = aws.settings.logs / "glue" / "job" / f"{run_id}.log"
     child = int(until(lambda: log.read_text() if log.exists() else "", str.strip))
     assert glue.get_job_run(JobName="job", RunId=run_id)["JobRun"]["JobRunState"] == "RUNNING"
     answer = glue.batch_stop_job_run(JobName="job", JobRunIds=[run_id, "jr_none"])

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from aws_local.server import Endpoint
-from local.config import LocalConfig
-from tests.signed_requests import signed_headers
+from aws_local.settings import in_folder
+from aws_local.testing.signed_requests import signed_headers
 
 
 def _request(service: str, target: str) -> dict[str, Any]:
-    url = LocalConfig().aws_url + "/"
+    url = "http://127.0.0.1:4566/"
     headers = signed_headers("POST", url, service, body=b"{}", headers={"X-Amz-Target": target})
     return {
         "REQUEST_METHOD": "POST",
@@ -30,7 +30,7 @@ def _request(service: str, target: str) -> dict[str, Any]:
 
 
 def test_moto_never_has_two_requests_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    endpoint = Endpoint(LocalConfig(home=tmp_path))
+    endpoint = Endpoint(in_folder(tmp_path))
     inside, most = 0, 0
 
     def slow(_environ: dict[str, Any], start_response: Any) -> list[bytes]:

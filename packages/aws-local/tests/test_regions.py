@@ -24,7 +24,7 @@ _CALLS = {
 def _client(aws: Aws, service: str, region: str) -> Any:
     return boto3.client(
         service,
-        endpoint_url=aws.config.aws_url,
+        endpoint_url=aws.settings.url,
         region_name=region,
         aws_access_key_id="local",
         aws_secret_access_key="local",

@@ -11,7 +11,7 @@ from aws_local.testing import Aws
 
 
 def test_a_repeated_request_is_logged_with_its_attempt(aws: Aws, caplog: pytest.LogCaptureFixture) -> None:
-    (aws.config.home / "faults.json").write_text(
+    (aws.home / "faults.json").write_text(
         json.dumps(
             [{"service": "kms", "match": "POST", "every": 2, "status": 503, "code": "ServiceUnavailable"}]
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
+from environments import has_spark
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -53,9 +54,8 @@ def test_nothing_acknowledged_is_lost_by_a_kill(server: ServerProcess):
 
 
 def test_runs_of_a_killed_server_are_reported_and_their_processes_ended(server: ServerProcess):
-    spark = server.config.spark_python
-    if not spark.is_file():
-        pytest.skip("Spark is not set up; run `make setup`")
+    if not has_spark():
+        pytest.skip("Spark is not set up beside this environment")
     s3, glue = server.client("s3"), server.client("glue")
     s3.create_bucket(Bucket="scripts", CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
     s3.put_object(Bucket="scripts", Key="job.py", Body=SLEEP)
@@ -77,7 +77,7 @@ def test_runs_of_a_killed_server_are_reported_and_their_processes_ended(server: 
 
 def test_two_endpoints_do_not_share_a_folder(server: ServerProcess):
     with pytest.raises(AlreadyRunningError, match="already uses"):
-        Endpoint(server.config)
+        Endpoint(server.settings)
 
 
 @settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -12,7 +12,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from aws_local.testing import Aws
-from tests.signed_requests import signed_frames, signed_headers
+from aws_local.testing.signed_requests import signed_frames, signed_headers
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_copy_keeps_or_replaces_metadata(aws: Aws, bucket: str):
 
 def test_signed_chunks_are_taken_apart(aws: Aws, bucket: str):
     """The framing of the AWS SDK that S3A uses, byte by byte."""
-    url = f"{aws.config.aws_url}/{bucket}/k"
+    url = f"{aws.settings.url}/{bucket}/k"
     headers = signed_headers(
         "PUT",
         url,
@@ -194,11 +194,11 @@ def test_signed_chunks_are_taken_apart(aws: Aws, bucket: str):
 
 
 def test_body_in_http_chunks(aws: Aws, bucket: str):
-    headers = signed_headers("PUT", f"{aws.config.aws_url}/{bucket}/k", body=b"hello")
+    headers = signed_headers("PUT", f"{aws.settings.url}/{bucket}/k", body=b"hello")
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    with socket.create_connection((aws.config.host, aws.config.aws_port)) as connection:
+    with socket.create_connection((aws.settings.host, aws.settings.port)) as connection:
         connection.sendall(
-            f"PUT /{bucket}/k HTTP/1.1\r\nHost: {aws.config.host}:{aws.config.aws_port}\r\n"
+            f"PUT /{bucket}/k HTTP/1.1\r\nHost: {aws.settings.host}:{aws.settings.port}\r\n"
             f"Transfer-Encoding: chunked\r\n{lines}\r\n5\r\nhello\r\n0\r\n\r\n".encode()
         )
         assert connection.recv(100).startswith(b"HTTP/1.1 200")

@@ -5,14 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,89 +15,45 @@ import pytest
 import redshift_connector
 from moto.server import ThreadedMotoServer
 
-from local import postgres
-from local.config import REPO, LocalConfig
+from redshift_local.testing import RunningEndpoint, running
 
-DATABASE = "ecommerce_dwh_dev"
 BUCKET = "redshift-tests"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _environ(config: LocalConfig) -> dict[str, str]:
-    values = {
-        f"DWH_LOCAL_{name.upper()}": str(getattr(config, name)) for name in LocalConfig.__dataclass_fields__
-    }
-    return {**os.environ, **values, "PYTHONPATH": str(REPO)}
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _start(module: str, config: LocalConfig, ready: Callable[[], bool]) -> subprocess.Popen[bytes]:
-    config.logs_dir.mkdir(parents=True, exist_ok=True)
-    log = config.logs_dir / f"{module}.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module], env=_environ(config), cwd=REPO, stdout=output, stderr=output
-        )
-    deadline = time.monotonic() + 60
-    while not ready():
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            pytest.fail(f"{module} did not start:\n{log.read_text()}")
-        time.sleep(0.05)
-    return process
+AWS_KEYS = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_DEFAULT_REGION": "ap-south-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 @pytest.fixture(scope="session")
-def warehouse_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalConfig]:
-    """A running warehouse and S3."""
+def s3_url() -> Iterator[str]:
+    """Address of an S3."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    config = replace(
-        LocalConfig(),
-        home=tmp_path_factory.mktemp("redshift") / "home",
-        redshift_port=_free_port(),
-        aws_port=_free_port(),
-    )
-    s3 = ThreadedMotoServer("127.0.0.1", config.aws_port, verbose=False)
-    s3.start()
-    database = _start("local.postgres", config, lambda: postgres.answers(config))
-    front = _start("local.redshift", config, lambda: _answers(config.redshift_port))
-    yield config
-    for process in (front, database):
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-    s3.stop()
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
 
 
-Connect = Callable[..., redshift_connector.Connection]
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory, s3_url: str) -> Iterator[RunningEndpoint]:
+    """A running warehouse that copies from the S3."""
+    environ = {**os.environ, **AWS_KEYS}
+    with running(tmp_path_factory.mktemp("redshift"), "--s3-endpoint", s3_url, environ=environ) as found:
+        yield found
 
 
 class Connections:
     """Opens connections of the real driver, and closes them all."""
 
-    def __init__(self, config: LocalConfig) -> None:
-        self._config = config
+    def __init__(self, endpoint: RunningEndpoint) -> None:
+        self._endpoint = endpoint
         self._opened: list[redshift_connector.Connection] = []
 
     def __call__(self, autocommit: bool = False, **changes: Any) -> redshift_connector.Connection:
-        values = {
-            "host": "127.0.0.1",
-            "port": self._config.redshift_port,
-            "database": DATABASE,
-            "user": self._config.redshift_user,
-            "password": self._config.redshift_password,
-            "ssl": False,
-            **changes,
-        }
+        values = {**self._endpoint.connection(), **changes}
         connection = redshift_connector.connect(**values)
         connection.autocommit = autocommit
         self._opened.append(connection)
@@ -117,23 +67,21 @@ class Connections:
 
 
 @pytest.fixture
-def connect(warehouse_config: LocalConfig) -> Iterator[Connections]:
+def connect(endpoint: RunningEndpoint) -> Iterator[Connections]:
     """Opens connections; all are closed after the test."""
-    connections = Connections(warehouse_config)
+    connections = Connections(endpoint)
     yield connections
     connections.close()
 
 
 @pytest.fixture
-def connect_serializable(warehouse_config: LocalConfig) -> Iterator[Connections]:
+def connect_serializable(endpoint: RunningEndpoint, tmp_path: Path) -> Iterator[Connections]:
     """Opens connections to the same warehouse at isolation level SERIALIZABLE."""
-    config = replace(warehouse_config, redshift_port=_free_port(), redshift_isolation="serializable")
-    front = _start("local.redshift", config, lambda: _answers(config.redshift_port))
-    connections = Connections(config)
-    yield connections
-    connections.close()
-    front.send_signal(signal.SIGTERM)
-    front.wait(30)
+    options = ("--isolation", "serializable", "--postgres-url", endpoint.postgres.url("postgres"))
+    with running(tmp_path / "serializable", *options) as found:
+        connections = Connections(found)
+        yield connections
+        connections.close()
 
 
 @pytest.fixture
@@ -148,11 +96,11 @@ def schema(connect: Connections, request: pytest.FixtureRequest) -> Iterator[str
 
 
 @pytest.fixture
-def s3(warehouse_config: LocalConfig) -> Any:
+def s3(s3_url: str) -> Any:
     """An S3 client; the bucket is there."""
     client = boto3.client(
         "s3",
-        endpoint_url=warehouse_config.aws_url,
+        endpoint_url=s3_url,
         aws_access_key_id="local",
         aws_secret_access_key="local",
         region_name="ap-south-1",
@@ -163,5 +111,6 @@ def s3(warehouse_config: LocalConfig) -> Any:
 
 
 @pytest.fixture
-def front_log(warehouse_config: LocalConfig) -> Path:
-    return warehouse_config.logs_dir / "local.redshift.log"
+def front_log(endpoint: RunningEndpoint) -> Path:
+    """The endpoint's log."""
+    return endpoint.log

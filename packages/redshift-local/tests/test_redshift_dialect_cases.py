@@ -11,6 +11,8 @@ import pytest
 import redshift_connector
 import yaml
 
+from redshift_local.testing import RunningEndpoint
+
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text())
 
 
@@ -31,15 +33,8 @@ def test_case_names_are_unique() -> None:
 
 
 @pytest.fixture(scope="module")
-def session(warehouse_config: Any) -> Any:
-    connection = redshift_connector.connect(
-        host="127.0.0.1",
-        port=warehouse_config.redshift_port,
-        database="ecommerce_dwh_dev",
-        user=warehouse_config.redshift_user,
-        password=warehouse_config.redshift_password,
-        ssl=False,
-    )
+def session(endpoint: RunningEndpoint) -> Any:
+    connection = redshift_connector.connect(**endpoint.connection())
     connection.autocommit = True
     yield connection
     connection.close()

@@ -20,10 +20,10 @@ import redshift_connector
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local import postgres
-from local.config import LocalConfig
+from redshift_local.postgres import bin_dir
+from redshift_local.testing import RunningEndpoint
 
-DATABASE = "ecommerce_dwh_dev"
+DATABASE = "dev"
 DIGITS = " union all ".join(f"select {number} as n" for number in range(10))
 HUNDRED_THOUSAND = " cross join ".join(f"({DIGITS}) as d{place}" for place in range(5))
 MASS = f"select d0.n, d0.n from {HUNDRED_THOUSAND} cross join (select 1 as n union all select 2 as n) as twice"
@@ -39,10 +39,10 @@ def fields(caught: pytest.ExceptionInfo[Exception]) -> dict[str, str]:
     return dict(caught.value.args[0])
 
 
-def psycopg_url(config: LocalConfig) -> str:
+def psycopg_url(endpoint: RunningEndpoint) -> str:
     return (
-        f"host=127.0.0.1 port={config.redshift_port} dbname={DATABASE} user={config.redshift_user} "
-        f"password={config.redshift_password} sslmode=prefer"
+        f"host=127.0.0.1 port={endpoint.port} dbname={DATABASE} user={endpoint.user} "
+        f"password={endpoint.password} sslmode=prefer"
     )
 
 
@@ -214,11 +214,11 @@ def test_a_mass_insert_rolls_back_with_its_indexes(connect: Any, schema: str) ->
     assert indexes(connection, schema) == before
 
 
-def test_a_script_indexes_what_it_filled(connect: Any, schema: str, warehouse_config: LocalConfig) -> None:
+def test_a_script_indexes_what_it_filled(connect: Any, schema: str, endpoint: RunningEndpoint) -> None:
     connection = connect()
     keyed(connection, schema)
     before = indexes(connection, schema)
-    with psycopg.connect(psycopg_url(warehouse_config), autocommit=True) as other:
+    with psycopg.connect(psycopg_url(endpoint), autocommit=True) as other:
         other.execute(f"select 1; insert into {schema}.t {MASS}")
     after = indexes(connection, schema)
     assert after.keys() == before.keys()
@@ -226,12 +226,12 @@ def test_a_script_indexes_what_it_filled(connect: Any, schema: str, warehouse_co
 
 
 def test_a_script_that_fails_in_a_mass_insert_leaves_the_session_usable(
-    connect: Any, schema: str, warehouse_config: LocalConfig
+    connect: Any, schema: str, endpoint: RunningEndpoint
 ) -> None:
     connection = connect()
     keyed(connection, schema)
     before = indexes(connection, schema)
-    with psycopg.connect(psycopg_url(warehouse_config), autocommit=True) as other:
+    with psycopg.connect(psycopg_url(endpoint), autocommit=True) as other:
         with pytest.raises(psycopg.errors.DivisionByZero):
             other.execute(f"select 1; insert into {schema}.t {MASS.replace('d0.n, d0.n', 'd0.n, 1 / d0.n')}")
         other.execute(f"select 1; insert into {schema}.t {MASS}")
@@ -381,14 +381,14 @@ def test_lock_comes_before_the_snapshot(connect: Any, schema: str) -> None:
     assert run(first, f"select v from {schema}.t") == [[2]]
 
 
-def test_a_killed_client_leaves_nothing(connect: Any, schema: str, warehouse_config: LocalConfig) -> None:
+def test_a_killed_client_leaves_nothing(connect: Any, schema: str, endpoint: RunningEndpoint) -> None:
     admin = connect(autocommit=True)
     run(admin, f"create table {schema}.t (a bigint)")
     script = textwrap.dedent(
         f"""
         import redshift_connector
-        c = redshift_connector.connect(host="127.0.0.1", port={warehouse_config.redshift_port}, database="{DATABASE}",
-            user="{warehouse_config.redshift_user}", password="{warehouse_config.redshift_password}", ssl=False)
+        c = redshift_connector.connect(host="127.0.0.1", port={endpoint.port}, database="{DATABASE}",
+            user="{endpoint.user}", password="{endpoint.password}", ssl=False)
         k = c.cursor()
         k.execute("insert into {schema}.t values (1)")
         print("inserted", flush=True)
@@ -402,7 +402,7 @@ def test_a_killed_client_leaves_nothing(connect: Any, schema: str, warehouse_con
     time.sleep(0.5)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    with psycopg.connect(postgres.url(warehouse_config, DATABASE), autocommit=True) as inside:
+    with psycopg.connect(endpoint.postgres.url(DATABASE), autocommit=True) as inside:
         deadline = time.monotonic() + 15
         while inside.execute(
             "select 1 from pg_stat_activity where state <> 'idle' and query like 'insert into " + schema + "%'"
@@ -416,8 +416,8 @@ def test_a_killed_client_leaves_nothing(connect: Any, schema: str, warehouse_con
 # Other clients
 
 
-def test_psycopg_with_parameters_and_types(warehouse_config: LocalConfig) -> None:
-    with psycopg.connect(psycopg_url(warehouse_config)) as connection:
+def test_psycopg_with_parameters_and_types(endpoint: RunningEndpoint) -> None:
+    with psycopg.connect(psycopg_url(endpoint)) as connection:
         row = connection.execute(
             "select datediff(day, %s::date, %s::date), %s::varchar(10), 1.50::decimal(5,2), true",
             (dt.date(2024, 1, 1), dt.date(2024, 3, 1), "x"),
@@ -429,8 +429,8 @@ def test_psycopg_with_parameters_and_types(warehouse_config: LocalConfig) -> Non
         assert cursor.fetchone() == (5, dt.date(2024, 1, 2))
 
 
-def test_psycopg_pipeline_and_named_statements(warehouse_config: LocalConfig) -> None:
-    with psycopg.connect(psycopg_url(warehouse_config), autocommit=True) as connection:
+def test_psycopg_pipeline_and_named_statements(endpoint: RunningEndpoint) -> None:
+    with psycopg.connect(psycopg_url(endpoint), autocommit=True) as connection:
         with connection.pipeline():
             cursors = [connection.execute("select nvl(%s::int, 0) + 1", (n,), prepare=True) for n in range(5)]
             connection.execute("set query_group to 'piped'")
@@ -438,8 +438,8 @@ def test_psycopg_pipeline_and_named_statements(warehouse_config: LocalConfig) ->
         assert connection.execute("show query_group").fetchone() == ("piped",)
 
 
-def test_cancel_stops_a_statement(warehouse_config: LocalConfig) -> None:
-    with psycopg.connect(psycopg_url(warehouse_config), autocommit=True) as connection:
+def test_cancel_stops_a_statement(endpoint: RunningEndpoint) -> None:
+    with psycopg.connect(psycopg_url(endpoint), autocommit=True) as connection:
         threading.Timer(0.5, connection.cancel).start()
         started = time.monotonic()
         with pytest.raises(psycopg.errors.QueryCanceled):
@@ -451,9 +451,9 @@ def test_cancel_stops_a_statement(warehouse_config: LocalConfig) -> None:
         assert connection.execute("select 1").fetchone() == (1,)
 
 
-def test_a_script_is_one_transaction(warehouse_config: LocalConfig, connect: Any, schema: str) -> None:
+def test_a_script_is_one_transaction(endpoint: RunningEndpoint, connect: Any, schema: str) -> None:
     run(connect(autocommit=True), f"create table {schema}.t (a int)")
-    with psycopg.connect(psycopg_url(warehouse_config), autocommit=True) as connection:
+    with psycopg.connect(psycopg_url(endpoint), autocommit=True) as connection:
         with pytest.raises(psycopg.errors.DivisionByZero):
             connection.execute(f"insert into {schema}.t values (1); select 1 / 0")
         connection.execute(f"insert into {schema}.t values (2); insert into {schema}.t values (3)")
@@ -466,20 +466,20 @@ def test_driver_gets_only_single_statements(connect: Any) -> None:
     assert "multiple commands" in fields(caught)["M"]
 
 
-def test_psql(warehouse_config: LocalConfig, connect: Any, schema: str) -> None:
+def test_psql(endpoint: RunningEndpoint, connect: Any, schema: str) -> None:
     run(connect(autocommit=True), f"create table {schema}.t (a int, name varchar(7))")
-    environ = {**os.environ, "PGPASSWORD": warehouse_config.redshift_password}
+    environ = {**os.environ, "PGPASSWORD": endpoint.password}
     address = [
         "-h",
         "127.0.0.1",
         "-p",
-        str(warehouse_config.redshift_port),
+        str(endpoint.port),
         "-U",
-        warehouse_config.redshift_user,
+        endpoint.user,
     ]
     done = subprocess.run(
         [
-            str(postgres.bin_dir() / "psql"),
+            str(bin_dir() / "psql"),
             *(*address, "-d", DATABASE, "-X", "-v", "ON_ERROR_STOP=1"),
             *(
                 "-c",
@@ -501,8 +501,8 @@ def test_psql(warehouse_config: LocalConfig, connect: Any, schema: str) -> None:
     assert schema in done.stdout
 
 
-def test_ssl_request_and_strangers(warehouse_config: LocalConfig) -> None:
-    with socket.create_connection(("127.0.0.1", warehouse_config.redshift_port), 5) as client:
+def test_ssl_request_and_strangers(endpoint: RunningEndpoint) -> None:
+    with socket.create_connection(("127.0.0.1", endpoint.port), 5) as client:
         client.sendall(struct.pack("!ii", 8, 80877103))
         assert client.recv(1) == b"N"
         client.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -577,8 +577,8 @@ _MODEL = {
 
 
 @pytest.fixture(scope="module")
-def plain(warehouse_config: LocalConfig) -> Any:
-    with psycopg.connect(psycopg_url(warehouse_config), autocommit=True) as connection:
+def plain(endpoint: RunningEndpoint) -> Any:
+    with psycopg.connect(psycopg_url(endpoint), autocommit=True) as connection:
         yield connection
 
 

@@ -17,7 +17,6 @@ from data_room import DAYS, content, day_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local.config import REPO
 from shop_data.dirt import KINDS, Dirt
 from shop_data.generate import Generator, Plan, day_range, generate
 from shop_data.records import BOM
@@ -88,38 +87,6 @@ class TestDeterminism:
 
 
 class TestShape:
-    def test_columns_are_those_of_the_contracts(self) -> None:
-        contracts = pytest.importorskip("ecommerce_dwh.contracts")
-        found = contracts.load_contracts(REPO / "include" / "sources")
-        kinds = {
-            "varchar": "text",
-            "integer": "integer",
-            "bigint": "integer",
-            "decimal": "money",
-        }
-        for name, source in SOURCES.items():
-            contract = found[name]
-            assert contract.key == source.key
-            assert {
-                column.name: kinds.get(column.base_type, column.base_type) for column in contract.columns
-            } == source.columns
-            assert list(source.columns) == [column.name for column in contract.columns]
-            assert {column.name for column in contract.columns if column.required} == source.required
-            assert (contract.history == "scd2") == source.history
-            assert (contract.delivery == "required") == source.must_arrive
-
-    def test_clean_statuses_and_events_are_known_to_the_contracts(self, clean_shop: Path) -> None:
-        contracts = pytest.importorskip("ecommerce_dwh.contracts")
-        found = contracts.load_contracts(REPO / "include" / "sources")
-        checked = 0
-        for source, contract in found.items():
-            for rule in contract.rules:
-                if rule.kind == "accepted_values":
-                    delivered = {row[rule.column] for row in read(clean_shop, source)} - {""}
-                    assert delivered <= set(rule.arguments["values"]), rule.name
-                    checked += 1
-        assert checked >= 3
-
     @pytest.mark.parametrize("file_format", FORMATS)
     def test_every_format_holds_the_same_clean_rows(self, file_format: str, tmp_path: Path) -> None:
         plan = Plan(day_range("2026-01-02"), lines_per_day=300, dirt="none", file_format=file_format)
@@ -357,18 +324,11 @@ class TestDirt:
             kinds = [kind for kind in KINDS if kind.source == source and kind.outcome == "quarantined"]
             assert sum(kind.rate for kind in kinds) * 10 < 0.05
 
-    def test_the_documented_table_is_the_real_one(self) -> None:
-        text = (REPO / "docs" / "local-data.md").read_text(encoding="utf-8")
-        for kind in KINDS:
-            row = f"| {kind.source} | {kind.name} | {kind.rate:.2%} | {kind.outcome} | {kind.rule} |"
-            assert row in text, f"docs/local-data.md lacks: {row}"
-
 
 class TestCommand:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "local.data", *arguments],
-            cwd=REPO,
+            [sys.executable, "-m", "shop_data", *arguments],
             capture_output=True,
             text=True,
             check=False,
@@ -398,12 +358,17 @@ class TestCommand:
         assert done.returncode == 2
         assert message in done.stderr
 
-    def test_names_the_mend_when_no_stack_answers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_says_what_to_do_when_no_endpoint_answers(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-        done = self.run("generate", "--days", "2026-01-01")
+        done = self.run("generate", "--days", "2026-01-01", "--to", "s3://raw")
         assert done.returncode == 1
-        assert "make up" in done.stderr
+        assert "set AWS_ENDPOINT_URL, or write to a folder" in done.stderr
         assert "Traceback" not in done.stderr
+
+    def test_a_target_must_be_named(self) -> None:
+        done = self.run("generate", "--days", "2026-01-01")
+        assert done.returncode == 2
+        assert "--to" in done.stderr
 
     def test_days_before_the_opening_move_it(self, tmp_path: Path) -> None:
         done = self.run(
@@ -448,7 +413,6 @@ class TestCommand:
                     "--to",
                     str(tmp_path / lines),
                 ],
-                cwd=REPO,
                 capture_output=True,
                 text=True,
                 check=True,

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 from aws_local.server import Endpoint
+from local import aws as local_aws
 from local import postgres
 from local.config import PRIVATE_UMASK, REPO, LocalConfig
 from local.smtp.server import MailServer
@@ -23,7 +24,7 @@ from local.stack.supervisor import Stack
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     """An endpoint with the bucket ``lake`` and nothing else."""
     config = replace(LocalConfig(), home=tmp_path_factory.mktemp("aws"), aws_port=ports.free_port())
-    endpoint = Endpoint(config, command=[sys.executable, "-c", "raise SystemExit(1)"])
+    endpoint = local_aws.endpoint(config, command=[sys.executable, "-c", "raise SystemExit(1)"])
     endpoint.start()
     endpoint.store.create_bucket("lake", "ap-south-1")
     yield endpoint
@@ -43,7 +44,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalConfig]
     """A warehouse with PostgreSQL behind it, empty."""
     home = tmp_path_factory.mktemp("warehouse")
     config = replace(LocalConfig(), home=home, redshift_port=ports.free_port(), aws_port=ports.free_port())
-    server = postgres.Server(config)
+    server = postgres.Server(postgres.server_of(config))
     server.start()
     front = _front(config)
     yield config

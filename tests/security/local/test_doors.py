@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aws_local.server import Endpoint
+from aws_local.testing.signed_requests import signed_headers
 from local.doors import AsgiDoor, WsgiDoor, door
 from local.smtp.server import MailServer
-from tests.signed_requests import signed_headers
 from tools import mkdocs_hooks
 
 EVIL = "https://evil.example"

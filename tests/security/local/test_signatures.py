@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aws_local.server import Endpoint
-from tests.signed_requests import signed_frames, signed_headers
+from aws_local.testing.signed_requests import signed_frames, signed_headers
 
 BODY = b"0123456789" * 20_000
 STREAMING = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"

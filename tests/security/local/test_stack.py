@@ -14,6 +14,7 @@ import pytest
 from hostile_http import send
 
 from aws_local.spark import spark_defaults
+from local import aws
 from local.config import LocalConfig
 from local.stack.airflow import LOGIN, PASSWORD
 from local.stack.supervisor import Stack
@@ -163,6 +164,6 @@ def test_nobody_else_reads_what_the_stack_keeps(stack: LocalConfig) -> None:
 
 def test_a_jobs_driver_is_shut_to_others() -> None:
     """Spark's own ports: loopback, a secret of the run, and no web page."""
-    conf = spark_defaults(LocalConfig(host="0.0.0.0"))
+    conf = spark_defaults(aws.settings(LocalConfig(host="0.0.0.0")))
     assert conf["spark.driver.host"] == conf["spark.driver.bindAddress"] == "127.0.0.1"
     assert (conf["spark.ui.enabled"], conf["spark.authenticate"]) == ("false", "true")

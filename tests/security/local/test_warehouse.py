@@ -289,6 +289,7 @@ def test_another_superuser_of_postgresql_is_no_user_of_the_warehouse(warehouse: 
 
 def test_a_cluster_of_an_earlier_version_loses_its_superuser(warehouse: LocalConfig) -> None:
     """Installing again takes the privilege away, and what the admin's users own stays the admin's."""
+    from local import redshift
     from redshift_local import warehouse as installing
 
     with behind(warehouse, user="postgres") as inside:
@@ -296,7 +297,7 @@ def test_a_cluster_of_an_earlier_version_loses_its_superuser(warehouse: LocalCon
         inside.execute("create table public.kept (a int)")
         inside.execute("alter table public.kept owner to keeper")
         inside.execute("alter role dwh_admin superuser")
-        installing.install(warehouse, DATABASE)
+        installing.install(redshift.settings(warehouse, DATABASE))
         assert inside.execute("select rolsuper from pg_roles where rolname = 'dwh_admin'").fetchone() == (
             False,
         )

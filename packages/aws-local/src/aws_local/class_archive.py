@@ -14,10 +14,9 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from local.config import LocalConfig
-
 from . import spark
 from .server import Endpoint
+from .settings import Settings, SparkRuntime
 
 _BUCKET = "warmup"
 
@@ -26,26 +25,26 @@ class ArchiveError(RuntimeError):
     """The archive could not be made; Spark works without it, only slower."""
 
 
-def archive_key(config: LocalConfig) -> str:
+def archive_key(runtime: SparkRuntime) -> str:
     """Changes when Java, Spark or a jar changes."""
-    jars = [*spark.s3a_jars(config), *sorted((spark.spark_home(config) / "jars").glob("*.jar"))]
-    facts = [str(spark.java_home(config))]
+    jars = [*spark.s3a_jars(runtime), *sorted((spark.spark_home(runtime) / "jars").glob("*.jar"))]
+    facts = [str(spark.java_home(runtime))]
     facts += [f"{jar} {jar.stat().st_size} {jar.stat().st_mtime_ns}" for jar in jars]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
-def is_current(config: LocalConfig) -> bool:
+def is_current(runtime: SparkRuntime) -> bool:
     """Whether an archive for the installed Java, Spark and jars is there."""
-    marker = _marker(config)
+    marker = _marker(runtime)
     return (
-        spark.archive_path(config).is_file()
+        spark.archive_path(runtime).is_file()
         and marker.is_file()
-        and marker.read_text(encoding="utf-8") == archive_key(config)
+        and marker.read_text(encoding="utf-8") == archive_key(runtime)
     )
 
 
-def _marker(config: LocalConfig) -> Path:
-    return spark.archive_path(config).with_suffix(".key")
+def _marker(runtime: SparkRuntime) -> Path:
+    return spark.archive_path(runtime).with_suffix(".key")
 
 
 def _free_port(host: str) -> int:
@@ -54,17 +53,29 @@ def _free_port(host: str) -> int:
         return probe.getsockname()[1]
 
 
-def make_archive(config: LocalConfig) -> None:
-    """Run the warm-up job and archive its classes.
+def make_archive(settings: Settings) -> None:
+    """Run the warm-up job on an endpoint of its own and archive its classes.
+
+    Args:
+        settings: an endpoint; the archive is for its Spark.
 
     Raises:
         ArchiveError: the job or Java's dump failed.
+        SparkMissingError: the endpoint has no Spark.
     """
-    archive = spark.archive_path(config)
+    runtime = spark.runtime_of(settings)
+    archive = spark.archive_path(runtime)
     archive.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         classes = Path(folder) / "classes"
-        own = replace(config, home=Path(folder) / "home", aws_port=_free_port(config.host))
+        home = Path(folder) / "home"
+        own = replace(
+            settings,
+            folder=home / "aws",
+            logs=home / "logs",
+            faults=home / "faults.json",
+            port=_free_port(settings.host),
+        )
         endpoint = Endpoint(own)
         endpoint.start()
         try:
@@ -73,7 +84,7 @@ def make_archive(config: LocalConfig) -> None:
             job = Path(__file__).with_name("warmup_job.py")
             _run(
                 [
-                    *spark.submit_command(own),
+                    *spark.submit_command(runtime),
                     "--conf",
                     f"spark.driver.extraJavaOptions={options}",
                     str(job),
@@ -87,19 +98,19 @@ def make_archive(config: LocalConfig) -> None:
         partial = archive.with_suffix(".part")
         _run(
             [
-                str(spark.java_home(config) / "bin" / "java"),
+                str(spark.java_home(runtime) / "bin" / "java"),
                 "-Xshare:dump",
                 "-XX:+UseSerialGC",
                 "-Xlog:disable",
                 f"-XX:SharedClassListFile={classes}",
                 f"-XX:SharedArchiveFile={partial}",
                 "-cp",
-                spark.class_path(config),
+                spark.class_path(runtime),
             ],
             {},
         )
     partial.replace(archive)
-    _marker(config).write_text(archive_key(config), encoding="utf-8")
+    _marker(runtime).write_text(archive_key(runtime), encoding="utf-8")
 
 
 def _run(command: list[str], environ: dict[str, str]) -> None:

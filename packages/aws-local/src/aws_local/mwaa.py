@@ -2,7 +2,7 @@
 
 No container starts here. An environment goes through MWAA's states; at its start and at each update the image's pip
 resolves requirements.txt against the image's packages and constraints, and its words go to CloudWatch. As on AWS, the
-environment becomes AVAILABLE even when pip failed. ``InvokeRestApi`` asks the Airflow of the local stack.
+environment becomes AVAILABLE even when pip failed. ``InvokeRestApi`` asks the Airflow of the settings.
 
 Rules: docs.aws.amazon.com/mwaa/latest/API (requests, errors), /userguide/access-mwaa-apache-airflow-rest-api.html (a
 private web server answers inside its VPC only), /userguide/mwaa-s3-bucket.html.
@@ -237,7 +237,7 @@ _METHODS: dict[str, Callable[[MwaaApi, str, Document], Document]] = {
 
 
 class AirflowCaller:
-    """Calls the REST API of the local stack's Airflow as its administrator.
+    """Calls Airflow's REST API as an administrator.
 
     Args:
         url: the web server, for example ``http://127.0.0.1:8080``.

@@ -1,6 +1,6 @@
 """The endpoint: one port for every AWS service, chosen by the signature's service name.
 
-A request comes in when it passes the door (`local.doors`: no page of a browser) and its signature is the stack's
+A request comes in when it passes the door (`aws_local.doors`: no page of a browser) and its signature is the stack's
 (`signatures`); nothing is done for any other. Unsigned are the health page and, as on AWS, the links by which somebody
 confirms or ends a subscription of SNS, which carry a token.
 """
@@ -24,22 +24,21 @@ from xml.sax.saxutils import escape
 from cheroot import wsgi
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local.config import LocalConfig, private_folder
-from local.doors import door, wsgi_headers
-from local.stack import airflow
-
 from . import spark
 from .catalog import Catalog
 from .cloudwatch import LogWriter
 from .crawlers import CrawlerService
+from .doors import door, wsgi_headers
 from .faults import FaultSwitch
 from .glue import GlueApi
 from .jobs import JobService, RunSettings
 from .moto_state import MotoState
 from .mwaa import AirflowCaller, MwaaApi
 from .mwaa_pip import ImagePip
+from .private import private_folder
 from .regions import Regions
 from .s3 import Response, S3Api, error_response, request_from_environ
+from .settings import ACCOUNT, REGION, Settings
 from .signatures import Denied, Signatures, Signed, denial
 from .state import Documents
 from .store import ObjectStore, StoreError
@@ -47,8 +46,6 @@ from .trail import Trail
 
 log = logging.getLogger("aws_local")
 
-REGION = "ap-south-1"
-ACCOUNT = "123456789012"
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
 # docs.aws.amazon.com/sns/latest/api/API_ConfirmSubscription.html and API_Unsubscribe.html
 _UNSIGNED_ACTIONS = re.compile(r"(?:^|&)Action=(?:ConfirmSubscription|Unsubscribe)(?:&|$)")
@@ -65,69 +62,75 @@ class AlreadyRunningError(RuntimeError):
 class Endpoint:
     """The WSGI application and the services behind it."""
 
-    def __init__(self, config: LocalConfig, command: Sequence[str] | None = None, minute: float = 60.0) -> None:
-        """Open the state under ``config.aws_dir``.
+    def __init__(self, settings: Settings, command: Sequence[str] | None = None, minute: float = 60.0) -> None:
+        """Open the state under ``settings.folder``.
 
         Args:
-            config: the stack's configuration.
+            settings: the endpoint's address, keys and folders.
             command: what starts a job's script, in place of spark-submit (for tests).
             minute: seconds in a minute of a job's timeout (for tests).
 
         Raises:
             AlreadyRunningError: another endpoint has the state open.
         """
-        self.config = config
-        private_folder(config.aws_dir)
-        self._lock_file = (config.aws_dir / "lock").open("w")
+        self.settings = settings
+        private_folder(settings.folder)
+        self._lock_file = (settings.folder / "lock").open("w")
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunningError(f"another endpoint already uses {config.aws_dir}") from None
-        self.store = ObjectStore(config.aws_dir / "s3", REGION)
-        self.documents = Documents(config.aws_dir / "glue.sqlite")
+            raise AlreadyRunningError(f"another endpoint already uses {settings.folder}") from None
+        self.store = ObjectStore(settings.folder / "s3", REGION)
+        self.documents = Documents(settings.folder / "glue.sqlite")
         self._logs = LogWriter(ACCOUNT, REGION)
         self.jobs = JobService(
             self.documents,
             self.store,
             RunSettings(
                 # Asked for at each run: without Spark the endpoint still serves everything else.
-                command=lambda: command or spark.submit_command(config),
+                command=lambda: command or spark.submit_command(spark.runtime_of(settings)),
                 environ=self._job_environ,
-                work_dir=config.aws_dir / "runs",
-                logs_dir=config.logs_dir / "glue",
+                work_dir=settings.folder / "runs",
+                logs_dir=settings.logs / "glue",
                 sink=self._job_output,
                 minute=minute,
             ),
         )
-        self._signatures = Signatures(config.aws_access_key, config.aws_secret_key)
-        self._door = door(config.host, config.aws_port, config.allowed_hosts)
+        self._signatures = Signatures(settings.access_key, settings.secret_key, settings.key_source)
+        self._door = door(settings.host, settings.port, settings.allowed_hosts)
         self.s3 = S3Api(self.store)
         self.catalog = Catalog(self.documents, ACCOUNT, REGION)
         self.crawlers = CrawlerService(self.documents, self.store, self.catalog, self._logs.write)
         self.glue = GlueApi(self.jobs, self.crawlers)
-        self.mwaa = MwaaApi(
-            self.documents,
-            self.store,
-            ImagePip(config.mwaa_image, config.aws_dir / "mwaa"),
-            self._write_log,
-            AirflowCaller(config.airflow_url, (airflow.LOGIN, airflow.PASSWORD)),
-            (ACCOUNT, REGION),
-        )
-        self.faults = FaultSwitch(config.home / "faults.json")
-        self._trail = Trail.from_environ()
-        self.regions = Regions(config.aws_dir / "regions.json")
+        self.mwaa = self._mwaa()
+        self.faults = FaultSwitch(settings.faults)
+        self._trail = Trail(settings.trail)
+        self.regions = Regions(settings.folder / "regions.json")
         self._moto = DomainDispatcherApplication(create_backend_app)
         # Moto imports its services when they are first asked for, and keeps their state in plain dictionaries: two
         # requests at once can end in a deadlock of imports (an internal error) or in half a change.
         self._moto_turn = threading.Lock()
-        self._moto_state = MotoState(config.aws_dir, ACCOUNT, REGION)
+        self._moto_state = MotoState(settings.folder, ACCOUNT, REGION)
         self._server: wsgi.Server | None = None
         self._thread: threading.Thread | None = None
+
+    def _mwaa(self) -> MwaaApi | None:
+        wanted = self.settings.mwaa
+        if wanted is None:
+            return None
+        return MwaaApi(
+            self.documents,
+            self.store,
+            ImagePip(wanted.image, self.settings.folder / "mwaa"),
+            self._write_log,
+            AirflowCaller(wanted.airflow_url, wanted.login),
+            (ACCOUNT, REGION),
+        )
 
     # -- job runs --------------------------------------------------------------------------------------------
 
     def _job_environ(self) -> dict[str, str]:
-        return spark.spark_environ(self.config, spark.write_conf_dir(self.config))
+        return spark.spark_environ(self.settings, spark.write_conf_dir(self.settings))
 
     def _job_output(self, job: str, run_id: str, stream: str, lines: list[str]) -> None:
         group = f"/aws-glue/jobs/{stream}"
@@ -180,6 +183,10 @@ class Endpoint:
                 response = _held(environ, signed)
         elif service == "airflow":
             body = environ["wsgi.input"].getvalue()
+            if self.mwaa is None:
+                return _send(
+                    _not_served("MWAA, which needs the files of its image", environ), environ, start_response
+                )
             response = self.mwaa.handle(environ["REQUEST_METHOD"], raw_path, body)
         elif service == "glue":
             body = environ["wsgi.input"].getvalue()
@@ -284,9 +291,10 @@ class Endpoint:
         self.catalog.load()
         self.jobs.recover()
         self.crawlers.recover()
-        self.mwaa.recover()
+        if self.mwaa:
+            self.mwaa.recover()
         server = wsgi.Server(
-            (self.config.host, self.config.aws_port),
+            (self.settings.host, self.settings.port),
             self,
             numthreads=16,
             max=64,
@@ -310,7 +318,8 @@ class Endpoint:
         """Stop runs, then the listener, then close the files."""
         began = time.monotonic()
         self.crawlers.close()
-        self.mwaa.close()
+        if self.mwaa:
+            self.mwaa.close()
         self.jobs.close()
         if self._server:
             self._server.stop()

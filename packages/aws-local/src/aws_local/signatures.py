@@ -136,10 +136,12 @@ class Signatures:
     Args:
         access_key: the key's name.
         secret_key: the key.
+        key_source: what sets the key's name, for messages.
     """
 
-    def __init__(self, access_key: str, secret_key: str) -> None:
+    def __init__(self, access_key: str, secret_key: str, key_source: str) -> None:
         self._access_key = access_key
+        self._key_source = key_source
         self._secret_key = secret_key
 
     def check(self, environ: Mapping[str, Any], raw_path: str, body_hash: str) -> Signed:
@@ -158,9 +160,7 @@ class Signatures:
         given = _from_header(headers) if "authorization" in headers else _from_link(dict(query))
         key_id, day, region, service = given.credential
         if key_id != self._access_key:
-            raise Denied(
-                "key", "The AWS access key ID does not exist: it is the stack's DWH_LOCAL_AWS_ACCESS_KEY"
-            )
+            raise Denied("key", f"The AWS access key ID does not exist: it is {self._key_source}")
         if "x-amz-security-token" in headers or "X-Amz-Security-Token" in dict(query):
             raise Denied("token", "The provided token is malformed or otherwise invalid")
         _check_time(given, day)

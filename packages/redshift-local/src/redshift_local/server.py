@@ -6,31 +6,22 @@ import asyncio
 import itertools
 import logging
 import time
-import urllib.parse
 from typing import ClassVar, cast
 
-from local.config import LocalConfig
 from redshift_local import postgres, wire
 from redshift_local.commands import DEFAULT_SEARCH_PATH, SEARCH_PATH_TAIL
 from redshift_local.history import History
 from redshift_local.session import Session
+from redshift_local.settings import ISOLATION_LEVELS, Settings
 
 log = logging.getLogger("redshift_local")
 
-# Isolation levels of a Redshift database and PostgreSQL's name of each. Both take the snapshot with the first statement
-# that is not LOCK: https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
-ISOLATION_LEVELS = {"snapshot": "repeatable read", "serializable": "serializable"}
-
 
 class Front:
-    """The Redshift endpoint of one stack.
+    """One Redshift endpoint.
 
     Args:
-        config: the local stack.
-        database: the warehouse's database.
-
-    Raises:
-        ValueError: the configured isolation level is neither ``snapshot`` nor ``serializable``.
+        settings: its address and what lies behind it.
     """
 
     # Settings of every session: Redshift's way of resolving names and reading literals.
@@ -47,21 +38,16 @@ class Front:
         "createrole_self_grant": "set, inherit",
     }
 
-    def __init__(self, config: LocalConfig, database: str) -> None:
-        self.config = config
-        self.database = database
-        if config.redshift_isolation not in ISOLATION_LEVELS:
-            raise ValueError(
-                f"DWH_LOCAL_REDSHIFT_ISOLATION is {config.redshift_isolation!r}; "
-                f"it must be one of {', '.join(ISOLATION_LEVELS)}"
-            )
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = settings.database
         self.session_settings = {
             **self.common_settings,
-            "default_transaction_isolation": ISOLATION_LEVELS[config.redshift_isolation],
+            "default_transaction_isolation": ISOLATION_LEVELS[settings.isolation],
         }
         self.superuser = postgres.SUPERUSER
-        self.pg_host, self.pg_port = _address(config)
-        self.history = History(postgres.url(config, database))
+        self.pg_host, self.pg_port = settings.postgres.address()
+        self.history = History(settings.postgres.url(settings.database))
         self.sessions: dict[bytes, Session] = {}
         self._ids = itertools.count(time.time_ns() // 1_000_000)
         self._server: asyncio.Server | None = None
@@ -79,9 +65,14 @@ class Front:
         """
         self.history.start()
         self._server = await asyncio.start_server(
-            self._accept, self.config.host, self.config.redshift_port, limit=1 << 20
+            self._accept, self.settings.host, self.settings.port, limit=1 << 20
         )
-        log.info("listening on %s:%d", self.config.host, self.config.redshift_port)
+        log.info("listening on %s:%d", self.settings.host, self.port)
+
+    @property
+    def port(self) -> int:
+        """The port that the endpoint listens on, also when 0 was asked for."""
+        return int(self._server.sockets[0].getsockname()[1]) if self._server else self.settings.port
 
     async def stop(self) -> None:
         """End all sessions; their open transactions are rolled back."""
@@ -140,11 +131,3 @@ class Front:
         if session is not None:
             session.cancelled = True
             await wire.send_cancel(wire.Upstream(self.pg_host, self.pg_port), key)
-
-
-def _address(config: LocalConfig) -> tuple[str, int]:
-    if not config.postgres_url:
-        return str(postgres.socket_dir(config)), postgres.SOCKET_PORT
-    parts = urllib.parse.urlsplit(config.postgres_url)
-    host = urllib.parse.parse_qs(parts.query).get("host", [parts.hostname or "127.0.0.1"])[0]
-    return host, parts.port or 5432

@@ -704,7 +704,7 @@ class Session:
         if outcome.fields:
             return outcome
         loop = asyncio.get_running_loop()
-        s3 = await loop.run_in_executor(None, client, self.front.config)
+        s3 = await loop.run_in_executor(None, client, self.front.settings.s3)
         load = progress.load = Load(plan.copy, columns, s3)
         pieces = load.pieces()
 
@@ -820,7 +820,7 @@ class Session:
         https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
         """
         fields = {**fields, "C": "XX000", "H": fields.get("M", "")}
-        if self.front.config.redshift_isolation == "snapshot":
+        if self.front.settings.isolation == "snapshot":
             return {**fields, "M": "could not complete because of conflict with concurrent transaction"}
         table = fields.get("t") or self._target or "unknown"
         return {

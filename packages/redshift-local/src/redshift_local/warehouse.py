@@ -8,44 +8,30 @@ function of the same name and arguments is Redshift's.
 from __future__ import annotations
 
 import hashlib
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
-from local.config import REPO, LocalConfig
-from redshift_local import postgres
-
-if str(REPO / "plugins") not in sys.path:
-    sys.path.insert(0, str(REPO / "plugins"))
-
-from ecommerce_dwh.settings import load_settings
+from redshift_local.settings import Settings
 
 SHIM_SCHEMA = "redshift_shim"
 _SHIM_FILES = sorted((Path(__file__).parent / "shim").glob("*.sql"))
 _HISTORY_DAYS = 7
 # A user can make functions and operators in a schema of his own; PostgreSQL's superuser never looks for one there.
 TRUSTED_PATH = "-c search_path=pg_catalog"
-_OTHER_OWNERS = ("shop_reader",)  # roles of this PostgreSQL that are not the warehouse's
 
 
-def database_name(environ: Mapping[str, str]) -> str:
-    """Name of the warehouse's database, as the product has it."""
-    return load_settings(environ).database
-
-
-def install(config: LocalConfig, database: str) -> None:
-    """Create the admin role and bring the shim of one database up to date; both are safe to repeat."""
+def install(settings: Settings) -> None:
+    """Create the admin role and bring the shim of the warehouse's database up to date; both are safe to repeat."""
     texts = [path.read_text() for path in _SHIM_FILES]
     digest = hashlib.sha256("".join(texts).encode()).hexdigest()
     with psycopg.connect(
-        postgres.url(config, database), connect_timeout=10, options=TRUSTED_PATH
+        settings.postgres.url(settings.database), connect_timeout=10, options=TRUSTED_PATH
     ) as connection:
         connection.execute("select pg_advisory_xact_lock(hashtext('redshift_shim'))")
-        _admin(connection, config.redshift_user, config.redshift_password)
-        _privileges(connection, database, config.redshift_user)
+        _admin(connection, settings)
+        _privileges(connection, settings.database, settings.user)
         connection.execute(f"create schema if not exists {SHIM_SCHEMA}")
         comment = connection.execute(
             "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = %s", (SHIM_SCHEMA,)
@@ -60,25 +46,26 @@ def install(config: LocalConfig, database: str) -> None:
         )
 
 
-def _admin(connection: psycopg.Connection[tuple[object, ...]], user: str, password: str) -> None:
+def _admin(connection: psycopg.Connection[tuple[object, ...]], settings: Settings) -> None:
     """The admin is no superuser of PostgreSQL: that one reads and writes files and starts programs.
 
     As an admin of Redshift it makes users and ends sessions of others; what belongs to those it made is its own.
     """
+    user = settings.user
     known = connection.execute("select 1 from pg_roles where rolname = %s", (user,)).fetchone()
     verb = "alter" if known else "create"
     name = sql.Identifier(user)
     connection.execute(
         sql.SQL(
             f"{verb} role {{}} with login nosuperuser nobypassrls noreplication createdb createrole password {{}}"
-        ).format(name, sql.Literal(password))
+        ).format(name, sql.Literal(settings.password))
     )
     connection.execute(sql.SQL("grant pg_signal_backend, pg_read_all_stats to {}").format(name))
     # Users made while the admin was a superuser are its own as much as those that it makes now.
     others = connection.execute(
         "select rolname from pg_roles where not rolsuper and rolname <> all(%s) and rolname !~ '^pg_' "
         "and not pg_has_role(%s, oid, 'USAGE WITH ADMIN OPTION')",
-        ([user, *_OTHER_OWNERS], user),
+        ([user, *settings.foreign_roles], user),
     ).fetchall()
     for (other,) in others:
         connection.execute(

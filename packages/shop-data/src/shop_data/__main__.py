@@ -1,4 +1,4 @@
-"""Command line of the data room: ``python -m local.data generate|load|truth``."""
+"""``python -m shop_data``: the command ``shop-data generate|load|truth``."""
 
 from shop_data.cli import main
 

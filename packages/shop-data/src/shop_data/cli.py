@@ -1,4 +1,4 @@
-"""Arguments, progress and summaries of ``python -m local.data``; the work is done in the modules beside it."""
+"""The command ``shop-data``: arguments, progress and summaries; the modules beside it do the work."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -25,11 +26,21 @@ from shop_data.truth import count_raw
 from shop_data.world import World
 
 
-def default_bucket() -> str:
-    """The raw bucket of the deployment, as the product names it."""
-    from local.product import get_settings  # late import: only needed without --to
+@dataclass(frozen=True)
+class Surroundings:
+    """What the command knows of the project that calls it.
 
-    return f"s3://{get_settings().bucket('raw')}"
+    Attributes:
+        program: name of the command in its messages.
+        raw_bucket: where files go without ``--to``; None makes ``--to`` an argument that must be given.
+        advice: end of the message that a bucket or an endpoint cannot be used.
+        next_step: what to do when a folder has been landed.
+    """
+
+    program: str = "shop-data"
+    raw_bucket: Callable[[], str] | None = None
+    advice: str = ""
+    next_step: Callable[[LoadedRange], str] | None = None
 
 
 def _days(text: str) -> list[date]:
@@ -65,8 +76,10 @@ def _sources(text: str) -> list[str]:
     return names
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local.data", description=__doc__)
+def _parser(around: Surroundings) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=around.program, description=__doc__)
+    must = around.raw_bucket is None
+    to = "folder or s3://bucket" + ("" if must else "; default the raw bucket")
     commands = parser.add_subparsers(dest="command", required=True)
 
     generate = commands.add_parser("generate", help="make up days of an Indian marketplace")
@@ -77,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--dirt", choices=tuple(MODES), default="default")
     generate.add_argument("--opened", type=_day, metavar="DAY", help=f"first day of the shop, {DEFAULT_OPENED}")
     generate.add_argument("--sources", type=_sources, default=list(SOURCES), metavar="A,B", help="default: all")
-    generate.add_argument("--to", metavar="TARGET", help="folder or s3://bucket; default the raw bucket")
+    generate.add_argument("--to", metavar="TARGET", required=must, help=to)
     generate.add_argument("--truth", type=Path, metavar="FILE", help="what the files hold, as JSON")
     generate.add_argument("--replace", action="store_true", help="delete other files of these days")
     generate.set_defaults(run=_generate)
@@ -101,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument(
         "--undated-day", type=_day, metavar="DAY", help="where rows without a date land; default: first"
     )
-    load.add_argument("--to", metavar="TARGET", help="folder or s3://bucket; default the raw bucket")
+    load.add_argument("--to", metavar="TARGET", required=must, help=to)
     load.add_argument("--replace", action="store_true", help="delete other files of these days")
     load.set_defaults(run=_load)
 
@@ -109,7 +122,12 @@ def _parser() -> argparse.ArgumentParser:
     truth.add_argument("place", metavar="PLACE", help="folder or s3://bucket")
     truth.add_argument("--days", type=_days, metavar="A:B", help="default: all")
     truth.set_defaults(run=_truth)
+    parser.set_defaults(around=around)
     return parser
+
+
+def _target_of(arguments: argparse.Namespace) -> str:
+    return arguments.to or arguments.around.raw_bucket()
 
 
 def _generate(arguments: argparse.Namespace, console: Console) -> int:
@@ -119,7 +137,7 @@ def _generate(arguments: argparse.Namespace, console: Console) -> int:
         console.print(f"The shop opens on {opened}; give --opened {opened} for other days of the same shop.")
     if days[0] > opened:
         console.print(f"The full snapshot of customers and products lies in {opened}, before these days.")
-    to = arguments.to or default_bucket()
+    to = _target_of(arguments)
     plan = Plan(
         days,
         arguments.lines_per_day,
@@ -233,16 +251,14 @@ class _LoadProgress:
 
 def _load(arguments: argparse.Namespace, console: Console) -> int:
     loaded = load(arguments, console)
-    console.print(
-        f"Next: run ecommerce_dwh_daily with start_date={loaded.start} and end_date={loaded.end} "
-        "(`make load-sample SAMPLE=<folder>` lands and runs in one go)."
-    )
+    if arguments.around.next_step is not None:
+        console.print(arguments.around.next_step(loaded))
     return 0
 
 
 def load(arguments: argparse.Namespace, console: Console) -> LoadedRange:
     """Land a folder as the arguments of ``load`` say, and print what was landed."""
-    to = arguments.to or default_bucket()
+    to = _target_of(arguments)
     started = time.monotonic()
     with _LoadProgress(console) as progress:
         loaded = load_folder(
@@ -297,17 +313,18 @@ def _truth(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read a command line of the data room."""
-    return _parser().parse_args(arguments)
+def parse(arguments: Sequence[str] | None = None, around: Surroundings | None = None) -> argparse.Namespace:
+    """Read a command line."""
+    return _parser(around or Surroundings()).parse_args(arguments)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, around: Surroundings | None = None) -> int:
     """Run one command; the exit code is 1 when it could not be done and 2 for wrong arguments."""
-    parsed = parse(arguments)
+    parsed = parse(arguments, around)
     console = Console(highlight=False)
     try:
         return parsed.run(parsed, console)
     except (TargetError, ValueError, FileNotFoundError) as error:
-        print(f"local.data: {error}", file=sys.stderr)
+        advice = parsed.around.advice if isinstance(error, TargetError) else ""
+        print(f"{parsed.around.program}: {error}{advice}", file=sys.stderr)
         return 1

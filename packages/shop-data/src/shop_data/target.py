@@ -1,4 +1,4 @@
-"""Where raw files go: a folder, or a bucket of the local stack (or whatever ``AWS_ENDPOINT_URL`` names)."""
+"""Where raw files go: a folder, or a bucket of the endpoint that ``AWS_ENDPOINT_URL`` names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.config import load_config
 from shop_data.schema import EMPTY_MARK
 
 
@@ -94,13 +93,18 @@ class FolderTarget:
         """Files are in place as soon as they are written."""
 
 
-def s3_client(environ: Mapping[str, str] = os.environ) -> Any:
-    """An S3 client for the local stack, unless the environment names another endpoint.
+# Without an endpoint in the environment boto3 would talk to AWS itself, where generated data does not belong.
+_THIS_MACHINE = {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_DEFAULT_REGION": "ap-south-1",
+}
 
-    Without an endpoint in the environment boto3 would talk to AWS itself, where generated data has no business.
-    """
-    config = load_config(environ)
-    values = {**config.aws_environ(), **{k: v for k, v in environ.items() if k.startswith("AWS_")}}
+
+def s3_client(environ: Mapping[str, str] = os.environ) -> Any:
+    """An S3 client for the endpoint of the environment's ``AWS_*`` variables; default: port 4566 of this machine."""
+    values = {**_THIS_MACHINE, **{name: value for name, value in environ.items() if name.startswith("AWS_")}}
     return boto3.client(
         "s3",
         endpoint_url=values.get("AWS_ENDPOINT_URL_S3", values["AWS_ENDPOINT_URL"]),
@@ -127,13 +131,12 @@ class BucketTarget:
         except ClientError as error:
             raise TargetError(
                 f"bucket {self.bucket} cannot be used at {self._client.meta.endpoint_url} "
-                f"({error.response['Error']['Code']}); "
-                "start the stack with `make up`, which creates it, or name another bucket"
+                f"({error.response['Error']['Code']}); create it, or name another bucket"
             ) from error
         except BotoCoreError as error:
             raise TargetError(
-                f"no S3 endpoint answers at {self._client.meta.endpoint_url}; start the stack with `make up`, "
-                "set AWS_ENDPOINT_URL, or write to a folder"
+                f"no S3 endpoint answers at {self._client.meta.endpoint_url}; set AWS_ENDPOINT_URL, "
+                "or write to a folder"
             ) from error
 
     def _key(self, key: str) -> str:

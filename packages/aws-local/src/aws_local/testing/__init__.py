@@ -9,7 +9,6 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from botocore.config import Config
 from moto.core.base_backend import BackendDict
 
 from aws_local.server import Endpoint
-from local.config import REPO, LocalConfig
+from aws_local.settings import Settings, SparkRuntime, in_folder
 
 FAKE_SUBMIT = [sys.executable, str(Path(__file__).with_name("fake_submit.py"))]
 MINUTE = 1.0  # seconds; a timeout of one minute is over soon
@@ -30,14 +29,15 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def make_config(home: Path) -> LocalConfig:
-    return replace(LocalConfig(), home=home, aws_port=free_port())
+def settings_in(home: Path, spark: SparkRuntime | None = None) -> Settings:
+    """An endpoint in a folder, on a free port."""
+    return in_folder(home, port=free_port(), spark=spark)
 
 
-def client(config: LocalConfig, service: str, **options: Any) -> Any:
+def client(settings: Settings, service: str, **options: Any) -> Any:
     return boto3.client(
         service,
-        endpoint_url=config.aws_url,
+        endpoint_url=settings.url,
         region_name="ap-south-1",
         aws_access_key_id="local",
         aws_secret_access_key="local",
@@ -48,24 +48,25 @@ def client(config: LocalConfig, service: str, **options: Any) -> Any:
 class Aws:
     """An endpoint in this process that can be stopped and started again, with its clients."""
 
-    def __init__(self, home: Path, command: list[str] | None) -> None:
-        self.config = make_config(home)
+    def __init__(self, home: Path, command: list[str] | None, spark: SparkRuntime | None = None) -> None:
+        self.home = home
+        self.settings = settings_in(home, spark)
         self._command = command
         self.endpoint: Endpoint
         self.start()
 
     def start(self) -> None:
         BackendDict.reset()  # moto's memory is the process's; a new server starts without it
-        self.endpoint = Endpoint(self.config, command=self._command, minute=MINUTE)
+        self.endpoint = Endpoint(self.settings, command=self._command, minute=MINUTE)
         self.endpoint.start()
-        self.s3, self.glue, self.logs = (client(self.config, name) for name in ("s3", "glue", "logs"))
+        self.s3, self.glue, self.logs = (client(self.settings, name) for name in ("s3", "glue", "logs"))
 
     def restart(self) -> None:
         self.endpoint.stop()
         self.start()
 
     def client(self, service: str, **options: Any) -> Any:
-        return client(self.config, service, **options)
+        return client(self.settings, service, **options)
 
     def bucket(self, name: str) -> str:
         self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
@@ -96,7 +97,7 @@ class Aws:
         )
 
     def log(self, job: str, run_id: str) -> str:
-        return (self.config.logs_dir / "glue" / job / f"{run_id}.log").read_text()
+        return (self.settings.logs / "glue" / job / f"{run_id}.log").read_text()
 
 
 def until(get: Callable[[], Any], done: Callable[[Any], bool], seconds: float = 30) -> Any:
@@ -108,30 +109,41 @@ def until(get: Callable[[], Any], done: Callable[[Any], bool], seconds: float = 
 
 
 class ServerProcess:
-    """``python -m local.aws`` as a user starts it, for tests that kill it."""
+    """``aws-local`` as a user starts it, for tests that kill it."""
 
-    def __init__(self, home: Path) -> None:
-        self.config = make_config(home)
+    def __init__(self, home: Path, *options: str) -> None:
+        self.home = home
+        self.settings = settings_in(home)
+        self._options = options
         self.process: subprocess.Popen[bytes]
         self.start()
 
     def environ(self) -> dict[str, str]:
-        return {
-            **os.environ,
-            **self.config.aws_environ(),
-            "DWH_LOCAL_HOME": str(self.config.home),
-            "DWH_LOCAL_AWS_PORT": str(self.config.aws_port),
-        }
+        return {**os.environ, **self.settings.environ()}
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "local.aws"], cwd=REPO, env=self.environ(), stderr=subprocess.DEVNULL
+            [
+                *(
+                    sys.executable,
+                    "-m",
+                    "aws_local",
+                    "--port",
+                    str(self.settings.port),
+                    "--data",
+                    str(self.home),
+                ),
+                *self._options,
+            ],
+            env=self.environ(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         until(self._healthy, bool, 20)
 
     def _healthy(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.config.aws_url}/_local/health", timeout=1) as answer:
+            with urllib.request.urlopen(f"{self.settings.url}/_local/health", timeout=1) as answer:
                 return answer.status == 200
         except OSError:
             return False
@@ -145,4 +157,4 @@ class ServerProcess:
         return self.process.wait(timeout=20)
 
     def client(self, service: str) -> Any:
-        return client(self.config, service)
+        return client(self.settings, service)
