@@ -122,6 +122,7 @@ def _locked(folder: Path) -> Iterator[None]:
             raise InUseError(
                 f"another redshift-local uses {folder}; choose another folder with --data"
             ) from None
+        private_folder(folder)
         yield
 
 
