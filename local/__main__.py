@@ -257,7 +257,7 @@ def _quote(text: str) -> str:
 
 def _psql(config: LocalConfig, options: argparse.Namespace) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C belongs to the prompt
-    return run_foreground(psql_command(config, options.rest), psql_environ(config, dict(os.environ)))
+    return run_foreground(psql_command(options.rest), psql_environ(config, dict(os.environ)))
 
 
 def _open(config: LocalConfig, options: argparse.Namespace) -> int:

@@ -12,13 +12,12 @@ from local.stack.steps import warehouse_database
 from local.stack.supervisor import StackError
 
 
-def psql_command(config: LocalConfig, arguments: Sequence[str] = ()) -> list[str]:
+def psql_command(arguments: Sequence[str] = ()) -> list[str]:
     """The command line of psql.
 
     Raises:
         StackError: there is no psql on this machine.
     """
-    del config
     program = _bundled() or shutil.which("psql")
     if program is None:
         raise StackError(

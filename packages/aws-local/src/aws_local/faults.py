@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from .s3 import Response
+from .s3_messages import Response
 
 
 @dataclass

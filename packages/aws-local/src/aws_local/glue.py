@@ -10,7 +10,7 @@ from typing import Any
 
 from .errors import ApiError, invalid
 from .jobs import JobService
-from .s3 import Response
+from .s3_messages import Response
 from .state import Document
 
 log = logging.getLogger("aws_local.glue")

@@ -22,7 +22,7 @@ from collections.abc import Callable
 
 from .errors import ApiError
 from .mwaa_pip import ImagePip
-from .s3 import Response
+from .s3_messages import Response
 from .state import Document, Documents
 from .store import ObjectStore, StoreError
 

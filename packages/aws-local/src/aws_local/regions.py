@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from .s3 import Response
+from .s3_messages import Response
 
 # On in every account; whatever else there is or will be has to be enabled.
 _BY_DEFAULT = frozenset(

@@ -8,24 +8,32 @@ objects as version ``null``.
 
 from __future__ import annotations
 
-import io
 import re
 import urllib.parse
-import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import formatdate, parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from .s3_messages import (
+    NAMESPACE,
+    OWNER,
+    Request,
+    Response,
+    blocks,
+    byte_range,
+    error_response,
+    iso,
+    parse_tags,
+    parse_xml,
+    precondition,
+    xml,
+)
 from .store import BLOCK, Blob, ObjectStore, StoredObject, StoreError, crc32_text, md5_text
 
 if TYPE_CHECKING:
-    from .signatures import Signed
+    pass
 
-_NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
-_OWNER = "<Owner><ID>local</ID><DisplayName>local</DisplayName></Owner>"
 # Headers of a PUT that come back on GET and HEAD.
 _KEPT_HEADERS = (
     "content-type",
@@ -43,107 +51,10 @@ _KEPT_HEADERS = (
     "x-amz-storage-class",
     "x-amz-server-side-encryption-aws-kms-key-id",
 )
-_CONTENT_HEADERS = ("content-disposition", "content-language", "cache-control", "expires")
 _BUCKET_QUERIES = {"location", "uploads", "versions", "delete", "list-type", "prefix", "delimiter", "marker"}
-_OBJECT_QUERIES = {"uploads", "uploadId", "partNumber", "tagging", "acl", "versionId"}
 _SIGNATURE_QUERIES = re.compile(
     r"(x-amz-.*|x-id|encoding-type|max-keys|response-.*|AWSAccessKeyId|Signature)", re.I
 )
-
-
-@dataclass
-class Request:
-    """One HTTP request, body unread.
-
-    Attributes:
-        signed: what its signature says about the body.
-    """
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: BinaryIO
-    length: int
-    signed: Signed
-
-    @property
-    def bucket(self) -> str:
-        return self.path.lstrip("/").partition("/")[0]
-
-    @property
-    def key(self) -> str:
-        return self.path.lstrip("/").partition("/")[2]
-
-    def chunks(self) -> Iterator[bytes]:
-        """The payload, with the signing frames of ``aws-chunked`` taken off.
-
-        Raises:
-            StoreError: the body ended early, or is not the one that was signed.
-        """
-        if self.signed.payload.startswith("STREAMING-"):
-            return self.signed.unframed(self.body)
-        return self.signed.checked(self._blocks())
-
-    def _blocks(self) -> Iterator[bytes]:
-        # A body in HTTP chunks has no announced length; the server's stream ends where the body does.
-        remaining = 1 << 62 if self.headers.get("transfer-encoding", "").lower() == "chunked" else self.length
-        announced = remaining == self.length
-        while remaining > 0:
-            block = self.body.read(min(BLOCK, remaining))
-            if not block:
-                if announced:
-                    raise StoreError("IncompleteBody", "The connection ended before the announced length")
-                return
-            remaining -= len(block)
-            yield block
-
-    def read(self) -> bytes:
-        return b"".join(self.chunks())
-
-
-@dataclass
-class Response:
-    """Status, headers and a body that is either bytes or an iterator of blocks."""
-
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes | Iterable[bytes] = b""
-
-
-def _iso(timestamp: float) -> str:
-    return (
-        datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
-        + f"{int(timestamp % 1 * 1000):03d}Z"
-    )
-
-
-def _xml(body: str, status: int = 200) -> Response:
-    data = f'<?xml version="1.0" encoding="UTF-8"?>\n{body}'.encode()
-    return Response(status, {"Content-Type": "application/xml"}, data)
-
-
-def error_response(error: StoreError, resource: str) -> Response:
-    """S3's error document."""
-    return _xml(
-        f"<Error><Code>{error.code}</Code><Message>{escape(str(error))}</Message>"
-        f"<Resource>{escape(resource)}</Resource><RequestId>local</RequestId></Error>",
-        error.status,
-    )
-
-
-def _parse_xml(body: bytes) -> ET.Element:
-    try:
-        root = ET.fromstring(body)  # noqa: S314 - from this machine only
-    except ET.ParseError:
-        raise StoreError("MalformedXML", "The XML you provided was not well-formed") from None
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-    return root
-
-
-def _parse_tags(header: str | None) -> dict[str, str]:
-    return dict(urllib.parse.parse_qsl(header or "", keep_blank_values=True))
 
 
 class S3Api:
@@ -210,17 +121,17 @@ class S3Api:
 
     def _list_buckets(self) -> Response:
         rows = "".join(
-            f"<Bucket><Name>{name}</Name><CreationDate>{_iso(created)}</CreationDate>"
+            f"<Bucket><Name>{name}</Name><CreationDate>{iso(created)}</CreationDate>"
             f"<BucketRegion>{region}</BucketRegion></Bucket>"
             for name, created, region in self.store.buckets()
         )
-        return _xml(
-            f"<ListAllMyBucketsResult {_NAMESPACE}>{_OWNER}<Buckets>{rows}</Buckets></ListAllMyBucketsResult>"
+        return xml(
+            f"<ListAllMyBucketsResult {NAMESPACE}>{OWNER}<Buckets>{rows}</Buckets></ListAllMyBucketsResult>"
         )
 
     def _create_bucket(self, request: Request) -> Response:
         body = request.read()
-        region = _parse_xml(body).findtext("LocationConstraint") if body.strip() else None
+        region = parse_xml(body).findtext("LocationConstraint") if body.strip() else None
         if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", request.bucket):
             raise StoreError("InvalidBucketName", f"The specified bucket is not valid: {request.bucket}")
         if not self.store.create_bucket(request.bucket, region):
@@ -239,7 +150,7 @@ class S3Api:
     def _get_bucket(self, request: Request) -> Response:
         if "location" in request.query:
             region = self.store.bucket_region(request.bucket)
-            return _xml(f"<LocationConstraint {_NAMESPACE}>{region}</LocationConstraint>")
+            return xml(f"<LocationConstraint {NAMESPACE}>{region}</LocationConstraint>")
         if "uploads" in request.query:
             return self._list_uploads(request)
         return self._list_objects(request)
@@ -267,9 +178,9 @@ class S3Api:
 
         item = "Version" if versions else "Contents"
         extra = "<VersionId>null</VersionId><IsLatest>true</IsLatest>" if versions else ""
-        owner = _OWNER if not newer or query.get("fetch-owner") == "true" else ""
+        owner = OWNER if not newer or query.get("fetch-owner") == "true" else ""
         rows = [
-            f"<{item}><Key>{text(stored.key)}</Key>{extra}<LastModified>{_iso(stored.modified)}</LastModified>"
+            f"<{item}><Key>{text(stored.key)}</Key>{extra}<LastModified>{iso(stored.modified)}</LastModified>"
             f"<ETag>&quot;{stored.etag}&quot;</ETag><Size>{stored.size}</Size>{owner}"
             f"<StorageClass>STANDARD</StorageClass></{item}>"
             for stored in objects
@@ -302,18 +213,18 @@ class S3Api:
             if marker:
                 head += f"<NextMarker>{text(marker)}</NextMarker>"
         root = "ListVersionsResult" if versions else "ListBucketResult"
-        return _xml(f"<{root} {_NAMESPACE}>{head}{''.join(rows)}</{root}>")
+        return xml(f"<{root} {NAMESPACE}>{head}{''.join(rows)}</{root}>")
 
     def _delete_objects(self, request: Request) -> Response:
         if "delete" not in request.query:
             raise StoreError("MethodNotAllowed", "The specified method is not allowed here", 405)
-        root = _parse_xml(request.read())
+        root = parse_xml(request.read())
         keys = [element.findtext("Key") or "" for element in root.iter("Object")]
         self.store.delete(request.bucket, keys)
         rows = ""
         if (root.findtext("Quiet") or "").lower() != "true":
             rows = "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys)
-        return _xml(f"<DeleteResult {_NAMESPACE}>{rows}</DeleteResult>")
+        return xml(f"<DeleteResult {NAMESPACE}>{rows}</DeleteResult>")
 
     # -- objects ---------------------------------------------------------------------------------------------
 
@@ -346,7 +257,7 @@ class S3Api:
             request.key,
             self._receive(request),
             self._kept(request),
-            _parse_tags(request.headers.get("x-amz-tagging")),
+            parse_tags(request.headers.get("x-amz-tagging")),
             only_if_absent=request.headers.get("if-none-match") == "*",
         )
         return Response(200, {"ETag": f'"{stored.etag}"'})
@@ -368,10 +279,10 @@ class S3Api:
             request.bucket,
             request.key,
             self._kept(request) if replace else source.headers,
-            _parse_tags(request.headers.get("x-amz-tagging")) if retag else source.tags,
+            parse_tags(request.headers.get("x-amz-tagging")) if retag else source.tags,
         )
-        return _xml(
-            f"<CopyObjectResult {_NAMESPACE}><LastModified>{_iso(stored.modified)}</LastModified>"
+        return xml(
+            f"<CopyObjectResult {NAMESPACE}><LastModified>{iso(stored.modified)}</LastModified>"
             f"<ETag>&quot;{stored.etag}&quot;</ETag></CopyObjectResult>"
         )
 
@@ -379,9 +290,9 @@ class S3Api:
         for _ in range(3):
             stored = self.store.get(request.bucket, request.key)
             headers = self._object_headers(stored, request)
-            if (refused := _precondition(stored, request.headers)) is not None:
+            if (refused := precondition(stored, request.headers)) is not None:
                 return Response(refused, {"ETag": headers["ETag"]} if refused == 304 else {})
-            start, end = _byte_range(request.headers.get("range"), stored.size)
+            start, end = byte_range(request.headers.get("range"), stored.size)
             status = 200
             if (start, end) != (0, stored.size):
                 status = 206
@@ -400,7 +311,7 @@ class S3Api:
                 with file:
                     file.seek(start)
                     return Response(status, headers, file.read(end - start))
-            return Response(status, headers, _blocks(file, start, end))
+            return Response(status, headers, blocks(file, start, end))
         raise StoreError("NoSuchKey", "The object went away while it was read", 404)
 
     def _object_headers(self, stored: StoredObject, request: Request) -> dict[str, str]:
@@ -428,7 +339,7 @@ class S3Api:
         if request.method == "PUT":
             tags = {
                 element.findtext("Key") or "": element.findtext("Value") or ""
-                for element in _parse_xml(request.read()).iter("Tag")
+                for element in parse_xml(request.read()).iter("Tag")
             }
             self.store.set_tags(request.bucket, request.key, tags)
             return Response(200)
@@ -439,15 +350,15 @@ class S3Api:
             f"<Tag><Key>{escape(key)}</Key><Value>{escape(value)}</Value></Tag>"
             for key, value in self.store.get(request.bucket, request.key).tags.items()
         )
-        return _xml(f"<Tagging {_NAMESPACE}><TagSet>{rows}</TagSet></Tagging>")
+        return xml(f"<Tagging {NAMESPACE}><TagSet>{rows}</TagSet></Tagging>")
 
     def _acl(self, request: Request) -> Response:
         self.store.get(request.bucket, request.key)
         if request.method == "PUT":
             request.read()
             return Response(200)  # one user: there is nobody to shut out
-        return _xml(
-            f"<AccessControlPolicy {_NAMESPACE}>{_OWNER}<AccessControlList><Grant>"
+        return xml(
+            f"<AccessControlPolicy {NAMESPACE}>{OWNER}<AccessControlList><Grant>"
             '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">'
             "<ID>local</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant></AccessControlList>"
             "</AccessControlPolicy>"
@@ -462,10 +373,10 @@ class S3Api:
                 request.bucket,
                 request.key,
                 {k: v for k, v in self._kept(request).items() if not k.startswith("x-amz-checksum-")},
-                _parse_tags(request.headers.get("x-amz-tagging")),
+                parse_tags(request.headers.get("x-amz-tagging")),
             )
-            return _xml(
-                f"<InitiateMultipartUploadResult {_NAMESPACE}><Bucket>{request.bucket}</Bucket>"
+            return xml(
+                f"<InitiateMultipartUploadResult {NAMESPACE}><Bucket>{request.bucket}</Bucket>"
                 f"<Key>{escape(request.key)}</Key><UploadId>{upload}</UploadId></InitiateMultipartUploadResult>"
             )
         if request.method == "PUT":
@@ -478,11 +389,11 @@ class S3Api:
             return self._list_parts(request, upload)
         wanted = [
             (int(part.findtext("PartNumber") or 0), (part.findtext("ETag") or "").strip('"'))
-            for part in _parse_xml(request.read()).iter("Part")
+            for part in parse_xml(request.read()).iter("Part")
         ]
         stored = self.store.complete_upload(upload, wanted)
-        return _xml(
-            f"<CompleteMultipartUploadResult {_NAMESPACE}><Location>/{escape(request.path)}</Location>"
+        return xml(
+            f"<CompleteMultipartUploadResult {NAMESPACE}><Location>/{escape(request.path)}</Location>"
             f"<Bucket>{request.bucket}</Bucket><Key>{escape(request.key)}</Key>"
             f"<ETag>&quot;{stored.etag}&quot;</ETag></CompleteMultipartUploadResult>"
         )
@@ -496,22 +407,22 @@ class S3Api:
             self.store.put_part(upload, number, blob)
             return Response(200, {"ETag": f'"{blob.etag}"'})
         source = self._copy_source(request)
-        start, end = _byte_range(request.headers.get("x-amz-copy-source-range"), source.size)
-        blob = self.store.receive(_blocks(self.store.open(source), start, end))
+        start, end = byte_range(request.headers.get("x-amz-copy-source-range"), source.size)
+        blob = self.store.receive(blocks(self.store.open(source), start, end))
         self.store.put_part(upload, number, blob)
-        return _xml(
-            f"<CopyPartResult {_NAMESPACE}><LastModified>{_iso(source.modified)}</LastModified>"
+        return xml(
+            f"<CopyPartResult {NAMESPACE}><LastModified>{iso(source.modified)}</LastModified>"
             f"<ETag>&quot;{blob.etag}&quot;</ETag></CopyPartResult>"
         )
 
     def _list_parts(self, request: Request, upload: str) -> Response:
         rows = "".join(
-            f"<Part><PartNumber>{number}</PartNumber><LastModified>{_iso(modified)}</LastModified>"
+            f"<Part><PartNumber>{number}</PartNumber><LastModified>{iso(modified)}</LastModified>"
             f"<ETag>&quot;{etag}&quot;</ETag><Size>{size}</Size></Part>"
             for number, _, size, etag, modified in self.store.parts(upload)
         )
-        return _xml(
-            f"<ListPartsResult {_NAMESPACE}><Bucket>{request.bucket}</Bucket><Key>{escape(request.key)}</Key>"
+        return xml(
+            f"<ListPartsResult {NAMESPACE}><Bucket>{request.bucket}</Bucket><Key>{escape(request.key)}</Key>"
             f"<UploadId>{upload}</UploadId><IsTruncated>false</IsTruncated>{rows}</ListPartsResult>"
         )
 
@@ -520,81 +431,11 @@ class S3Api:
         prefix = request.query.get("prefix", "")
         rows = "".join(
             f"<Upload><Key>{escape(key)}</Key><UploadId>{upload}</UploadId>"
-            f"<Initiated>{_iso(started)}</Initiated></Upload>"
+            f"<Initiated>{iso(started)}</Initiated></Upload>"
             for upload, key, started in self.store.uploads(request.bucket)
             if key.startswith(prefix)
         )
-        return _xml(
-            f"<ListMultipartUploadsResult {_NAMESPACE}><Bucket>{request.bucket}</Bucket>"
+        return xml(
+            f"<ListMultipartUploadsResult {NAMESPACE}><Bucket>{request.bucket}</Bucket>"
             f"<IsTruncated>false</IsTruncated>{rows}</ListMultipartUploadsResult>"
         )
-
-
-def _blocks(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
-    with file:
-        file.seek(start)
-        remaining = end - start
-        while remaining > 0 and (block := file.read(min(BLOCK, remaining))):
-            remaining -= len(block)
-            yield block
-
-
-def _byte_range(header: str | None, size: int) -> tuple[int, int]:
-    """Start and end (exclusive) of a ``Range`` header; an unreadable one asks for everything, as in HTTP."""
-    found = re.fullmatch(r"bytes=(\d*)-(\d*)", (header or "").strip())
-    if not found or found.group(0) == "bytes=-":
-        return 0, size
-    first, last = found.groups()
-    if not first:
-        start, end = max(size - int(last), 0), size
-        valid = int(last) > 0 and size > 0
-    else:
-        start, end = int(first), min(int(last) + 1, size) if last else size
-        valid = start < size and start < end
-    if not valid:
-        raise StoreError("InvalidRange", "The requested range is not satisfiable", 416)
-    return start, end
-
-
-def _precondition(stored: StoredObject, headers: dict[str, str]) -> int | None:
-    """Status that a conditional GET or HEAD answers instead of the object, or None."""
-
-    def matches(header: str) -> bool:
-        return header.strip() == "*" or stored.etag in [tag.strip().strip('"') for tag in header.split(",")]
-
-    def since(header: str) -> bool:
-        try:
-            return int(stored.modified) > parsedate_to_datetime(header).timestamp()
-        except ValueError:
-            return True
-
-    if (value := headers.get("if-match")) is not None:
-        if not matches(value):
-            return 412
-    elif (value := headers.get("if-unmodified-since")) is not None and since(value):
-        return 412
-    if (value := headers.get("if-none-match")) is not None:
-        return 304 if matches(value) else None
-    if (value := headers.get("if-modified-since")) is not None and not since(value):
-        return 304
-    return None
-
-
-def request_from_environ(environ: dict[str, Any], path: str, signed: Signed) -> Request:
-    """Read a WSGI request; ``path`` is the percent-decoded path."""
-    headers = {
-        name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")
-    }
-    if environ.get("CONTENT_TYPE"):
-        headers["content-type"] = environ["CONTENT_TYPE"]
-    query = dict(urllib.parse.parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-    body = environ.get("wsgi.input") or io.BytesIO()
-    return Request(
-        environ["REQUEST_METHOD"],
-        path,
-        query,
-        headers,
-        body,
-        int(environ.get("CONTENT_LENGTH") or 0),
-        signed,
-    )

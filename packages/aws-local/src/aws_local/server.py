@@ -37,7 +37,8 @@ from .mwaa import AirflowCaller, MwaaApi
 from .mwaa_pip import ImagePip
 from .private import private_folder
 from .regions import Regions
-from .s3 import Response, S3Api, error_response, request_from_environ
+from .s3 import S3Api
+from .s3_messages import Response, error_response, request_from_environ
 from .settings import ACCOUNT, REGION, Settings
 from .signatures import Denied, Signatures, Signed, denial
 from .state import Documents

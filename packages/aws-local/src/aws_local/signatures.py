@@ -27,7 +27,7 @@ from xml.sax.saxutils import escape
 
 from botocore.utils import normalize_url_path
 
-from .s3 import Response
+from .s3_messages import Response
 from .store import BLOCK, StoreError
 
 ALGORITHM = "AWS4-HMAC-SHA256"

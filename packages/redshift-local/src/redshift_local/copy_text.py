@@ -19,7 +19,6 @@ from redshift_local.tokens import (
     string_value,
 )
 
-COLUMNAR = {"PARQUET", "ORC"}
 # What COPY from a columnar format takes beside FROM, FORMAT and the authorisation.
 _COLUMNAR_OPTIONS = {"ACCEPTINVCHARS", "FILLRECORD", "STATUPDATE", "MANIFEST", "EXPLICIT_IDS"}
 _SWITCHES = {

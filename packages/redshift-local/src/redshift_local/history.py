@@ -16,6 +16,11 @@ _TEXT_LIMIT = 65_535
 _DELAY_SECONDS = 0.2
 
 
+def now() -> dt.datetime:
+    """The moment in UTC, without its zone, as the system views have it."""
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
 @dataclass
 class QueryRecord:
     """One statement; fields in the order of the table's columns."""

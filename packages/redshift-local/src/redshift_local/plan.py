@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -57,7 +57,6 @@ class Plan:
     reads_history: bool = False
     table: str = ""
     control: bool = False
-    names: tuple[str, ...] = field(default=())
 
     @property
     def special(self) -> bool:

@@ -99,10 +99,9 @@ def create_table(nodes: Sequence[Node], index: int, *, temporary: bool) -> Plan:
     body = nodes[index] if index < len(nodes) else None
     if isinstance(body, Group) and not _is_ctas_columns(nodes, index):
         text = f"{head} (\n    {_columns(body, design)}\n)"
-        rest, query = _attributes(nodes, index + 1, design)
+        _, query = _attributes(nodes, index + 1, design)
         if query is not None:
             raise Refused("syntax error: column definitions and AS exclude each other", "42601")
-        del rest
         after = [] if temporary else design.statements(name)
         return Plan("DDL", text, after=tuple(after), tag="CREATE TABLE", table=".".join(name))
     names = ""

@@ -27,6 +27,41 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+# Words behind which an operand begins: none of them ends one.
+NOT_OPERANDS = {
+    *(
+        "SELECT",
+        "WHERE",
+        "AND",
+        "OR",
+        "NOT",
+        "ON",
+        "IN",
+        "WHEN",
+        "THEN",
+        "ELSE",
+        "CASE",
+        "BY",
+        "HAVING",
+        "QUALIFY",
+    ),
+    *(
+        "FROM",
+        "USING",
+        "VALUES",
+        "AS",
+        "JOIN",
+        "SET",
+        "RETURNING",
+        "LIMIT",
+        "LIKE",
+        "ILIKE",
+        "BETWEEN",
+        "ALL",
+        "ANY",
+    ),
+}
+
 
 class SqlSyntaxError(ValueError):
     """The text cannot be split into tokens."""
@@ -244,3 +279,14 @@ def quote_text(text: str) -> str:
     """A string literal that reads the same whatever the session thinks of backslashes."""
     doubled = text.replace("'", "''")
     return "E'" + doubled.replace("\\", "\\\\") + "'" if "\\" in text else f"'{doubled}'"
+
+
+def at(nodes: Sequence[Node], index: int) -> Node | None:
+    """The node at a place; None outside of the list."""
+    return nodes[index] if 0 <= index < len(nodes) else None
+
+
+def at_up(nodes: Sequence[Node], index: int) -> str:
+    """The word at a place in capitals; empty where there is none."""
+    node = at(nodes, index)
+    return node.up if node is not None else ""

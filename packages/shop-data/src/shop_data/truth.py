@@ -84,11 +84,6 @@ class Tally:
     quarantined_amount: Decimal = Decimal(0)
     quarantined: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def accepted_or_superseded_amount(self) -> Decimal:
-        """Σ over all good rows; which of two versions counts depends on the pipeline's content hash."""
-        return self.raw_amount - self.quarantined_amount
-
     def as_json(self) -> dict[str, object]:
         values = {name: str(v) if isinstance(v, Decimal) else v for name, v in vars(self).items()}
         return {**values, "quarantined": dict(sorted(self.quarantined.items()))}
