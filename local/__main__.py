@@ -106,7 +106,7 @@ def _up(config: LocalConfig, _options: argparse.Namespace) -> int:
 
 
 def print_addresses(config: LocalConfig) -> None:
-    """Where a person finds what."""
+    """Addresses of the stack's pages and servers."""
     rows = [
         ("Airflow", config.airflow_url, f"login {airflow.LOGIN}, password {airflow.PASSWORD}"),
         (

@@ -1,4 +1,4 @@
-"""Where the local stack listens and keeps its state; everything else in ``local/`` asks here.
+"""Ports, folders and credentials of the local stack, read by every other module of ``local/``.
 
 Each value can be set by an environment variable ``DWH_LOCAL_<NAME>``, so that two stacks (a person's and a
 test's) live side by side on one machine.
@@ -51,7 +51,7 @@ class LocalConfig:
     lineage: bool = (
         False  # whether tasks write OpenLineage events to logs/openlineage.jsonl; costs a process per task
     )
-    schedule: bool = False  # whether Airflow starts scheduled runs by itself
+    schedule: bool = False  # whether Airflow starts scheduled runs
 
     @property
     def aws_url(self) -> str:

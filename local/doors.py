@@ -1,4 +1,4 @@
-"""The door before every HTTP server of the stack: `aws_local.doors.Door`, as WSGI and ASGI applications.
+"""The check before every HTTP server of the stack: `aws_local.doors.Door` as WSGI and ASGI applications.
 
 The rule itself and its reasons: `aws_local.doors`.
 """
@@ -45,8 +45,8 @@ class WsgiDoor:
     """A WSGI application behind a door.
 
     Args:
-        app: what stands behind it.
-        rule: whom it lets in.
+        app: the application that gets the accepted requests.
+        rule: decides which requests are accepted.
     """
 
     def __init__(self, app: WsgiApp, rule: Door) -> None:
@@ -67,8 +67,8 @@ class AsgiDoor:
     """An ASGI application behind a door.
 
     Args:
-        app: what stands behind it.
-        rule: whom it lets in.
+        app: the application that gets the accepted requests.
+        rule: decides which requests are accepted.
     """
 
     def __init__(self, app: AsgiApp, rule: Door) -> None:
@@ -90,7 +90,7 @@ class AsgiDoor:
             return
         body = f"{why}\n".encode()
         kind = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
-        # What follows of the request is not read; the next one comes by a new connection.
+        # The body of the request is not read; the client opens a new connection for its next request.
         await send(
             {"type": "http.response.start", "status": 403, "headers": [*kind, (b"connection", b"close")]}
         )

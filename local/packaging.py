@@ -1,6 +1,6 @@
 """Builds what Glue gets from this repository: the job scripts and the library they import.
 
-The zip is reproducible: the same sources give the same bytes, so that a deployment can tell by the hash whether
+The zip is reproducible: the same sources give the same bytes, so that a deployment sees by the hash whether
 anything changed.
 """
 
@@ -28,7 +28,7 @@ _SHARED = (
     "erasure/__init__.py",
     "erasure/person.py",
 )
-# What these import and Glue's Python has not, packed into the same zip: all of it is pure Python, which Glue takes from
+# Libraries that these modules import and that Glue's Python lacks. All are pure Python, which Glue takes from
 # --extra-py-files (AWS Glue, "Using Python libraries with AWS Glue"), so that a job in a VPC without internet needs no
 # package index. email-validator asks dnspython only when it looks up mail servers, which nothing here does.
 LIBRARIES = {"phonenumberslite": "phonenumbers", "email-validator": "email_validator", "idna": "idna"}

@@ -1,7 +1,7 @@
-"""What Terraform makes on AWS, made on the local endpoint: ``python -m local.provision``.
+"""Makes on the local endpoint the resources that Terraform makes on AWS: ``python -m local.provision``.
 
-Names come from the product's own settings. It can be run any time: what is as it should be is left alone, what
-differs is updated, and the summary says which was which.
+Names come from the product's own settings. Each run leaves alone what is
+current, updates what differs, and lists both in its summary.
 """
 
 from __future__ import annotations
@@ -226,7 +226,7 @@ class Provisioner:
 
 
 def _covers(found: Any, wanted: Any) -> bool:
-    """Whether everything wanted is found so; what the API adds of its own does not count."""
+    """Whether every wanted field has its wanted value; further fields of the answer are ignored."""
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
         return all(key in found and _covers(found[key], value) for key, value in wanted.items())
     if isinstance(wanted, list) and isinstance(found, list):

@@ -40,7 +40,7 @@ _TYPES = {
 
 
 def connection(config: LocalConfig) -> dict[str, Any]:
-    """Airflow's connection ``shop_postgres``: a user who may read, and nothing else."""
+    """Airflow's connection ``shop_postgres``: a user with the privilege to read only."""
     parts = urllib.parse.urlsplit(config.postgres_url)
     return {
         "conn_type": "postgres",

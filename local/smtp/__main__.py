@@ -1,4 +1,4 @@
-"""``python -m local.smtp``: receive mail and show it until told to stop."""
+"""``python -m local.smtp``: receive mail and show it until a signal comes."""
 
 from __future__ import annotations
 

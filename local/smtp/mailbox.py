@@ -21,7 +21,7 @@ class Message:
 
     Attributes:
         id: file name without its suffix; begins with the moment of arrival, so that names sort by time.
-        recipients: who it was delivered to, which may be more than the ``To`` header says.
+        recipients: addresses of the delivery, which may be more than the ``To`` header names.
     """
 
     id: str
@@ -67,7 +67,7 @@ class Mailbox:
         return sorted((path.stem for path in self.folder.glob("[!.]*.eml")), reverse=True)
 
     def read(self, message_id: str) -> Message | None:
-        """One message, or None when there is none of that id."""
+        """The message of that id; None when there is none."""
         if message_id not in self.ids():  # also keeps ids such as ../../etc out
             return None
         path = self.folder / f"{message_id}.eml"

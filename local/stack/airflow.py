@@ -33,7 +33,7 @@ def clean_environ(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def product_options(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Options of the product: no waiting about, and whatever the calling shell sets for ``[ecommerce_dwh]``."""
+    """Options of the product: short poll intervals, and all that the calling shell sets for ``[ecommerce_dwh]``."""
     defaults = {
         "AIRFLOW__ECOMMERCE_DWH__ENV": "dev",
         "AIRFLOW__ECOMMERCE_DWH__POLL_SECONDS": "1",
@@ -119,7 +119,7 @@ def airflow_environ(config: LocalConfig, metadata_url: str, database: str) -> di
         # and 300 s: minutes of waiting after a restart). A task's own heartbeat timeout (300 s) plays no part in it.
         "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
-        # No data arrives by itself on a laptop: runs start by hand, by backfill or by `run`, not at 02:00 UTC.
+        # No source delivers to a laptop: runs are started by hand, by backfill or by `run`, not at 02:00 UTC.
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": str(config.schedule),
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
@@ -287,7 +287,7 @@ def _log_lines(entry: Any) -> list[str]:
     if not isinstance(entry, dict):
         return str(entry).splitlines()
     event = str(entry.get("event", ""))
-    # Where the log was found, and the noise of a starting worker, explain no failure.
+    # The log's place and the messages of a starting worker explain no failure.
     if event.startswith(("::group::", "::endgroup::", "/")) or "DeprecationWarning" in str(
         entry.get("category")
     ):

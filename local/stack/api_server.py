@@ -1,7 +1,7 @@
-"""``python -m local.stack.api_server``: Airflow's own api-server, with the stack's door before it.
+"""``python -m local.stack.api_server``: Airflow's own api-server, behind the stack's door (`local.doors`).
 
-Airflow answers any ``Host`` and lets its middleware of plugins come after its own, so the rule stands around the whole
-application. Everything else is `airflow api-server`: the same command, configuration and log.
+Airflow answers any ``Host``, and its own middleware runs before that of plugins, so the rule is applied around the
+whole application. All else is `airflow api-server`: the same command, configuration and log.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def main(names: list[str]) -> int:
 
 
 def _guarded(failures: list[str], work: Callable[..., None], *arguments: object) -> None:
-    """Run in a thread; its failure is told when all threads are done."""
+    """Run in a thread; its failure is reported when all threads are done."""
     try:
         work(*arguments)
     except BootstrapError as error:
@@ -162,12 +162,12 @@ def _packages(name: str) -> list[Path]:
 
 
 def _made_from(name: str) -> str:
-    """What an environment is made from: its pins and the metadata of its packages of this repository."""
+    """Hash of an environment's pins and of the metadata of its packages of this repository."""
     return _fingerprint(_pins(name), *(folder / "pyproject.toml" for folder in _packages(name)))
 
 
 def _fingerprint(*sources: Path) -> str:
-    """What a folder was made from: its sources, and the Python that it is for."""
+    """Hash of the files that a folder is made from, and of the Python that it is for."""
     machine = f"{platform.python_implementation()} {platform.python_version()} {platform.platform()}"
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources) + machine.encode()).hexdigest()
 

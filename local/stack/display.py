@@ -22,7 +22,7 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 
 class Reporter(Protocol):
-    """What the supervisor tells while it works."""
+    """Receives the supervisor's progress."""
 
     def begin(self, name: str, title: str) -> None: ...
 
@@ -32,7 +32,7 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """Tells nobody."""
+    """Shows nothing."""
 
     def begin(self, name: str, title: str) -> None:
         pass

@@ -1,4 +1,4 @@
-"""Who listens where."""
+"""Ports of the stack, and the processes that listen on them."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Each component leads its own session, so that Ctrl-C at the terminal does not reach it and everything it ever
 started can be found by session id, even after the component itself has crashed. A pid file names the process by
-pid *and* start time: after a reboot the same pid belongs to a stranger, who must be left alone.
+pid *and* start time: after a reboot the same pid belongs to another program, which must be left alone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LOG_KEEP_BYTES = 5_000_000
 
 @dataclass(frozen=True)
 class Record:
-    """What a pid file holds."""
+    """The content of a pid file."""
 
     pid: int
     created: float
@@ -127,7 +127,7 @@ class ProcessBook:
 
         Args:
             names: component names.
-            graces: seconds that a component may take to stop by itself.
+            graces: seconds that a component may take to stop before it is killed.
 
         Returns:
             The components that had to be killed.
@@ -165,7 +165,7 @@ class ProcessBook:
         return killed
 
     def _family(self, name: str) -> list[psutil.Process]:
-        """A component's process, its descendants, and whatever else lives in its session."""
+        """A component's process, its descendants, and the other processes of its session."""
         record = self.record(name)
         if record is None:
             return []
@@ -226,7 +226,7 @@ def _kill(processes: Iterable[psutil.Process]) -> None:
 
 
 def memory_bytes(processes: Iterable[psutil.Process]) -> int:
-    """Memory of processes together; pages that they share count once (PSS) where the system tells."""
+    """Memory of processes together; pages that they share count once (PSS) where the system reports it."""
     total = 0
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):

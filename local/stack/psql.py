@@ -27,7 +27,7 @@ def psql_command(arguments: Sequence[str] = ()) -> list[str]:
 
 
 def psql_environ(config: LocalConfig, environ: Mapping[str, str]) -> dict[str, str]:
-    """Where psql and every libpq program connect to, given in libpq's own variables."""
+    """Address and login of the warehouse in the variables that psql and every libpq program read."""
     return {
         **environ,
         "PGHOST": config.host,

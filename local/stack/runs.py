@@ -188,7 +188,7 @@ def task_order(client: AirflowClient, dag_id: str) -> list[str]:
 
 
 def failure_text(client: AirflowClient, watched: Watched, label: str) -> str:
-    """Which task broke a run, and the end of its log."""
+    """The task that failed a run, and the end of its log."""
     failed = [task for task in watched.tasks[label].values() if task["state"] == "failed"]
     if not failed:
         return f"The run {watched.runs[label]} of {watched.dag_id} failed without a failed task."

@@ -1,4 +1,4 @@
-"""What there is to start, in which order, and how to tell that it is ready.
+"""The components to start, their order, and the test of each that it is ready.
 
 ```
 postgres ─┬─ redshift ───────────┐
@@ -212,7 +212,7 @@ def plan(config: LocalConfig) -> Plan:
             "dag_processor",
             module=("local.stack.preloaded", "dag-processor"),
         ),
-        # When it has ended its triggers it sits out a fixed ten seconds before it leaves.
+        # The triggerer waits a fixed ten seconds after its last trigger before it ends.
         airflow_component(
             "triggerer", "Airflow triggerer", "triggerer", "--skip-serve-logs", grace_seconds=3, killable=True
         ),
@@ -236,7 +236,7 @@ def _local_environ(config: LocalConfig) -> dict[str, str]:
 def _marked(config: LocalConfig, environ: Mapping[str, str]) -> dict[str, str]:
     """The environment with this stack's whole configuration in it, so that components agree on it.
 
-    ``DWH_LOCAL_COMPONENT`` marks a process as ours even when its parent is gone.
+    ``DWH_LOCAL_COMPONENT`` marks a process as the stack's even when its parent is gone.
     """
     values = {
         f"DWH_LOCAL_{name.upper()}": str(getattr(config, name)) for name in LocalConfig.__dataclass_fields__
@@ -271,7 +271,7 @@ def _component_healthy(client: airflow.AirflowClient, key: str, since: float) ->
 
 
 def _metadata_stamp(config: LocalConfig) -> str:
-    """What Airflow's database was migrated for: the pinned versions, in this database cluster."""
+    """Hash of the pinned versions and the database cluster that Airflow's database was migrated for."""
     pins = (REPO / "requirements" / "airflow.txt").read_bytes()
     return hashlib.sha256(pins + _metadata_url(config).encode()).hexdigest()
 

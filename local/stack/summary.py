@@ -1,4 +1,4 @@
-"""What the warehouse and the lake hold after a run, as tables at the terminal."""
+"""Content of the warehouse and the lake after a run, as tables in the terminal."""
 
 from __future__ import annotations
 

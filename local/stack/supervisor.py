@@ -1,7 +1,7 @@
 """Brings the steps up in order, heals what died, takes everything down.
 
 Components run detached: ``up`` returns when all of them work, and any later command finds them by their pid
-files. There is no daemon that must itself be watched; running ``up`` again is the way to mend a stack.
+files. There is no daemon that must itself be watched; running ``up`` again repairs a stack.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ServiceStatus:
 
 @dataclass
 class _Progress:
-    """Where one step of an ``up`` stands."""
+    """Progress of one step of an ``up``."""
 
     step: Service | Chore
     state: str = "waiting"  # waiting, running, done
@@ -74,7 +74,7 @@ class Stack:
         self.plan: Plan = self.steps if self.steps is not None else plan(self.config)
 
     def up(self, report: Reporter | None = None) -> bool:
-        """Start whatever is not running and wait until all of it works.
+        """Start the components that do not run, and wait until all are ready.
 
         Returns:
             Whether anything had to be started.

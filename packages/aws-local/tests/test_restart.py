@@ -1,4 +1,4 @@
-"""What a killed server leaves behind, and what a stopped one does not."""
+"""State after a killed server, and after a stopped one."""
 
 from __future__ import annotations
 

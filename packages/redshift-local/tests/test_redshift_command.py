@@ -84,7 +84,7 @@ def refused(*options: str) -> str:
 
 
 def test_no_product_is_needed(tmp_path: Path) -> None:
-    """The package alone on the path, from a folder of its own."""
+    """The package alone on the path, in an empty working folder."""
     source = Path(sys.modules["redshift_local"].__path__[0]).parent
     code = (
         "import sys, pkgutil, importlib, redshift_local\n"

@@ -1,4 +1,4 @@
-"""What the tests of the data room share: real data sets, a bucket, and a small generated shop."""
+"""Fixtures: real data sets, a bucket, and a small generated shop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Helpers of the data room's tests. Not in ``conftest.py``, which other folders have too."""
+"""Helpers of the tests. Not in ``conftest.py``, whose name other folders have too."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class TestShape:
 
 
 class TestLife:
-    """What a warehouse of this shop will have to cope with is really there."""
+    """Every special case of the shop occurs in its files."""
 
     def test_items_join_orders_products_and_customers(self, clean_shop: Path) -> None:
         found = count_raw(str(clean_shop))

@@ -14,7 +14,7 @@ import boto3
 import pytest
 
 from ecommerce_dwh.settings import Settings
-from local.aws.server import Endpoint
+from local import aws
 from local.config import LocalConfig
 from local.smtp import objects
 from local.smtp.objects import ObjectReader
@@ -32,7 +32,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> LocalConfig:
 @pytest.fixture(scope="module")
 def server(config: LocalConfig) -> Iterator[MailServer]:
     """The mailbox's server beside an S3 endpoint with the bucket ``lake``."""
-    endpoint = Endpoint(config, command=[sys.executable, "-c", "raise SystemExit(1)"])
+    endpoint = aws.endpoint(config, command=[sys.executable, "-c", "raise SystemExit(1)"])
     endpoint.start()
     endpoint.store.create_bucket("lake", "ap-south-1")
     reader = ObjectReader(config)

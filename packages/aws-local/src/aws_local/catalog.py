@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .state import Document, Documents
-from .terraform_gaps import mend_connections
+from .terraform_gaps import complete_connections
 
 _MUTATION = re.compile(r"(Batch)?(Create|Update|Delete)(Database|Table|TableVersion|Partition|PartitionIndex)$")
 _VERSIONS_KEPT = 50
@@ -53,7 +53,7 @@ class Catalog:
         from moto.glue.models import FakePartition
 
         backend = self._backend
-        mend_connections()
+        complete_connections()
         for name, document in self._documents.load("database").items():
             database = backend.create_database(name, document["input"], document.get("tags"))
             database.created_time = _moment(document["created"])

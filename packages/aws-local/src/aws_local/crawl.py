@@ -51,7 +51,7 @@ class CrawlStoppedError(Exception):
 
 @dataclass(frozen=True)
 class CrawlPlan:
-    """What a crawler's definition asks for.
+    """The request of a crawler's definition.
 
     Attributes:
         name: of the crawler.
@@ -78,7 +78,7 @@ class CrawlPlan:
 
 @dataclass
 class CrawlSummary:
-    """What a crawl did."""
+    """Counts of a finished crawl."""
 
     tables_created: int = 0
     tables_updated: int = 0

@@ -355,7 +355,7 @@ def _admits(rule: Document, crawl: Document) -> bool:
 
 
 def plan_of(crawler: Document) -> CrawlPlan:
-    """What a crawler's definition asks for.
+    """The request of a crawler's definition.
 
     Raises:
         ApiError: it asks for what this endpoint cannot crawl, or its Configuration is not JSON.

@@ -1,4 +1,4 @@
-"""Who may knock at a server of this stack: the rule against web pages of other origins, the same for every server.
+"""The rule that keeps web pages of other origins away from an HTTP server on this machine.
 
 A server on the loopback interface answers every program of this machine, and a browser is one: a page from anywhere can
 make it send requests there. Three headers tell such a request from that of a program or of a person, and a page can
@@ -29,7 +29,7 @@ class Door:
     """The rule of one server.
 
     Attributes:
-        hosts: pairs of a host name and a port that ``Host`` may have; port 0 stands for any.
+        hosts: pairs of a host name and a port that ``Host`` may have; port 0 means any port.
         own_pages: whether pages of the server itself send requests (with ``Origin``) to it.
         links: whether a link on a page of the same site, such as the mailbox beside Airflow, may open a page here.
     """
@@ -70,7 +70,7 @@ class Door:
 
 
 def door(listens_on: str, port: int, more: str = "", *, own_pages: bool = False, links: bool = False) -> Door:
-    """The rule of a server of this stack.
+    """The rule of one server.
 
     Args:
         listens_on: address that it listens on.

@@ -1,4 +1,4 @@
-"""What IAM refuses in a policy and moto takes: the grammar of ARNs, trust policies of new roles, quotas of size.
+"""Checks of policies that IAM makes and moto does not: grammar of ARNs, trust policies of new roles, quotas of size.
 
 IAM does not look up the names of actions: a misspelled one is stored and never matches (Access Analyzer reports it).
 S3 does look at the actions and resources of a bucket's policy.

@@ -19,12 +19,12 @@ from typing import Any, BinaryIO
 SAMPLE_RECORDS = 1000
 SAMPLE_BYTES = 1 << 20
 _DELIMITERS = ",\t|;"
-# What a column's type may take in the Data Catalog
+# Length that a column's type may have in the Data Catalog
 # (docs.aws.amazon.com/glue/latest/webapi/API_Column.html: Type, at most 131,072 characters).
 MAX_TYPE = 131_072
 # Values that are nested deeper are taken for text: no type of a table says anything by then.
 MAX_DEPTH = 50
-# A column without a single value: it takes whatever type another file gives it, and string where none does.
+# Type of a column without a value: replaced by the type that another file gives it, and by string where none does.
 UNKNOWN = "unknown"
 
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
@@ -48,7 +48,7 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class FileSchema:
-    """What one file tells.
+    """Columns and format of one file.
 
     Attributes:
         classification: ``csv``, ``json`` or ``parquet``.

@@ -59,7 +59,7 @@ _CONSUMED = ("--extra-py-files", "--extra-files", "--extra-jars", "--conf")
 
 @dataclass
 class _LiveRun:
-    """What is kept in memory about a run while it lives."""
+    """State of a live run, kept in memory."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
@@ -67,7 +67,7 @@ class _LiveRun:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How runs are started.
+    """Settings of job runs.
 
     Attributes:
         command: makes the start of the command line, for example ``[".../bin/spark-submit"]``.

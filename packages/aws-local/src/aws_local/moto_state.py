@@ -1,4 +1,4 @@
-"""Keeps moto's smaller services (IAM, SNS, Secrets Manager, SES …) across restarts, and mends what they lack.
+"""Keeps moto's smaller services (IAM, SNS, Secrets Manager, SES …) across restarts, and adds what they lack.
 
 Their state is pickled as moto holds it, soon after each request that may have changed it. A file written by
 another version of moto is left alone. S3 objects and Glue have their own, stricter keeping; this is for what

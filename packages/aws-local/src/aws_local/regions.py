@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 from .s3_messages import Response
 
-# On in every account; whatever else there is or will be has to be enabled.
+# Enabled in every account; all other regions have to be enabled.
 _BY_DEFAULT = frozenset(
     [
         "ap-northeast-1",
@@ -39,7 +39,7 @@ _INVALID = "The security token included in the request is invalid"
 
 
 class Regions:
-    """Which regions the account has on.
+    """The regions that the account has enabled.
 
     Args:
         path: the file that keeps it.

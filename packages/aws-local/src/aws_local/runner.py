@@ -28,7 +28,7 @@ _LOG_LINE = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d |\tat |\s+at [\w.$]+\(")
 
 @dataclass(frozen=True)
 class ProcessMark:
-    """A process told from a later one with the same id by its start time."""
+    """A process, distinguished by its start time from a later one with the same id."""
 
     pid: int
     started: float

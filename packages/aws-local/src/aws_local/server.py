@@ -1,8 +1,8 @@
 """The endpoint: one port for every AWS service, chosen by the signature's service name.
 
-A request comes in when it passes the door (`aws_local.doors`: no page of a browser) and its signature is the stack's
-(`signatures`); nothing is done for any other. Unsigned are the health page and, as on AWS, the links by which somebody
-confirms or ends a subscription of SNS, which carry a token.
+A request is served when `aws_local.doors` accepts it (no web page sent it) and its signature is made with the
+endpoint's key (`signatures`); nothing is done for any other. The health page needs no signature, and, as on AWS, neither
+do the links that confirm or end a subscription of SNS, which carry a token.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class Endpoint:
             return self._refused(
                 Response(403, {"Content-Type": "text/plain"}, f"{why}\n".encode()), environ, start_response
             )
-        # PATH_INFO cannot tell %2F in a key from a slash in the path.
+        # PATH_INFO is decoded: %2F in a key would look like a slash in the path.
         uri = (
             environ.get("REQUEST_URI")
             or environ.get("RAW_URI")
@@ -203,7 +203,7 @@ class Endpoint:
         """Check the signature; a body that it covers is read for that, except S3's.
 
         Raises:
-            Denied: the request is none of this stack's.
+            Denied: the signature is missing, wrong or too old.
         """
         if service == "s3":
             return self._signatures.check(environ, raw_path, "")
@@ -215,7 +215,7 @@ class Endpoint:
     @staticmethod
     def _refused(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request whose body nobody reads."""
-        if environ.get("HTTP_TRANSFER_ENCODING"):  # the server skips a body of announced length by itself
+        if environ.get("HTTP_TRANSFER_ENCODING"):  # the server skips a body of announced length
             environ["wsgi.input"].read()
         return _send(response, environ, start_response)
 
@@ -334,7 +334,7 @@ class Endpoint:
 
 
 def _buffered(environ: Environ) -> bytes:
-    """The whole body, which whoever comes next can read again."""
+    """The whole body, which the next reader can read again."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
     if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
         body = bytes(environ["wsgi.input"].read())  # the server's stream ends where the body does

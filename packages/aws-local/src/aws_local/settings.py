@@ -31,7 +31,7 @@ class SparkRuntime:
 
 @dataclass(frozen=True)
 class Mwaa:
-    """What the MWAA API stands on.
+    """Files and Airflow that the MWAA API uses.
 
     Attributes:
         image: folder with airflow_constraints.txt, mwaa_essential_constraints.txt and installed.txt of the image.
@@ -51,9 +51,9 @@ class Settings:
     Attributes:
         folder: state that outlives the process: objects of S3, Glue's documents, what moto keeps.
         logs: folder of the job runs' logs, ``glue/<job>/<run id>.log``.
-        faults: file that tells the endpoint to fail requests (see `aws_local.faults`).
+        faults: file with the requests that the endpoint must fail (see `aws_local.faults`).
         spark: the runtime of Glue jobs; without one, job runs fail and all else works.
-        mwaa: what the MWAA API stands on; without it, packages of an environment are not checked.
+        mwaa: files and Airflow of the MWAA API; without them the endpoint does not serve MWAA.
         host: address to listen on.
         port: port to listen on.
         allowed_hosts: further names by which clients reach the endpoint, separated by commas: ``name`` (any port) or

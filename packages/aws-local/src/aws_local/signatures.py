@@ -54,7 +54,7 @@ class Denied(Exception):
 
 @dataclass(frozen=True)
 class Signed:
-    """What a valid signature says about the body that follows.
+    """The body that a valid signature announces.
 
     Attributes:
         payload: the body's SHA-256 in hex, ``UNSIGNED-PAYLOAD``, or the name of a streaming scheme; empty where the

@@ -1,4 +1,4 @@
-"""How a Spark job is started on a laptop: the runtime of Glue 5.1, with ``s3://`` served by the local endpoint.
+"""Starts Spark jobs on a laptop: the runtime of Glue 5.1, with ``s3://`` served by the local endpoint.
 
 All that differs from AWS is in ``spark-defaults.conf``, which this module writes into a folder given as
 ``SPARK_CONF_DIR``; job scripts stay as they are.
@@ -106,7 +106,7 @@ def spark_defaults(settings: Settings) -> dict[str, str]:
     runtime = runtime_of(settings)
     java_options = f"{JAVA_OPTIONS} {runtime.java_options}".strip()
     if archive_path(runtime).is_file():
-        # Without the log setting, Java would tell standard output when the archive does not fit.
+        # Without the log setting, Java writes to standard output when the archive does not fit.
         java_options += f' -XX:SharedArchiveFile="{archive_path(runtime)}" -Xshare:auto -Xlog:cds=off'
     connector = {
         # s3:// is EMRFS or S3A on Glue; here both names are S3A against the endpoint.

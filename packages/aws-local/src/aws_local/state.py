@@ -1,4 +1,4 @@
-"""What Glue must not forget (jobs, runs, crawlers, catalog tables), as JSON documents in one SQLite file.
+"""Glue's jobs, runs, crawlers and catalog tables as JSON documents in one SQLite file.
 
 Each write is committed before the API call is answered, and is atomic: a killed server leaves the old document
 or the new one.

@@ -1,6 +1,6 @@
-"""What Terraform asks of AWS and moto lacks or drops: calls that store and return what they get.
+"""Calls of Terraform's AWS provider that moto lacks, and fields that moto drops: stored, and returned as they came.
 
-Nothing acts on it here (nobody takes scheduled snapshots of a laptop); it is stored so that an apply goes through
+The endpoint does not act on them (no snapshot is taken on schedule); they are stored so that an apply goes through
 and the next plan finds what was applied.
 """
 
@@ -36,7 +36,7 @@ def fill_gaps(service: str) -> None:
     elif service == "s3":
         _check_bucket_policies()
     elif service == "ec2":
-        _mend_rule_descriptions()
+        _keep_rule_descriptions()
     elif service == "budgets":
         from moto.budgets.responses import BudgetsResponse
 
@@ -195,7 +195,7 @@ def delete_scheduled_action(self: Any) -> EmptyResult:
 # --- fields that moto drops ----------------------------------------------------------------------------------------
 
 
-def mend_connections() -> None:
+def complete_connections() -> None:
     """Glue connections answer with their type, and can be deleted."""
     from moto.glue.models import FakeConnection
     from moto.glue.responses import GlueResponse
@@ -215,8 +215,8 @@ def mend_connections() -> None:
     GlueResponse.delete_connection = delete_connection  # type: ignore[attr-defined]
 
 
-def _mend_rule_descriptions() -> None:
-    """Rules of security groups keep their description, whatever they refer to."""
+def _keep_rule_descriptions() -> None:
+    """Rules of security groups keep their description for every kind of source."""
     from moto.ec2.models.security_groups import SecurityGroupRule
 
     if hasattr(SecurityGroupRule, "local_description"):

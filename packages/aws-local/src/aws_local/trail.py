@@ -1,4 +1,4 @@
-"""Who asked what: one line per request, as CloudTrail keeps them, for whoever wants to hold permissions against calls.
+"""One line per request, as CloudTrail keeps them, so that permissions can be compared with calls.
 
 Kept only where the settings name a file. Bodies of S3 objects are not read.
 """
@@ -62,7 +62,7 @@ def _body(environ: dict[str, Any]) -> bytes:
 
 
 def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters that say which thing is meant; none that could hold a secret."""
+    """Parameters that name a resource; none that could hold a secret."""
     return {
         name: value
         for name, value in parameters.items()

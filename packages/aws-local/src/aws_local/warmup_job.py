@@ -1,6 +1,6 @@
 """A job like the product's, run once at setup so that the JVM can archive the classes such jobs load.
 
-It reads CSV, JSON and Parquet from S3, casts, ranks, joins and aggregates, and writes partitioned Parquet. What
+The job reads CSV, JSON and Parquet from S3, casts, ranks, joins and aggregates, and writes partitioned Parquet. What
 it computes is of no interest.
 """
 

@@ -14,7 +14,7 @@ _TYPE_IDS = {3802: 4000, 114: 4000}
 
 @dataclass
 class Outcome:
-    """What running something gave."""
+    """Result of a statement."""
 
     rows: int = 0
     tag: str = ""

@@ -1,10 +1,10 @@
 """COPY: reads objects from S3 and turns them into PostgreSQL's CSV, a piece at a time.
 
-Everything here is plain blocking code that a thread of the front runs; the session feeds what it yields into
+All code here blocks, so a thread of the front runs it; the session feeds the yielded pieces into
 ``COPY … FROM STDIN`` on the client's own server session, so the rows belong to the client's transaction.
 
 Parquet columns are taken by position and their types must be the table's. A file is fetched to disk and read row
-group by row group, so memory stays bounded whatever its size.
+group by row group, so memory does not grow with the file.
 """
 
 from __future__ import annotations

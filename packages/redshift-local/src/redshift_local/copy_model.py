@@ -1,4 +1,4 @@
-"""What COPY deals with: target columns, objects to load, rows that were not taken, and its errors."""
+"""The model of a COPY: target columns, objects to load, rejected rows, errors."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class LoadError:
 
 @dataclass
 class LoadResult:
-    """What a load did so far."""
+    """Counts of a load so far."""
 
     files: int = 0
     bytes: int = 0

@@ -19,7 +19,7 @@ from redshift_local.tokens import (
     string_value,
 )
 
-# What COPY from a columnar format takes beside FROM, FORMAT and the authorisation.
+# Options of COPY from a columnar format beside FROM, FORMAT and the authorisation.
 _COLUMNAR_OPTIONS = {"ACCEPTINVCHARS", "FILLRECORD", "STATUPDATE", "MANIFEST", "EXPLICIT_IDS"}
 _SWITCHES = {
     *(

@@ -1,7 +1,7 @@
 """Redshift SQL in PostgreSQL's terms: each statement is rewritten faithfully, or refused by name.
 
 ``to_postgres`` is a pure function of the text. It works on a tree of tokens (``tokens``), so that everything the two
-dialects share goes through unchanged; ``queries`` and ``functions`` rewrite what may stand in any statement,
+dialects share is not changed; ``queries`` and ``functions`` rewrite the parts that any statement may have,
 ``tables`` and ``commands`` whole statements, and ``shim/*.sql`` defines in the database what is a mere function.
 
 Known differences, none of which gives an error:

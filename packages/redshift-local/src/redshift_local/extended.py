@@ -87,7 +87,7 @@ class Extended:
                 self._portals[portal] = plan
                 if plan.reads_history:  # before PostgreSQL takes its snapshot
                     await self._session.front.history.flush()
-                # Before the portal is there, which a query of ours would close.
+                # Before the portal exists: a query of the front would close it.
                 if name and self._session.tuning.has_before(plan):
                     if await self._relay_pending(pending, flush=True):
                         return True
@@ -129,7 +129,7 @@ class Extended:
             await self._session.front.history.flush()
         if not name and self._session.tuning.has_before(
             plan
-        ):  # a query of ours would drop the unnamed statement
+        ):  # a query of the front would drop the unnamed statement
             if await self._relay_pending(pending, flush=True):
                 return True
             await self._session.tuning.before(plan)

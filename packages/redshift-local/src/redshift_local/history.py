@@ -1,4 +1,4 @@
-"""What ran, for SYS_QUERY_HISTORY and its kin. Records are written by a connection of their own, soon after."""
+"""Records of statements and loads for SYS_QUERY_HISTORY and related views, written by a connection of the front."""
 
 from __future__ import annotations
 

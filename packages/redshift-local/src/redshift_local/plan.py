@@ -1,4 +1,4 @@
-"""What the front does for one statement, and how it refuses one."""
+"""The plan of one statement, and its refusal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Refused(Exception):
-    """The statement is not run; the message names the construct and says who cannot serve it."""
+    """The statement is not run; the message names the construct, and whether Redshift or this endpoint lacks it."""
 
     def __init__(self, text: str, state: str = "0A000") -> None:
         super().__init__(text)
@@ -60,7 +60,7 @@ class Plan:
 
     @property
     def special(self) -> bool:
-        """Whether it takes more than handing one text to PostgreSQL."""
+        """Whether the statement needs more than one text for PostgreSQL."""
         return bool(
             self.before
             or self.after

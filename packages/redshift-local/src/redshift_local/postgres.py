@@ -166,10 +166,10 @@ class Owner:
 
 
 def _memory_settings() -> dict[str, str]:
-    """What PostgreSQL may take of the machine's memory.
+    """Memory settings by the size of the machine.
 
-    Its own cache is an eighth. Only what data fill is taken: a small warehouse costs nothing; what a day touches in the
-    indexes of millions of lines does not fit a small one. A sort or hash table is a 96th: few of them run at a time.
+    The buffer cache is an eighth of the memory, because the indexes of millions of lines do not fit a small one; the
+    server takes only the part of it that data fill. A sort or hash table is a 96th: few of them run at a time.
     """
     total = psutil.virtual_memory().total >> 20
     return {
@@ -208,7 +208,7 @@ def _create_database(connection: psycopg.Connection[Any], name: str) -> None:
 
 
 def close_to_all(connection: psycopg.Connection[Any], database: str) -> None:
-    """Let only those connect to a database who were granted it by name."""
+    """Take CONNECT from PUBLIC: only roles that were granted CONNECT by name keep it."""
     connection.execute(
         psycopg.sql.SQL("revoke all on database {} from public").format(psycopg.sql.Identifier(database))
     )
@@ -374,7 +374,7 @@ class Server:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd="/",
-                # Its own group: a Ctrl-C in the terminal reaches this process, which then stops it in order.
+                # A new session: Ctrl-C in the terminal reaches only this process, which then shuts the server down.
                 start_new_session=True,
                 **owner.popen_options(),  # type: ignore[call-overload]
             )

@@ -1,4 +1,4 @@
-"""Queries and expressions: SELECT, INSERT, UPDATE, DELETE, MERGE and what may stand inside of them."""
+"""Expressions of all statements: calls, casts, operators, names, subscripts."""
 
 from __future__ import annotations
 

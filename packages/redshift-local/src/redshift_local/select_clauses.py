@@ -64,7 +64,7 @@ def _block_end(nodes: Sequence[Node], start: int) -> int:
 
 
 def _clauses(block: Sequence[Node]) -> dict[str, int]:
-    """Where each clause of a block begins."""
+    """Index at which each clause of a block begins."""
     found: dict[str, int] = {}
     for clause in _CLAUSES:
         first = clause.split()[0]
@@ -278,7 +278,7 @@ def _check_qualify_alias(block: Sequence[Node], clauses: dict[str, int], positio
 
 
 def _with_aliases(nodes: Sequence[Node], aliases: dict[str, str]) -> list[Node]:
-    """A QUALIFY condition in which names of the select list stand for their expressions."""
+    """A QUALIFY condition in which names of the select list are replaced by their expressions."""
     out: list[Node] = []
     for index, node in enumerate(nodes):
         if isinstance(node, Group):

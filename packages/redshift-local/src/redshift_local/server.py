@@ -34,7 +34,7 @@ class Front:
         "redshift_shim.query_group": "unset",
         "redshift_shim.last_copy_count": "0",
         "plan_cache_mode": "force_custom_plan",
-        # Who makes a user has what is that user's, as Redshift's superuser has.
+        # The creator of a user has all privileges of that user, as Redshift's superuser has.
         "createrole_self_grant": "set, inherit",
     }
 
@@ -117,7 +117,7 @@ class Front:
             if code >> 16 != wire.PROTOCOL_3 >> 16:
                 writer.write(wire.error("unsupported protocol version", "0A000", "FATAL"))
                 return None
-            if code != wire.PROTOCOL_3:  # a newer minor version: say which one is spoken
+            if code != wire.PROTOCOL_3:  # a newer minor version: answer with the version that is spoken
                 writer.write(wire.message(b"v", (wire.PROTOCOL_3).to_bytes(4, "big") + (0).to_bytes(4, "big")))
             session = Session(self, reader, writer)
             try:

@@ -1,7 +1,7 @@
 """One client's session: a loop over the client's messages, with one PostgreSQL session behind it.
 
-The loop is sequential: it hands a message on and relays the answer before it takes the next one. A task of its own
-reads from the client, so that a client that goes away ends what runs for it.
+The loop is sequential: it hands a message on and relays the answer before it takes the next one. A second
+task reads from the client, so that a closed connection cancels the statement that runs for it.
 
 Statements that need more than a rewritten text (COPY, TRUNCATE, DDL with indexes, settings that the front follows)
 are *special*. In the extended protocol PostgreSQL gets an empty statement in their place, so that parsing, binding
@@ -120,7 +120,9 @@ class Session:
         await self._up.connect(
             {"user": self.user, "database": self.database, **settings, **self.front.session_settings}, password
         )
-        if self._up.parameters.get("is_superuser") != "off":  # nor is any other of PostgreSQL's superusers
+        if (
+            self._up.parameters.get("is_superuser") != "off"
+        ):  # no superuser of PostgreSQL is a user of the warehouse
             self._up.close()
             raise wire.ServerError(
                 {"S": "FATAL", "C": "28000", "M": f'"{self.user}" is no user of the warehouse'}

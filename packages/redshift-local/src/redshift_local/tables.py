@@ -37,7 +37,7 @@ MAX_COLUMNS = 1600
 
 @dataclass
 class Design:
-    """How a table is laid out, as declared."""
+    """The declared design of a table."""
 
     diststyle: str = ""
     distkey: str = ""
@@ -48,7 +48,7 @@ class Design:
     def indexes(self) -> list[list[str]]:
         """Column lists to index; one that another begins with is left out.
 
-        Behind a foreign key stands the first sort key: Redshift skips the blocks of other days, which keeps a
+        The first sort key follows a foreign key: Redshift skips the blocks of other days, which keeps a
         join of a member with its recent facts cheap however long its history is.
         """
         by_day = [[*key, *(name for name in self.sortkeys[:1] if name not in key)] for key in self.foreign_keys]

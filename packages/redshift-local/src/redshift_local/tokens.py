@@ -231,7 +231,7 @@ def find(nodes: Sequence[Node], words: str, start: int = 0) -> int:
 
 
 def starts(nodes: Sequence[Node], words: str, start: int = 0) -> bool:
-    """Whether a sequence of words stands at an index."""
+    """Whether a sequence of words begins at an index."""
     wanted = words.split()
     return len(nodes) >= start + len(wanted) and all(
         nodes[start + offset].up == word for offset, word in enumerate(wanted)
@@ -251,7 +251,7 @@ def string_value(token: Token) -> str:
 
 
 def identifier(node: Node) -> str:
-    """The name that a word or a quoted name stands for; Redshift folds both to lower case."""
+    """The name of a word or a quoted name; Redshift folds both to lower case."""
     if isinstance(node, Token) and node.kind == "quoted":
         return node.text[1:-1].replace('""', '"').lower()
     return node.text.lower() if isinstance(node, Token) else ""
@@ -276,7 +276,7 @@ def quote_name(name: str) -> str:
 
 
 def quote_text(text: str) -> str:
-    """A string literal that reads the same whatever the session thinks of backslashes."""
+    """A string literal that does not depend on the session's treatment of backslashes."""
     doubled = text.replace("'", "''")
     return "E'" + doubled.replace("\\", "\\\\") + "'" if "\\" in text else f"'{doubled}'"
 

@@ -1,4 +1,4 @@
-"""What Redshift does by itself and PostgreSQL does not in time: statistics, and the loading of empty tables.
+"""Statistics, and the indexes of tables that are filled: work that Redshift does unasked and PostgreSQL does too late.
 
 Redshift keeps statistics current and has no indexes. PostgreSQL's own daemon comes too late for statements that follow
 each other within a second, and each inserted row costs a place in every index. One `Tuning` follows the transaction of
@@ -22,7 +22,7 @@ _FILL_ROWS = 200_000  # an empty table that gets as many is indexed when they ar
 # Redshift analyzes what CREATE TABLE AS made. PostgreSQL judges a table by its size until then. It takes a small one
 # for ten pages, wrong where it holds more than a few rows and less than that; and a text for as wide as its column may
 # be, so that millions of rows seem a tenth of them. Between these analyzing costs more than it brings; of many rows a
-# small sample tells enough.
+# small sample is enough.
 _CTAS_SMALL = range(20, 2000)
 _CTAS_MASS_ROWS = 200_000
 _CTAS_MASS_TARGET = 50
@@ -61,7 +61,7 @@ class Tuning:
         )
 
     async def before(self, plan: Plan) -> None:
-        """What a transaction needs before its next statement: indexes of what the last one filled, statistics."""
+        """Do what the transaction needs before its next statement: indexes of a filled table, statistics."""
         if plan.sql == "rollback":
             self._unindexed.clear()
         await self._index()
@@ -74,7 +74,7 @@ class Tuning:
     async def _refresh_statistics(self, plan: Plan) -> None:
         """Analyze the tables that changed by a tenth or more: before a commit, and once one statement changed a mass.
 
-        Redshift keeps statistics current by itself (automatic analyze). PostgreSQL's own daemon comes around too late
+        Redshift keeps statistics current (automatic analyze). PostgreSQL's own daemon runs too late
         for steps that follow each other within a second, and never within a transaction: plans made for an empty
         table, or for rows that the transaction has deleted, last for minutes.
         """
@@ -111,7 +111,7 @@ class Tuning:
         """Take the indexes off a table that is empty and gets a mass of rows, until these are there.
 
         Redshift has no indexes to keep up to date. Building the six of fact_sales behind ten million rows takes a
-        quarter of what it takes to sort each row into all of them. Whoever reads the table meanwhile waits for the
+        quarter of what it takes to sort each row into all of them. Readers of the table wait for the
         commit; where somebody does already, or holds a lock, the indexes stay.
         """
         self._judged.add(plan.table)
@@ -143,7 +143,7 @@ class Tuning:
         await self._talk.internal("release savepoint redshift_fill")
 
     async def _index(self) -> None:
-        """Build the indexes that `_unindex` took off; an aborted transaction has them back by itself.
+        """Build the indexes that `_unindex` took off; an aborted transaction restores them.
 
         Raises:
             wire.WireError: one cannot be built; what the client asks for next must not be answered as if it were.
@@ -156,6 +156,6 @@ class Tuning:
 
 
 def _planned_rows(plans: Sequence[Sequence[str | None]]) -> int:
-    """How many rows an INSERT is expected to write, from its EXPLAIN in JSON."""
+    """Number of rows that PostgreSQL expects an INSERT to write, from its EXPLAIN in JSON."""
     written = json.loads(str(plans[0][0]))[0]["Plan"]
     return max((int(source["Plan Rows"]) for source in written.get("Plans", ())), default=0)

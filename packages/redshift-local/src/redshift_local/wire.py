@@ -234,7 +234,7 @@ class Upstream:
         self.buffer += data
 
     async def cancel(self) -> None:
-        """Ask the server to cancel what the session does; by a connection of its own, as the protocol has it."""
+        """Ask the server to cancel the session's statement, by a second connection as the protocol demands."""
         if self.key:
             await send_cancel(self, self.key)
 

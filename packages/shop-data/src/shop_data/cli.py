@@ -28,7 +28,7 @@ from shop_data.world import World
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the command knows of the project that calls it.
+    """Names and advice of the project that calls the command.
 
     Attributes:
         program: name of the command in its messages.

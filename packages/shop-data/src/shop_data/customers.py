@@ -1,4 +1,4 @@
-"""The shop's customers: who they are, and when they join, move, or change contact or segment."""
+"""The shop's customers: names, contacts, segments, and the days on which each of them changes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Customers:
         )
 
     def city(self, base: U64, day: int) -> I64:
-        """Where customers live on a day, as indexes of `words.CITIES`."""
+        """Cities of the customers on a day, as indexes of `words.CITIES`."""
         moves, _ = schedule(base, *_MOVES, day)
         return pick(keyed(np.uint64(0), base.view(np.int64), moves), _CITY_SHARES)
 
@@ -111,7 +111,7 @@ class Customers:
                 yield customer[changed]
 
     def file(self, day: int) -> Iterator[Batch]:
-        """The opening day brings everybody; later days who registered or changed, one in twenty a day late."""
+        """All customers on the opening day; later those who registered or changed, one in twenty a day late."""
         if day == 0:
             for customer in self._shop.chunks(self._shop.customers):
                 yield self._rows(customer, 0)

@@ -1,4 +1,4 @@
-"""What goes wrong in delivered files, how often, and what the pipeline owes each case.
+"""Faults of delivered files: their kinds, their rates, and the outcome that the pipeline must give each of them.
 
 `KINDS` is the one table: the generator draws from it, the sidecar counts by it, `docs/local-data.md` prints it.
 Which row gets which dirt is a hash of (seed, source, day, row), so it can be looked up for any row later.
@@ -95,7 +95,7 @@ def _zoned(row: Row) -> Row:
 
 
 def _every(source: str, key: str, victim: str, scale: float = 1.0) -> tuple[Kind, ...]:
-    """What can befall any source: ``victim`` is a text column that is not the key."""
+    """Kinds that any source can have; ``victim`` is a text column that is not the key."""
     return (
         Kind(source, "missing_key", 0.0003 * scale, "quarantined", "not_null", _set(**{key: None})),
         Kind(

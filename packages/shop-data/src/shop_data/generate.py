@@ -32,7 +32,7 @@ ROWS_PER_FILE = 1_000_000
 
 @dataclass(frozen=True)
 class Plan:
-    """What to generate."""
+    """Settings of a generated shop."""
 
     days: Sequence[date]
     lines_per_day: int = 10_000
@@ -45,7 +45,7 @@ class Plan:
 
 @dataclass
 class DayTruth:
-    """What the files of one source and day hold; amounts are order items' only."""
+    """Counts of the files of one source and day; amounts are those of order items."""
 
     files: int = 0
     raw_rows: int = 0
@@ -215,7 +215,7 @@ class Generator:
         for day in self.plan.days:
             number = self.world.shop.day_number(day)
             if last != number - 1:
-                # What a day before the gap left waiting cannot be told; the count starts anew.
+                # Lines that wait from before the gap are unknown; the count starts anew.
                 held = Held(self.world, self.dirt, number)
             last = number
             if held:
@@ -273,7 +273,7 @@ def generate(plan: Plan, to: str, truth_file: Path | None = None) -> Generator:
 
 
 def write_truth(generator: Generator, to: str, truth_file: Path | None) -> Path | None:
-    """Write the sidecar; beside a folder unless told where, and for a bucket only when told."""
+    """Write the sidecar: beside a folder unless a path is given, and for a bucket only when a path is given."""
     if truth_file is None and not to.startswith("s3://"):
         truth_file = Path(to.rstrip("/") + ".truth.json")
     if truth_file is not None:

@@ -70,5 +70,5 @@ def cumulative(weights: object) -> F64:
 
 
 def pick(hashes: U64, shares: F64) -> I64:
-    """Indexes drawn by cumulative shares."""
+    """Indexes chosen by cumulative shares."""
     return np.minimum(np.searchsorted(shares, uniform(hashes), side="right"), len(shares) - 1)

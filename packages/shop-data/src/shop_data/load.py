@@ -28,7 +28,7 @@ from shop_data.target import Target, day_prefix, empty_key, open_target
 
 _DAY_FOLDER = re.compile(r"dt=(\d{4}-\d{2}-\d{2})")
 _FLUSH_BYTES = 32 << 20
-# Which column dates a row. Order lines are dated by their order.
+# The column with a row's date. Order lines have the date of their order.
 _DATED_BY = {"orders": "order_date", "web_events": "event_timestamp"}
 _RECORDS = ("customers", "products")
 
@@ -42,7 +42,7 @@ class LoadError(ValueError):
 
 @dataclass
 class LoadedRange:
-    """What `load_folder` landed: the days to run, and what lies in them."""
+    """Result of `load_folder`: the days to run, and counts of their files and rows."""
 
     start: date
     end: date
@@ -237,7 +237,7 @@ class _Loader:
                     }
 
     def _day_of(self, source: str, names: list[str]) -> Callable[[list[bytes]], date | None]:
-        """How rows of a source are dated."""
+        """Finds the date of a source's rows."""
 
         def dated_by(column: str, pattern: str | None = None) -> Callable[[list[bytes]], date | None]:
             if column not in names:
@@ -390,7 +390,7 @@ def load_folder(
         by_updated_at: land customers and products on the day of their ``updated_at`` instead of the first day.
         undated_day: where rows without a readable date land; by default the first day.
         replace: delete other files of the landed days.
-        progress: told what is being done.
+        progress: called with step, count and total.
 
     Returns:
         The range to run, and counts.

@@ -37,7 +37,7 @@ _LAST_RETURN = _LAST_EVENT + 6
 
 @dataclass(frozen=True)
 class Fates:
-    """What becomes of orders, as offsets in days from the order's day (-1: never)."""
+    """Fate of orders, as offsets in days from the order's day (-1: never)."""
 
     day: int
     index: I64
@@ -135,7 +135,7 @@ class Orders:
         return np.where(is_fresh, fresh, usual), uniform(salted(fates.base, 24)) < 0.06
 
     def lines(self, fates: Fates, day: int) -> Lines:
-        """Lines of orders as they stand at the end of ``day``."""
+        """Lines of orders in their state at the end of ``day``."""
         count = 1 + pick(salted(fates.base, 30), cumulative(ITEM_WEIGHTS))
         starts = np.concatenate(([0], np.cumsum(count)[:-1])).astype(np.int64)
         order = np.repeat(np.arange(len(count)), count)
@@ -156,7 +156,7 @@ class Orders:
         return Lines(order, starts, number, product, quantity, price, tax)
 
     def _returned_lines(self, fates: Fates) -> Lines:
-        """What comes back of orders: at least one line, as negative quantities at the price paid."""
+        """Returned lines of orders: at least one, as negative quantities at the price paid."""
         lines = self.lines(fates, fates.day + _LAST_RETURN)
         first = np.zeros(len(lines.order), dtype=bool)
         first[lines.starts] = True
@@ -180,7 +180,7 @@ class Orders:
         return ids(b"RT" if returned else b"OD", stamp, (fates.index, 8), rows=len(fates.index))
 
     def _headers(self, fates: Fates, lines: Lines, day: int, returned: bool) -> Batch:
-        """Order headers as they stand at the end of ``day``."""
+        """Order headers in their state at the end of ``day``."""
         base, age, rows = fates.base, day - fates.day, len(fates.index)
         customer, guest = self.buyers(fates)
         home = self._customers.city(self._customers.base(customer), fates.day)

@@ -1,4 +1,4 @@
-"""What the shop sells: goods on shelves, their popularity, and how price, cost and stock change."""
+"""The shop's products: goods, their popularity, and the changes of price, cost and stock."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Products:
         usual = pick(hashes, self._shares(day))
         count = self._shop.product_count(day)
         new = count - 1 - below(salted(hashes, 1), min(count, 3 * self._shop.new_products))
-        # What was launched in the last days is pushed on the front page. Nothing is new on the opening day.
+        # Products launched in the last days sell better, as on a front page. None is new on the opening day.
         return np.where(uniform(salted(hashes, 2)) < (0.02 if day else 0.0), new, usual)
 
     def _describe(self, count: int) -> dict[str, Any]:
-        """What never changes about the first ``count`` products."""
+        """Constant fields of the first ``count`` products."""
         product = np.arange(count)
         base = keyed(self._stream, product)
         shelf = pick(salted(base, 1), _SHELF_SHARES)

@@ -39,7 +39,7 @@ _PARQUET = {
 
 @dataclass(frozen=True)
 class DirtyRow:
-    """A row that is off: where it stands in the chunk, what it was and became."""
+    """A dirty row: its place in the chunk, its clean text and its dirty text."""
 
     position: int
     kind: Kind
@@ -206,5 +206,5 @@ def open_writer(path: Path, source: Source, file_format: str) -> ChunkWriter:
 
 
 def family(file_format: str) -> str:
-    """``csv``, ``json`` or ``parquet``, whatever the compression."""
+    """``csv``, ``json`` or ``parquet``, without the compression."""
     return file_format.split(".", maxsplit=1)[0]

@@ -1,4 +1,4 @@
-"""Columns of the five sources as the data room writes them.
+"""Columns of the five sources, as the generator writes them.
 
 The product's contracts are the authority; this copy is kept apart on purpose, so that what the generator writes
 is not derived from what the pipeline expects. A test compares the two.

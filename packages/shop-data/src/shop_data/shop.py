@@ -113,7 +113,7 @@ class Shop:
         return stream(self.seed, name)
 
     def stamp(self, day: int) -> bytes:
-        """The day as it stands in ids: ``260131``."""
+        """The day as written in ids: ``260131``."""
         return (self.opened + timedelta(days=day)).strftime("%y%m%d").encode()
 
     def day_number(self, day: date) -> int:
@@ -130,7 +130,7 @@ class Shop:
         return number
 
     def season(self, day: int) -> float:
-        """How busy a day is; 1 is an ordinary one."""
+        """Factor of a day's orders; 1 on an ordinary day."""
         when = self.opened + timedelta(days=day)
         factor = words.WEEKDAYS[when.weekday()] * words.MONTHS[when.month - 1]
         for start, days, boost in festivals(when.year):

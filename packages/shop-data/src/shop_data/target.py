@@ -1,4 +1,4 @@
-"""Where raw files go: a folder, or a bucket of the endpoint that ``AWS_ENDPOINT_URL`` names."""
+"""Targets of raw files: a folder, or a bucket of the endpoint that ``AWS_ENDPOINT_URL`` names."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Counts raw files in plain Python, to hold the warehouse against.
 
-Nothing here is shared with the pipeline: rows are read with this room's own CSV reader and `json`, numbers with
+No code is shared with the pipeline: rows are read with this package's CSV reader and `json`, numbers with
 `Decimal`, and the rules are those of the design's section on sources, written down a second time. Everything is
 kept in memory; meant for days that a test loads, a few million rows at most.
 """
@@ -37,7 +37,7 @@ Values = dict[str, str | None]
 
 
 class Bucket(Protocol):
-    """Where raw files are read."""
+    """Place of raw files."""
 
     def keys(self) -> Iterator[str]: ...
 
@@ -73,7 +73,7 @@ class _S3:
 
 @dataclass
 class Tally:
-    """What one source and day holds; the ledger's numbers."""
+    """Counts of one source and day, as the pipeline's ledger has them."""
 
     files: int = 0
     raw_rows: int = 0
@@ -91,7 +91,7 @@ class Tally:
 
 @dataclass
 class RawTruth:
-    """What a window of raw files holds.
+    """Counts of a window of raw files.
 
     Attributes:
         days: ledger per source and day.
@@ -129,7 +129,7 @@ class RawTruth:
     def current_amount(self) -> tuple[Decimal, Decimal]:
         """Least and greatest Σ line_total of the current lines, held ones included.
 
-        They differ only where one day brings a line twice with different amounts.
+        The two differ only where one day brings a line twice with different amounts.
         """
         amounts = self.line_amounts.values()
         return sum((least for _, least, _ in amounts), Decimal(0)), sum(
@@ -176,7 +176,7 @@ def _moment(text: str, patterns: Sequence[str] = ()) -> datetime | None:
 
 @dataclass(frozen=True)
 class Rules:
-    """What contracts add to the design's rules, by source and column.
+    """Rules that contracts add to the built-in ones, by source and column.
 
     Attributes:
         lengths: greatest length in bytes, beside the 64 of natural keys.
@@ -387,7 +387,7 @@ class _Counter:
             truth.returns += int((values["quantity"] or "")[0] == "-")
             truth.line_orders[identity] = values["order_id"] or ""
             newest = truth.line_amounts.get(identity)
-            # A line has no version of its own: the newest day wins.
+            # A line has no version column: the newest day wins.
             if newest is None or newest[0] != day:
                 truth.line_amounts[identity] = (day, amount, amount)
             else:

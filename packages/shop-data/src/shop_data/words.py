@@ -1,4 +1,4 @@
-"""What the invented marketplace is made of: names, places, goods and their weights.
+"""Names, places and goods of the invented marketplace, with their weights.
 
 Short lists, combined by the generator; written for this project, none of it describes a real person or firm.
 """

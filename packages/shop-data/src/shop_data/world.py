@@ -1,6 +1,6 @@
 """The invented marketplace as a whole: one shop, and the files that it delivers.
 
-Everything is a pure function of (seed, size, opening day, index), so the file of a day is made without making
+Each value is a pure function of (seed, size, opening day, index), so the file of a day is made without making
 the days before. The opening day brings the full snapshot of customers and products, later days what is new or
 changed.
 """

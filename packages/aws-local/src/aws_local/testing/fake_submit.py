@@ -1,4 +1,4 @@
-"""Stands in for spark-submit: takes its options, then becomes the script under plain Python."""
+"""Replaces spark-submit in tests: takes its options, then runs the script under plain Python."""
 
 import os
 import sys

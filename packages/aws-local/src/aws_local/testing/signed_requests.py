@@ -24,7 +24,7 @@ def signed_headers(
     secret: str = "local",
     region: str = REGION,
 ) -> dict[str, str]:
-    """The headers of a signed request, ``Host`` left to whoever sends it.
+    """The headers of a signed request, without ``Host``, which the HTTP client sets.
 
     Give ``X-Amz-Content-SHA256`` among the headers to sign another payload than the body, such as a streaming scheme.
     """
