@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -82,8 +83,21 @@ def test_a_package_declares_what_it_imports(package: Path) -> None:
     assert declared - used <= {"pip", "botocore"}
 
 
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_what_a_package_needs_is_pinned(package: Path) -> None:
+    """The stack's environment installs the packages without their dependencies, which requirements/local.txt pins."""
+    project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
+    pins = (REPO / "requirements" / "local.txt").read_text()
+    for text in project["dependencies"]:
+        assert f"\n{_name(text)}==" in f"\n{pins}", text
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[\[=<>]", requirement)[0].strip()
+
+
 def _modules(requirement: str) -> list[str]:
-    name = requirement.partition("[")[0].partition("=")[0].partition(">")[0].partition("<")[0].strip()
+    name = _name(requirement)
     return MODULES_OF.get(name, name.replace("-", "_")).split()
 
 

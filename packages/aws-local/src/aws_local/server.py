@@ -1,8 +1,8 @@
 """The endpoint: one port for every AWS service, chosen by the signature's service name.
 
 A request is served when `aws_local.doors` accepts it (no web page sent it) and its signature is made with the
-endpoint's key (`signatures`); nothing is done for any other. The health page needs no signature, and, as on AWS, neither
-do the links that confirm or end a subscription of SNS, which carry a token.
+endpoint's key (`signatures`); nothing is done for any other. The health page needs no signature, and, as on AWS,
+neither do the links that confirm or end a subscription of SNS, which carry a token.
 """
 
 from __future__ import annotations
