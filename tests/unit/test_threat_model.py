@@ -11,7 +11,7 @@ import pytest
 
 REPO = Path(__file__).resolve().parents[2]
 PAGE = (REPO / "docs" / "threat-model.md").read_text("utf-8")
-_NAMED = re.compile(r"`((?:tests|infrastructure)/[^`:]+)::([^`]+)`")
+_NAMED = re.compile(r"`((?:tests|infrastructure|packages)/[^`:]+)::([^`]+)`")
 
 
 def _threats(page: str) -> list[tuple[str, str]]:

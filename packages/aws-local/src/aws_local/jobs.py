@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 import secrets
-import shlex
 import shutil
 import threading
 import time
@@ -20,41 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ApiError, invalid, not_found
+from .job_launch import job_definition, run_command, run_environ
 from .runner import ProcessMark, RunProcess, exit_message, kill_tree
 from .state import Document, Documents
-from .store import BLOCK, ObjectStore, StoreError
+from .store import ObjectStore, StoreError
 
 log = logging.getLogger("aws_local.jobs")
 
 LIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 _RUNS_KEPT = 1000  # per job; older ones are forgotten, as Glue forgets after 90 days
-_JOB_FIELDS = (
-    "JobMode",
-    "JobRunQueuingEnabled",
-    "Description",
-    "LogUri",
-    "Role",
-    "ExecutionProperty",
-    "Command",
-    "DefaultArguments",
-    "NonOverridableArguments",
-    "Connections",
-    "MaxRetries",
-    "AllocatedCapacity",
-    "Timeout",
-    "MaxCapacity",
-    "WorkerType",
-    "NumberOfWorkers",
-    "SecurityConfiguration",
-    "NotificationProperty",
-    "GlueVersion",
-    "CodeGenConfigurationNodes",
-    "ExecutionClass",
-    "SourceControlDetails",
-    "MaintenanceWindow",
-)
-# Read by Glue itself; the script does not see them.
-_CONSUMED = ("--extra-py-files", "--extra-files", "--extra-jars", "--conf")
 
 
 @dataclass
@@ -107,32 +79,13 @@ class JobService:
             raise not_found("Job", name)
         return self._jobs[name]
 
-    def _complete_job(self, given: Mapping[str, Any]) -> Document:
-        """A job definition with Glue's defaults filled in."""
-        command = given.get("Command") or {}
-        if not given.get("Role") or not command.get("ScriptLocation"):
-            raise invalid("A job needs a Role and a Command with a ScriptLocation")
-        job = {name: given[name] for name in _JOB_FIELDS if given.get(name) is not None}
-        job.setdefault("ExecutionProperty", {"MaxConcurrentRuns": 1})
-        job.setdefault("MaxRetries", 0)
-        job.setdefault("GlueVersion", "5.1")
-        job.setdefault("Timeout", 480)
-        job.setdefault("JobMode", "SCRIPT")
-        job.setdefault("ExecutionClass", "STANDARD")
-        job["Command"] = {"PythonVersion": "3", **command}
-        if "WorkerType" in job and "MaxCapacity" not in job:
-            job["MaxCapacity"] = float(job.get("NumberOfWorkers", 2))
-        job.setdefault("MaxCapacity", 10.0)
-        job.setdefault("AllocatedCapacity", int(job["MaxCapacity"]))
-        return job
-
     def create_job(self, request: Document) -> Document:
         with self._lock:
             name = request["Name"]
             if name in self._jobs:
                 raise ApiError("AlreadyExistsException", f"Job with name {name} already submitted")
             now = time.time()
-            job = {"Name": name, **self._complete_job(request), "CreatedOn": now, "LastModifiedOn": now}
+            job = {"Name": name, **job_definition(request), "CreatedOn": now, "LastModifiedOn": now}
             job["Tags"] = dict(request.get("Tags") or {})
             self._save_job(job)
             return {"Name": name}
@@ -142,7 +95,7 @@ class JobService:
             name = request["JobName"]
             old = self._job(name)
             # UpdateJob replaces the whole definition: what is not given goes back to its default.
-            job = {"Name": name, **self._complete_job(request["JobUpdate"]), "CreatedOn": old["CreatedOn"]}
+            job = {"Name": name, **job_definition(request["JobUpdate"]), "CreatedOn": old["CreatedOn"]}
             job |= {"LastModifiedOn": time.time(), "Tags": old["Tags"]}
             self._save_job(job)
             return {"JobName": name}
@@ -307,13 +260,13 @@ class JobService:
         self, job: Document, run: Document, live: _LiveRun, folder: Path
     ) -> tuple[str, str | None]:
         folder.mkdir(parents=True, exist_ok=True)
-        command = self._command(job, run, folder)
+        command = run_command(self._settings.command(), job, run, self._store, folder)
         if live.stop.is_set():
             return "STOPPED", None
         name = job["Name"]
         process = RunProcess(
             command,
-            self._environ(run) | {"SPARK_LOCAL_DIRS": str(folder)},
+            run_environ(run, self._settings.environ()) | {"SPARK_LOCAL_DIRS": str(folder)},
             folder,
             self.log_path(name, run["Id"]),
             lambda stream, lines: self._settings.sink(name, run["Id"], stream, lines),
@@ -339,54 +292,6 @@ class JobService:
         if code == 0:
             return "SUCCEEDED", None
         return "FAILED", exit_message(code or 0, process.error)
-
-    def _environ(self, run: Document) -> dict[str, str]:
-        environ = dict(self._settings.environ())
-        # "A=1,B=2": Glue sets these for the driver and admits only names that start with CUSTOMER_.
-        for pair in run["Arguments"].get("--customer-driver-env-vars", "").split(","):
-            name, _, value = pair.strip().partition("=")
-            if name.startswith("CUSTOMER_"):
-                environ[name] = value.strip('"')
-        return environ
-
-    def _command(self, job: Document, run: Document, folder: Path) -> list[str]:
-        """The command line, with every file it names fetched from S3.
-
-        Raises:
-            StoreError: a file is not there.
-        """
-        arguments: dict[str, str] = run["Arguments"]
-        command = [*self._settings.command()]
-        for option, flag in (
-            ("--extra-py-files", "--py-files"),
-            ("--extra-files", "--files"),
-            ("--extra-jars", "--jars"),
-        ):
-            urls = [url.strip() for url in arguments.get(option, "").split(",") if url.strip()]
-            if urls:
-                command += [flag, ",".join(str(self._fetch(url, folder)) for url in urls)]
-        for setting in re.split(r"\s+--conf\s+", arguments.get("--conf", "").strip()):
-            if setting:
-                command += ["--conf", shlex.split(setting)[0] if setting[0] in "'\"" else setting]
-        script = self._fetch(job["Command"]["ScriptLocation"], folder)
-        command += ["--name", job["Name"], str(script)]
-        for key, value in arguments.items():
-            if key not in _CONSUMED:
-                command += [key, value] if value != "" else [key]
-        return [*command, "--JOB_ID", job["Name"], "--JOB_RUN_ID", run["Id"], "--JOB_NAME", job["Name"]]
-
-    def _fetch(self, url: str, folder: Path) -> Path:
-        found = re.fullmatch(r"s3[an]?://([^/]+)/(.+)", url)
-        if not found:
-            raise StoreError("InvalidURI", f"{url} is not an S3 location")
-        bucket, key = found.groups()
-        path = folder / Path(key).name
-        try:
-            with self._store.open(self._store.get(bucket, key)) as source, path.open("wb") as target:
-                shutil.copyfileobj(source, target, BLOCK)
-        except StoreError as error:
-            raise StoreError(error.code, f"{url}: {error}") from None
-        return path
 
     def log_path(self, job: str, run_id: str) -> Path:
         """The log file of a run."""
