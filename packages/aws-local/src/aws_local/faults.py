@@ -1,4 +1,4 @@
-"""A switch for failing requests, so that tests and people see how the product lives with a failing cloud.
+"""A switch for failing requests, so that tests and people see how a client reacts to a failing AWS.
 
 ``<home>/faults.json`` holds a list of faults; while the file is there, every ``every``-th request to a ``service``
 whose method and path match ``match`` is answered with ``status`` and ``code`` and not carried out:

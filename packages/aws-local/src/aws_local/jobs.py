@@ -345,7 +345,7 @@ class JobService:
         return {"SuccessfulSubmissions": successes, "Errors": errors}
 
     def get_job_bookmark(self, request: Document) -> Document:
-        # The product's jobs are driven by dates and keep no bookmark, so none was ever set.
+        # Bookmarks are not kept here: no job has one.
         raise not_found("Job bookmark of", request["JobName"])
 
     def reset_job_bookmark(self, request: Document) -> Document:

@@ -266,7 +266,7 @@ class AirflowCaller:
         self, method: str, path: str, body: Document | None, headers: dict[str, str]
     ) -> tuple[int, object]:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 - the address is the stack's own
+        request = urllib.request.Request(  # noqa: S310 - the address is of the settings
             self._url + path, data, {"Content-Type": "application/json", **headers}, method=method
         )
         try:

@@ -1,4 +1,4 @@
-"""Signature Version 4, checked as AWS checks it, so that the stack's key pair means something.
+"""Signature Version 4, checked as AWS checks it.
 
 docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html (requests),
 docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html and sigv4-streaming-trailers.html (bodies in signed

@@ -163,7 +163,7 @@ appender.stderr.name = stderr
 appender.stderr.target = SYSTEM_ERR
 appender.stderr.layout.type = PatternLayout
 appender.stderr.layout.pattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n%ex
-# Says once per job that its native library is absent, which is so on every laptop.
+# Says once per job that its native library is absent, which is so on every developer's machine.
 logger.native.name = org.apache.hadoop.util.NativeCodeLoader
 logger.native.level = error
 # Warns at each job that the event log keeps only the beginning of a plan's text.

@@ -1,4 +1,4 @@
-"""A job like the product's, run once at setup so that the JVM can archive the classes such jobs load.
+"""A job with the usual steps of an ETL job, run once so that the JVM can archive the classes that such jobs load.
 
 The job reads CSV, JSON and Parquet from S3, casts, ranks, joins and aggregates, and writes partitioned Parquet. What
 it computes is of no interest.

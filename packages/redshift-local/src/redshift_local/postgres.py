@@ -36,7 +36,7 @@ SOCKET_PORT = 5432  # only names the socket file
 
 _SOCKET_PATH_LIMIT = 100  # bytes; the kernel's limit is 104 to 108
 
-# Tuned for one person's laptop: big sorts in memory, few checkpoints. A commit may be lost when the machine loses
+# For one person's machine: big sorts in memory, few checkpoints. A commit may be lost when the machine loses
 # power, never torn; killing any process loses nothing.
 _SETTINGS = {
     "autovacuum_naptime": "20s",

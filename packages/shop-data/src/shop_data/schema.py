@@ -1,7 +1,7 @@
 """Columns of the five sources, as the generator writes them.
 
-The product's contracts are the authority; this copy is kept apart on purpose, so that what the generator writes
-is not derived from what the pipeline expects. A test compares the two.
+A project's contracts are written apart from this list on purpose, so that the generated files are not derived from
+what a pipeline expects; a test of the project compares the two.
 """
 
 from __future__ import annotations
