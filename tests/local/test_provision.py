@@ -57,7 +57,7 @@ def test_the_library_zip_is_reproducible_and_imports_without_airflow_or_yaml(tmp
     assert content == build_library()
     names = zipfile.ZipFile(io.BytesIO(content)).namelist()
     assert names == sorted(names)
-    assert {"ecommerce_dwh/contracts.py", "ecommerce_dwh_glue/contracts.json"} <= set(names)
+    assert {"ecommerce_dwh/contracts/__init__.py", "ecommerce_dwh_glue/contracts.json"} <= set(names)
     contracts = json.loads(zipfile.ZipFile(io.BytesIO(content)).read("ecommerce_dwh_glue/contracts.json"))
     assert contracts
     path = tmp_path / "library.zip"
