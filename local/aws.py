@@ -54,10 +54,17 @@ def endpoint(config: LocalConfig, command: Sequence[str] | None = None) -> Endpo
 
 
 def main() -> int:
-    """Run the endpoint; the exit code is 1 when it cannot start."""
+    """Run the endpoint; the exit code is 1 when it cannot start.
+
+    Raises:
+        ValueError: an entry of DWH_LOCAL_ALLOWED_HOSTS is no host name.
+    """
     keep_private()
     prepare_logging()
-    return run(settings(load_config()), name="local.aws")
+    try:
+        return run(settings(load_config()), name="local.aws")
+    except ValueError as error:
+        raise ValueError(f"DWH_LOCAL_ALLOWED_HOSTS has {error}") from None
 
 
 if __name__ == "__main__":
