@@ -6,12 +6,14 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from aws_local.running import prepare_logging, run
-from aws_local.server import Endpoint
 from aws_local.settings import Mwaa, Settings, SparkRuntime, in_folder
 from local.config import LocalConfig, keep_private, load_config
 from local.stack import airflow
+
+if TYPE_CHECKING:
+    from aws_local.server import Endpoint
 
 
 def spark_runtime(config: LocalConfig) -> SparkRuntime:
@@ -50,6 +52,9 @@ def endpoint(config: LocalConfig, command: Sequence[str] | None = None) -> Endpo
         config: the stack.
         command: the start of a job's command line, in place of spark-submit.
     """
+    # Late import: a planned stack reads the settings only, and the server brings moto.
+    from aws_local.server import Endpoint
+
     return Endpoint(settings(config), command=command)
 
 
@@ -59,6 +64,8 @@ def main() -> int:
     Raises:
         ValueError: an entry of DWH_LOCAL_ALLOWED_HOSTS is no host name.
     """
+    from aws_local.running import prepare_logging, run
+
     keep_private()
     prepare_logging()
     try:

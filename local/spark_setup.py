@@ -127,9 +127,10 @@ def ready(config: LocalConfig) -> bool:
 
 def complete(config: LocalConfig) -> bool:
     """Whether the jars and a class-data archive are in place; Java ignores an archive that does not fit."""
-    from local.aws.spark import archive_path  # late import: bootstrap has no use for it
+    from aws_local.spark import archive_path  # late import: the download does not need it
+    from local import aws
 
-    return ready(config) and archive_path(config).is_file()
+    return ready(config) and archive_path(aws.spark_runtime(config)).is_file()
 
 
 def _marker() -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local import spark_setup
-from local.aws.spark import archive_path
+from aws_local.spark import archive_path
+from local import aws, spark_setup
 from local.config import LocalConfig
 from local.stack import bootstrap
 from local.stack.steps import Chore, plan
@@ -91,5 +91,5 @@ def test_a_stack_without_the_connector_fetches_it_at_its_start(venvs: Path) -> N
         (config.spark_jars / name).touch()
     (config.spark_jars / ".complete").write_text(spark_setup._marker())
     assert not step.done(), "jars without an archive: Spark would start slowly"
-    archive_path(config).touch()
+    archive_path(aws.spark_runtime(config)).touch()
     assert step.done()
