@@ -21,6 +21,7 @@ LIBRARY = "ecommerce_dwh_glue.zip"
 _SHARED = (
     "__init__.py",
     "contracts/*.py",
+    "rules/*.py",
     "privacy/*.py",
     "lake/__init__.py",
     "lake/layout.py",

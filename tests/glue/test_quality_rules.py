@@ -278,7 +278,5 @@ def test_history_reaches_over_runs_and_an_old_day_keeps_its_verdict(lake: Lake) 
 
 def test_the_functions_that_contracts_may_call_are_spark_s(spark: SparkSession) -> None:
     known = {row[0] for row in spark.sql("show system functions").collect()}
-    written = (
-        (REPO / "plugins" / "ecommerce_dwh" / "contracts" / "spark_functions.txt").read_text("utf-8").split()
-    )
+    written = (REPO / "plugins" / "ecommerce_dwh" / "rules" / "spark_functions.txt").read_text("utf-8").split()
     assert written == sorted(name for name in known if name.isidentifier())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ecommerce_dwh.contracts import RULE_KINDS
+from ecommerce_dwh.rules import KINDS as CONTRACT_KINDS
 from ecommerce_dwh_glue import rules
 from ecommerce_dwh_glue.rules.table import KINDS
 
@@ -12,7 +12,7 @@ COMMON = {"__init__", "kinds", "table"}
 
 
 def test_contracts_and_spark_know_the_same_kinds() -> None:
-    assert set(KINDS) == set(RULE_KINDS)
+    assert set(KINDS) == set(CONTRACT_KINDS)
 
 
 def test_every_kind_has_a_module_of_its_name() -> None:

@@ -52,11 +52,11 @@ def test_a_new_contract_is_enough_for_tables_and_copy(include: Path) -> None:
 NEW_SOURCE = """
 apiVersion: v3.0.2
 kind: DataContract
+id: urn:ecommerce-dwh:source:loyalty
 name: loyalty
 version: 1.0.0
 status: active
 customProperties:
-  - {property: loadKind, value: changes}
   - {property: history, value: latest}
   - {property: delivery, value: optional}
 schema:
@@ -140,13 +140,3 @@ def test_ledger_columns_are_those_of_the_architecture() -> None:
         paragraph = re.search(rf"`staging\.{table}`: `(.*?)`", text, re.DOTALL)[1]
         names = re.findall(r"(\w+) (?:varchar|date|int|bigint|decimal|boolean)", paragraph)
         assert names == [column.name for column in columns]
-
-
-def test_catalog_columns_have_the_types_of_hive() -> None:
-    columns = {
-        item["Name"]: item["Type"]
-        for item in codegen.glue_columns(load_contracts(INCLUDE / "sources")["order_items"])
-    }
-    assert columns["quantity"] == "int"
-    assert columns["unit_price"] == "decimal(18,4)"
-    assert columns["order_id"] == "string"

@@ -114,12 +114,12 @@ REFUSED = {
         "- name: CustomerId",
         "must be a lower-case identifier",
     ),
-    "unknown load kind": ("orders", "value: changes", "value: sometimes", "loadKind is 'sometimes'"),
+    "unknown history": ("orders", "value: latest", "value: sometimes", "history is 'sometimes'"),
     "unknown property": (
         "orders",
-        "property: loadKind",
-        "property: loadkind",
-        "unknown customProperties: loadkind",
+        "property: history",
+        "property: History",
+        "unknown customProperties: History",
     ),
     "url parameters of a number": (
         "web_events",

@@ -200,21 +200,6 @@ def generate_from_sql(include: Path, contracts: Mapping[str, SourceContract]) ->
     }
 
 
-_GLUE_TYPES = {"varchar": "string", "integer": "int"}
-
-
-def glue_columns(contract: SourceContract) -> list[dict[str, str]]:
-    """The contract's columns as a Glue Data Catalog ``Columns`` list (types in Hive's spelling)."""
-    return [
-        {
-            "Name": column.name,
-            "Type": _GLUE_TYPES.get(column.base_type, column.type),
-            "Comment": column.description[:255],
-        }
-        for column in contract.columns
-    ]
-
-
 def check(include: Path, files: Mapping[str, str]) -> list[str]:
     """Differences between the files on disk and the contracts, as unified diffs; none means no drift."""
     diffs = []

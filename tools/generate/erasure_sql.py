@@ -48,12 +48,7 @@ def _emptied(column: Column) -> str:
     """SQL of what a personal column becomes; what must be there is replaced by a value that says nothing."""
     if not column.required:
         return "null"
-    return {
-        "varchar": "'x'",
-        "date": "'1900-01-01'",
-        "timestamp": "'1900-01-01 00:00:00'",
-        "boolean": "false",
-    }.get(column.base_type, column.minimum or "0")
+    return f"'{column.blank}'" if column.kind.is_text or column.kind.is_moment else column.blank
 
 
 def erase_person_sql(contracts: Mapping[str, SourceContract]) -> str:

@@ -14,36 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ecommerce_dwh.contracts.types import family_of
+
 if TYPE_CHECKING:
     from ecommerce_dwh.contracts import Column, SourceContract
 
 
-# Families of crawled types that can be read as a contract's type; a varchar takes any single value.
-_SINGLE = frozenset({"integer", "number", "date", "timestamp", "boolean", "text"})
-_READABLE = {
-    "varchar": _SINGLE,
-    "integer": frozenset({"integer", "number", "text"}),
-    "bigint": frozenset({"integer", "number", "text"}),
-    "decimal": frozenset({"integer", "number", "text"}),
-    "date": frozenset({"date", "timestamp", "text"}),
-    "timestamp": frozenset({"date", "timestamp", "text"}),
-    "boolean": frozenset({"boolean", "integer", "text"}),
-}
-_FAMILIES = {
-    "tinyint": "integer",
-    "smallint": "integer",
-    "int": "integer",
-    "bigint": "integer",
-    "float": "number",
-    "double": "number",
-    "decimal": "number",
-    "date": "date",
-    "timestamp": "timestamp",
-    "boolean": "boolean",
-    "array": "list",
-    "struct": "list",
-    "map": "list",
-}
 # Fewer rows of a text file than this may look alike by accident; as many may be rejected without closing the gate.
 FEW_RECORDS = 20
 
@@ -149,11 +125,10 @@ def compare(drift: Drift, contract: SourceContract, day: str, crawled: Crawled) 
 
 def _is_readable(kind: str, column: Column) -> bool:
     """Whether values of a crawled type can be read as a column's."""
-    # What is not listed, such as the type of a column without values, is read as text.
-    family = _FAMILIES.get(re.split(r"[<(]", kind.lower())[0], "text")
+    family = family_of(kind)
     if column.formats and family in ("integer", "number"):
         return True  # a declared pattern such as yyyyMMdd
-    return family in _READABLE[column.base_type]
+    return family in column.kind.crawled
 
 
 def _retyped(source: str, column: str, found: str, agreed: str, days: list[str]) -> str:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from ecommerce_dwh.contracts import Extract, SourceContract
+from ecommerce_dwh.contracts import TYPES, Extract, SourceContract
 from ecommerce_dwh.lake.layout import EMPTY_MARKER, folder
 
 FILE_STEM = "shop"
@@ -33,17 +33,7 @@ _CHUNK = 1024 * 1024
 _GZIP = 31  # zlib's window bits for a gzip wrapper
 _OWN_FILE = re.compile(rf"{FILE_STEM}-\d{{5}}\.csv\.gz")
 
-# Families of PostgreSQL types whose text form the contract's type reads.
-_READABLE_AS = {
-    "varchar": None,  # any type has a text form
-    "integer": {"smallint", "integer", "bigint"},
-    "bigint": {"smallint", "integer", "bigint"},
-    "decimal": {"smallint", "integer", "bigint", "numeric", "real", "double precision"},
-    "date": {"date", "timestamp without time zone", "timestamp with time zone"},
-    "timestamp": {"date", "timestamp without time zone", "timestamp with time zone"},
-    "boolean": {"boolean"},
-}
-_WATERMARK_TYPES = {"date", "timestamp without time zone", "timestamp with time zone"}
+_WATERMARK_TYPES = TYPES["timestamp"].postgres or frozenset()
 
 
 class ShopSchemaError(ValueError):
@@ -116,7 +106,7 @@ def check_shop_schema(
                 else:
                     remarks.append(f"{extract.table}.{column.name} is missing; it will be null")
                 continue
-            readable = _READABLE_AS[column.base_type]
+            readable = column.kind.postgres
             if readable is not None and kind not in readable:
                 problems.append(
                     f"{extract.table}.{column.name}: is {kind}; {contract.name} needs {column.type}"

@@ -41,12 +41,7 @@ def emptied(column: Column, text: str) -> str | None:
         return "x" * len(text)
     if not column.required:
         return None
-    return {
-        "varchar": "x",
-        "date": "1900-01-01",
-        "timestamp": "1900-01-01 00:00:00",
-        "boolean": "false",
-    }.get(column.base_type, column.minimum or "0")
+    return column.blank
 
 
 def unreadable_bytes(text: str) -> str:

@@ -6,15 +6,6 @@ from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.privacy.masking import HARMLESS_NUMBER, LARGE_SIGNED, NULL_WORDS, SHAPE_LENGTH
 from ecommerce_dwh_glue.literals import literal
 
-_EXPECTED = {
-    "integer": "a whole number",
-    "bigint": "a whole number",
-    "decimal": "a number",
-    "timestamp": "a timestamp (ISO 8601 or YYYY-MM-DD HH:MM:SS)",
-    "date": "a date (YYYY-MM-DD)",
-    "boolean": "a boolean (true or false)",
-}
-
 
 def shown_sql(text: str) -> str:
     """`ecommerce_dwh.privacy.masking.shown_value` in SQL: harmless values in quotation marks, others by their form.
@@ -63,7 +54,7 @@ def message_sql(contract: SourceContract) -> str:
         if column.length:
             pairs["size"].append(f"'{column.name}', octet_length(x_{column.name})")
         pairs["type"].append(f"'{column.name}', '{column.type}'")
-        pairs["expected"].append(f"'{column.name}', '{_EXPECTED.get(column.base_type, '')}'")
+        pairs["expected"].append(f"'{column.name}', '{column.kind.expected}'")
     name = "substring_index(rule, ':', -1)"
     size, kind, expected = (f"element_at(map({', '.join(entries)}), {name})" for entries in pairs.values())
     text = "coalesce(shown, 'a value')"

@@ -22,12 +22,11 @@ _ISO = (
 )
 # Characters of a number; a double of all digits that it can have takes 330 or so without an exponent.
 MAX_NUMBER = 400
-SPARK_TYPES = {"integer": "int", "varchar": "string"}
 
 
 def spark_type(column: Column) -> str:
     """The column's type as Spark spells it."""
-    return SPARK_TYPES.get(column.base_type, column.type)
+    return column.kind.spark or column.type
 
 
 def columns_schema(contract: SourceContract) -> str:
@@ -47,7 +46,7 @@ def value_sql(column: Column) -> str:
             result = f"case {result} {cases} else {result} end"
         return result
     if base in ("integer", "bigint"):
-        kind = SPARK_TYPES.get(base, base)
+        kind = spark_type(column)
         whole = f"try_cast(substring_index({text}, '.', 1) as {kind})"
         return (
             f"coalesce(try_cast({text} as {kind}), "
