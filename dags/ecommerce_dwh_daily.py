@@ -2,22 +2,22 @@
 
 Loads the day that ended (or a range of days, see the Params) from the raw bucket into Redshift and publishes it.
 
-1. **wait_for_raw**: every required source has brought a file, or declared an empty day
-2. **crawl_raw**: the Glue crawler enters the day's files and their columns into the catalogue
-3. **check_schema_drift**: the columns are held against the source contracts; a missing required one, or one of another
-   type, stops the run
+1. **wait_for_raw**: waits until every required source has delivered a file, or declared an empty day
+2. **crawl_raw**: the Glue crawler records the day's files and their columns in the catalogue
+3. **check_schema_drift**: compares the columns with the source contracts; a missing required column, or a column of
+   another type, fails the run
 4. **process_data**: the Glue job casts, quarantines and deduplicates, and counts every row in a ledger
 5. **assess_quality**: the Glue job evaluates all quality rules and writes the report
-6. **quality_gate**: goes on only if no rule of severity *error* failed, or a person says why it may (Param)
-7. **load_staging**: one COPY per source, then the run's slices of history are replaced
+6. **quality_gate**: fails if a rule of severity *error* failed, unless a person overrides it with a reason (Param)
+7. **load_staging**: one COPY per source, then the run's slices in `history` are replaced
 8. **merge_dimensions**: customers and products (SCD type 2)
-9. **merge_facts**: sales (with the places they name) and web events, then inventory
+9. **merge_facts**: sales (with their places) and web events, then inventory
 10. **audit**: SQL checks and reconciliation; nothing is published before they pass
-11. **refresh_views**: analytics of the touched keys, and the published day, in one transaction
+11. **refresh_views**: updates analytics for the touched keys, and the published day, in one transaction
 12. **publish**: assets, metrics, and a summary in the log
 
-Every step can be repeated: run, clear and backfill in any order, the result is the same. Readers see the last
-published day until step 11 commits. Failures and missed deadlines are mailed; what to do is in `docs/runbooks.md`.
+Every task can be repeated; runs, cleared tasks and backfills in any order give the same result. Readers see the last
+published day until step 11 commits. Failures and missed deadlines are mailed; the runbooks are in `docs/runbooks.md`.
 """
 
 from __future__ import annotations

@@ -7,19 +7,19 @@ personal fields are emptied. No other person's row changes.
 A Param names the request. The request object holds the key, and is deleted at every end of the run:
 `aws s3 cp request.json s3://<processed>/erasures/requests/<name>.json`, with `{"customer_id": "…", "reason": "…"}`.
 
-1. **survey**: takes in the request, and what the warehouse knows of the person
+1. **survey**: reads the request, and the values that the warehouse has of the person
 2. **search_files**: the Glue job looks for traces in every raw and processed file, older versions included
-3. **plan**: the traces by place, and the questions that a person must decide; in a dry run the DAG ends here
+3. **plan**: lists the traces by place, and the questions that a person must answer; a dry run ends here
 4. **rewrite_files**: the Glue job rewrites the raw files and removes traces from processed ones
 5. **erase_warehouse**: history, staging and quality tables, in one transaction
-6. **reload_days**: runs of `ecommerce_dwh_daily` for the days whose files changed, so that the warehouse is again what
-   the raw files say
-7. **verify_files**: the Glue job looks once more
-8. **verify**: fails while anything is left; otherwise notes the erasure in `quality.erasures`
-9. **forget_request**: deletes whom the run was about, however the run ends
+6. **reload_days**: runs `ecommerce_dwh_daily` for the days whose files changed, so that the warehouse agrees with the
+   raw files again
+7. **verify_files**: the Glue job searches for traces again
+8. **verify**: fails while traces are left; otherwise records the erasure in `quality.erasures`
+9. **forget_request**: deletes the request and the person's values, however the run ends
 
-A broken erasure is taken up by the next run for the same person. It cannot be undone. What else holds personal data is
-in `docs/erasure.md`.
+The next run for the same person continues an interrupted erasure. An erasure cannot be undone. `docs/erasure.md` lists
+the other places that hold personal data.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ settings = get_settings()
 with DAG(
     dag_id="ecommerce_dwh_erase_person",
     dag_display_name="E-commerce warehouse: erase a person",
-    description="Takes one customer out of lake and warehouse; shows what it would do by default",
+    description="Erases one customer from lake and warehouse; a dry run by default",
     doc_md=__doc__,
     schedule=None,
     params=erasure_params(),

@@ -1,13 +1,13 @@
 """### Watches the age of the published data
 
-Every hour: how long ago did the last published day end? Mails when that is longer than `max_lag_hours` allows and no
-failed or late run explains it, for example because `ecommerce_dwh_daily` is paused or never started; and again when the
-data is fresh. Sends the age as the metric `PublishedLagHours`.
+Measures every hour how long ago the last published day ended. Sends a mail when the age exceeds `max_lag_hours` and no
+failed or late run explains it, for example because `ecommerce_dwh_daily` is paused or never started; sends another when
+the data is fresh again. Sends the age as the metric `PublishedLagHours`.
 
-1. **watch**: read the published day, send the metric, mail if need be
+1. **watch**: reads the published day, sends the metric, sends a mail where needed
 
-It shares the scheduler with what it watches. A dead scheduler is noticed by the CloudWatch alarm `stale`, which takes
-silence of the metric for an alarm, or by cron: `python -m ecommerce_dwh.publishing.freshness --mail`.
+This DAG needs the scheduler that it watches. A dead scheduler is detected by the CloudWatch alarm `stale`, which fires
+when the metric is missing, or by cron: `python -m ecommerce_dwh.publishing.freshness --mail`.
 """
 
 from __future__ import annotations

@@ -1,21 +1,21 @@
 """### Extracts the shop's changes
 
-Brings what changed in the shop's operational PostgreSQL on the day that ended (or on a range of days, see the Params)
-to the raw bucket, for shops that do not deliver files themselves.
+Extracts the rows that changed in the shop's operational PostgreSQL on the day that ended (or on a range of days, see
+the Params) to the raw bucket, for shops that do not deliver files.
 
-1. **check_shop_schema**: the shop's tables are held against the source contracts; what is missing or of another
-   type stops the run before anything is extracted
+1. **check_shop_schema**: compares the shop's tables with the source contracts; a missing column, or one of another
+   type, fails the run before the extraction
 2. **extract**: all five sources from one snapshot of the shop, streamed into
    `<source>/dt=<day>/shop-00000.csv.gz`; a source without changes gets `_EMPTY`. A source's files appear when all
    sources of the day are extracted
 
-A row belongs to the day of its watermark (`extract` in `include/sources`); the last hour of the day before comes
-again, for what committed late. A repetition replaces the day's files, unless they hold more rows: rows that changed
-since have left their earlier day, and their versions of that day would be lost. The Param *Replace fuller days*
-insists.
+A row belongs to the day of its watermark (`extract` in `include/sources`). The last hour of the day before is extracted
+again, because of transactions that committed late. A repetition replaces the day's files, unless they hold more rows
+than the shop: rows that changed later have moved to a later day, and their earlier versions would be lost. The Param
+*Replace fuller days* replaces the files anyway.
 
 Each source's asset (`raw.orders`, …) gets an event with the day as partition. With the option `daily_trigger =
-assets` these events start `ecommerce_dwh_daily`; otherwise its clock does.
+assets` these events start `ecommerce_dwh_daily`; otherwise its schedule does.
 """
 
 from __future__ import annotations

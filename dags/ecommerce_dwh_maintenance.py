@@ -1,18 +1,18 @@
 """### Weekly housekeeping
 
-Keeps warehouse and lake quick and small. Nothing here changes what readers see.
+Keeps warehouse and lake fast and small. No task changes the data that readers see.
 
-1. **stop_orphan_runs**: stops Glue runs whose task does not live any more
-2. **remove_unreferenced_files**: files of dead attempts that no manifest names, and files beyond their retention
+1. **stop_orphan_runs**: stops Glue runs whose task is no longer alive
+2. **remove_unreferenced_files**: orphaned files that no manifest names, and files beyond their retention
 3. **check_storage**: lifecycle and versioning of the buckets; fails when a rule would delete raw files
 4. **clean_staging**, **care_for_tables**: abandoned rows of staging; VACUUM and ANALYZE of the tables that need it
-5. **wait_until_published**, **full_audits**: the audits that read the whole warehouse, when nothing is half done. While
-   a run is between facts and refresh they wait, and after an hour they are skipped, with what is left as the reason
-6. **forget_old_requests**: requests of erasures that nobody ran, and findings of erasures of long ago
+5. **wait_until_published**, **full_audits**: the audits that read the whole warehouse. They wait while a run is between
+   facts and refresh; after an hour they are skipped, and the pending work is the reason in the log
+6. **forget_old_requests**: deletes requests of erasures that were never run, and findings of old erasures
 7. **report_slow_queries**: the slowest queries of the week
 
-What deletes or stops (1, 2, 4, 6) only shows it when a person starts the run, unless the Param *Dry run* is set to
-false; scheduled runs act.
+Tasks that delete or stop something (1, 2, 4, 6) only list it when a person starts the run, unless the Param *Dry run*
+is set to false. In scheduled runs they act.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ecommerce_dwh.erasure.operators import OldRequestsOperator
 with DAG(
     dag_id="ecommerce_dwh_maintenance",
     dag_display_name="E-commerce warehouse: maintenance",
-    description="Vacuums, analyses, audits and tidies up, once a week",
+    description="Vacuums, analyses, audits and removes old files, once a week",
     doc_md=__doc__,
     # Sunday, hours after the night's load and after Redshift's maintenance window (07:00 UTC).
     schedule="0 10 * * 0",

@@ -1,10 +1,10 @@
-"""### Looks ahead at a backfill
+"""### Checks the days of a backfill
 
-Says which days of a range are loaded, can be loaded, or lack required files, before hours are spent on them; and, while
-a backfill runs, how far it has come. Changes nothing. Where there is a shell,
-`python -m ecommerce_dwh.care.preflight` says the same.
+Lists which days of a range are loaded, can be loaded, or lack required files; during a backfill the list shows its
+progress. Changes nothing. In a shell,
+`python -m ecommerce_dwh.care.preflight` prints the same.
 
-1. **survey**: lists the raw bucket, asks the ledger, and logs a calendar of the days with what is missing
+1. **survey**: lists the raw bucket, reads the ledger, and logs a calendar of the days with the missing files
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ecommerce_dwh.window import window_params
 with DAG(
     dag_id="ecommerce_dwh_preflight",
     dag_display_name="E-commerce warehouse: preflight of a backfill",
-    description="Says which days of a range are loaded, ready, or lack files; changes nothing",
+    description="Lists which days of a range are loaded, ready, or lack files; changes nothing",
     doc_md=__doc__,
     schedule=None,
     params=window_params(),

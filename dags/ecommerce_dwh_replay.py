@@ -1,14 +1,14 @@
 """### Replays quarantined rows
 
-After a contract, a rule or a file was mended: brings rows back from quarantine by running their days again. Dry run by
-default: the first task's log shows what would be replayed, and nothing happens.
+Brings rows back from quarantine by running their days again, after a contract, a rule or a file was fixed. A run is
+a dry run by default: the log of the first task lists what would be replayed.
 
-1. **survey**: rows in quarantine by day, source and reason, of the run that counts for each day
+1. **survey**: lists the rows in quarantine by day, source and reason, of the run that the ledger names for each day
 2. **replay_days**: one run of `ecommerce_dwh_daily` per range of days, from the raw files on; skipped in a dry run
 3. **result**: how many rows left the quarantine, by the warehouse's ledger
 
-Choose days with *First day* and *Last day*, narrow down by *Source* and *Reason*, look at the survey, then trigger
-again with *Dry run* off. A replay with nothing mended changes nothing, and so does a second one.
+Choose days with *First day* and *Last day*, narrow down by *Source* and *Reason*, read the list, then trigger
+again with *Dry run* off. A replay without a fix changes nothing, and neither does a second replay.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ecommerce_dwh.settings import get_settings
 with DAG(
     dag_id="ecommerce_dwh_replay",
     dag_display_name="E-commerce warehouse: replay",
-    description="Brings rows back from quarantine after a fix; shows what it would do by default",
+    description="Brings rows back from quarantine after a fix; a dry run by default",
     doc_md=__doc__,
     schedule=None,
     params=replay_params(),
