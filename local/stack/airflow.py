@@ -38,6 +38,9 @@ def product_options(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
         "AIRFLOW__ECOMMERCE_DWH__ENV": "dev",
         "AIRFLOW__ECOMMERCE_DWH__POLL_SECONDS": "1",
         "AIRFLOW__ECOMMERCE_DWH__RETRY_DELAY_SECONDS": "2",
+        # Longer than a laptop's Glue job of a day. A task that defers and is resumed before its first process is gone
+        # (see MIN_HEARTBEAT_INTERVAL below) is taken for lost by the scheduler, and the job runs a second time.
+        "AIRFLOW__ECOMMERCE_DWH__DEFER_AFTER_SECONDS": "45",
         "AIRFLOW__ECOMMERCE_DWH__INCLUDE_DIR": str(REPO / "include"),
         "AIRFLOW__ECOMMERCE_DWH__RUNBOOK_URL": (REPO / "docs" / "runbooks.md").as_uri(),
     }
@@ -112,6 +115,10 @@ def airflow_environ(config: LocalConfig, metadata_url: str, database: str) -> di
         "AIRFLOW__API__SECRET_KEY": keys["api"],
         "AIRFLOW__API__INSTANCE_NAME": "ecommerce-dwh on a laptop",
         "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
+        # A task's supervisor may notice only after this time that the task's process has ended (default 5 s), and holds
+        # one of the few workers until then.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "15",  # the same 15 s that 3 heartbeats of 5 s are
         # A step between two tasks waits at most this long; idle it costs a few percent of a core.
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         # A killed scheduler takes its tasks along. The next one starts them again when the dead one's heartbeat, sent

@@ -20,7 +20,7 @@ from local.stack.display import console
 BOOTSTRAP = "ecommerce_dwh_bootstrap"
 DAILY = "ecommerce_dwh_daily"
 
-_PAUSE = 0.4
+_PAUSE = 1.0  # each look asks the api-server twice, which takes it some 85 ms
 _OVER = {"success", "failed"}
 _MARKS = {
     "success": ("✔", "green"),
@@ -139,7 +139,7 @@ def watch(
         dag_id: the DAG.
         runs: run ids by label; they run one after the other.
         target: where the progress is shown.
-        on_tick: called about twice a second, for work that goes on beside.
+        on_tick: called about once a second, for work that goes on beside.
 
     Raises:
         RunFailedError: a run failed.
