@@ -9,88 +9,144 @@ the documentation generators read the same names.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
-from ecommerce_dwh.lake.limits import DEFAULT_LIMITS, RawLimits, RawLimitsError, read_limits
+from ecommerce_dwh.lake.limits import DEFAULT_LIMITS, RawLimits, read_limits
+from ecommerce_dwh.options import OptionError, check_options, choice, parsed, read_options, text, whole
 
 PROJECT = "ecommerce-dwh"
+SECTION = "ecommerce_dwh"
 
 _ENV_PREFIX = "AIRFLOW__ECOMMERCE_DWH__"
+_DAY, _YEAR = 24 * 60, 366 * 24 * 60  # in minutes
 
 
-class SettingsError(ValueError):
-    """A configuration option has a value that cannot be used; the message names the option and the mend."""
+class SettingsError(OptionError):
+    """A configuration option has a value that cannot be used, or the folder that it names is not usable."""
+
+
+def _default_include_dir() -> Path:
+    """``include/`` beside ``plugins/`` in a checkout, or in the DAGs folder where only that one is synced."""
+    here = Path(__file__).resolve()
+    candidates = [here.parents[2] / "include", here.parents[2] / "dags" / "include", here.parent / "include"]
+    return next((path for path in candidates if (path / "sql").is_dir()), candidates[0])
+
+
+def _object_url(pattern: str) -> str:
+    """A pattern that `Settings.url_of` can fill.
+
+    Raises:
+        ValueError: it has other placeholders, or none for the key.
+    """
+    try:
+        filled = pattern.format(bucket="bucket", key="a-key", region="region")
+    except (LookupError, ValueError, AttributeError):
+        filled = ""
+    if "a-key" not in filled:
+        raise ValueError
+    return pattern
 
 
 @dataclass(frozen=True)
 class Settings:
     """Deployment settings; all derived names follow ``ecommerce-dwh-{env}-<thing>``.
 
-    Attributes:
-        env: deployment name, ``dev`` or ``prod``.
-        region: AWS region.
-        account_suffix: appended to bucket names where the plain name is taken, for example ``-123456789012``.
-        alert_email: where failure, gate and deadline mails go.
-        copy_iam_role: IAM role ARN of Redshift COPY, or ``default`` for the cluster's default role.
-        poll_seconds: seconds between two looks at a Glue run, crawler, raw folder or quality report.
-        defer_after_seconds: how long a task waits on its worker before it hands the waiting to the triggerer. A
-            hand-over costs a few seconds, a waiting worker costs its slot; negative never hands over.
-        retry_delay_seconds: pause before a failed task is tried again, doubled for each further try.
-        raw_timeout_minutes: how long the daily run waits for the required raw files.
-        deadline_minutes: minutes after the scheduled start at which an unfinished run raises the deadline
-            alert.
-        max_lag_hours: hours since the end of the published day at which its analytics count as stale.
-        sns_topic_arn: optional SNS topic that gets every alert as well.
-        runbook_url: base URL of the runbooks; alerts append ``#<alert>``.
-        object_url: how a person opens an object of S3 in a browser: a URL with ``{bucket}``, ``{key}``,
-            ``{region}``.
-        daily_trigger: what starts the daily load: ``time`` (02:00 UTC), or ``assets`` (as soon as
-            `ecommerce_dwh_ingest` has brought all sources of a day).
-        ingest_overlap_minutes: how much of the day before an extraction brings again, for late commits.
-        raw_limits: how much one raw file may be, as ``name=number`` pairs separated by commas; names and defaults
-            are in `ecommerce_dwh.lake.limits.RawLimits`.
-        include_dir: folder that holds ``sql/``, ``glue/`` and ``sources/``.
+    Each option is described where it is declared; ``docs/settings.md`` lists them.
     """
 
-    env: str = "dev"
-    region: str = "ap-south-1"
-    account_suffix: str = ""
-    alert_email: str = "data-eng@company.com"
-    copy_iam_role: str = "default"
-    poll_seconds: int = 30
-    defer_after_seconds: int = 20
-    retry_delay_seconds: int = 60
-    raw_timeout_minutes: int = 60
-    deadline_minutes: int = 120
-    max_lag_hours: int = 30
-    sns_topic_arn: str = ""
-    runbook_url: str = "https://company.example/ecommerce-dwh/runbooks"
-    object_url: str = "https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={key}"
-    daily_trigger: str = "time"
-    ingest_overlap_minutes: int = 60
-    raw_limits: RawLimits = DEFAULT_LIMITS
-    include_dir: Path = Path("include")
+    env: str = text(
+        "dev",
+        "name of the deployment, part of every AWS resource's name",
+        pattern=r"[a-z][a-z0-9]{1,9}",
+        allowed="a short lower-case name such as 'dev' or 'prod'",
+    )
+    region: str = text("ap-south-1", "AWS region")
+    account_suffix: str = text(
+        "", "appended to bucket names where the plain name is taken, such as `-123456789012`"
+    )
+    alert_email: str = text(
+        "data-eng@company.com",
+        "addressees of failure, gate and deadline mails, separated by commas or semicolons",
+    )
+    copy_iam_role: str = text(
+        "default", "ARN of the IAM role of Redshift's COPY, or `default` for the cluster's default role"
+    )
+    poll_seconds: int = whole(
+        30,
+        "seconds between two looks at a Glue run, a crawler, the raw folder or a quality report",
+        least=1,
+        most=3600,
+    )
+    defer_after_seconds: int = whole(
+        20,
+        "seconds that a task waits on its worker before it hands the waiting to the triggerer; a "
+        "hand-over costs a few seconds, a waiting worker costs its slot; negative: never",
+        least=-86_400,
+        most=86_400,
+    )
+    retry_delay_seconds: int = whole(
+        60, "seconds before a failed task is tried again, doubled for each further try", least=0, most=86_400
+    )
+    raw_timeout_minutes: int = whole(
+        60, "minutes for which the daily run waits for the required raw files", least=0, most=_YEAR
+    )
+    deadline_minutes: int = whole(
+        120,
+        "minutes after the scheduled start at which an unfinished run raises the deadline alert",
+        least=0,
+        most=_YEAR,
+    )
+    max_lag_hours: int = whole(
+        30,
+        "hours since the end of the published day at which its analytics count as stale",
+        least=0,
+        most=366 * 24,
+    )
+    sns_topic_arn: str = text("", "ARN of an SNS topic that gets every alert as well; empty: none")
+    runbook_url: str = text(
+        "https://company.example/ecommerce-dwh/runbooks", "base URL of the runbooks; alerts append `#<alert>`"
+    )
+    object_url: str = parsed(
+        "https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={key}",
+        "how a person opens an object of S3 in a browser",
+        _object_url,
+        allowed="a URL with {key}, and no placeholder besides {bucket}, {key} and {region}",
+    )
+    daily_trigger: str = choice(
+        "time",
+        "what starts the daily load: `time` (02:00 UTC), or `assets` (as soon as "
+        "`ecommerce_dwh_ingest` has brought all sources of a day)",
+        ("time", "assets"),
+    )
+    ingest_overlap_minutes: int = whole(
+        60,
+        "minutes of the day before that an extraction brings again, for transactions that commit late",
+        least=0,
+        most=_DAY,
+    )
+    raw_limits: RawLimits = parsed(
+        DEFAULT_LIMITS,
+        "how large one raw file may be (`ecommerce_dwh.lake.limits`)",
+        read_limits,
+        allowed="`name=number` pairs separated by commas",
+    )
+    include_dir: Path = parsed(
+        Path("include"),
+        "folder that holds `sql/`, `glue/` and `sources/`",
+        Path,
+        allowed="a path",
+        absent=_default_include_dir,
+    )
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z][a-z0-9]{1,9}", self.env):
-            raise SettingsError(
-                f"[ecommerce_dwh] env is {self.env!r}; use a short lower-case name such as 'dev' or 'prod'"
-            )
-        if self.poll_seconds < 1:
-            raise SettingsError(f"[ecommerce_dwh] poll_seconds is {self.poll_seconds}; it must be 1 or more")
-        if self.daily_trigger not in ("time", "assets"):
-            raise SettingsError(
-                f"[ecommerce_dwh] daily_trigger is {self.daily_trigger!r}; use 'time' or 'assets'"
-            )
-        if not 0 <= self.ingest_overlap_minutes <= 1440:
-            raise SettingsError(
-                f"[ecommerce_dwh] ingest_overlap_minutes is {self.ingest_overlap_minutes}; it must be 0 … 1440"
-            )
+        try:
+            check_options(self, SECTION)
+        except OptionError as error:
+            raise SettingsError(str(error)) from None
 
     @property
     def prefix(self) -> str:
@@ -175,55 +231,17 @@ class Settings:
         return names
 
 
-def _default_include_dir() -> Path:
-    """``include/`` beside ``plugins/`` in a checkout, or in the DAGs folder where only that one is synced."""
-    here = Path(__file__).resolve()
-    candidates = [here.parents[2] / "include", here.parents[2] / "dags" / "include", here.parent / "include"]
-    return next((path for path in candidates if (path / "sql").is_dir()), candidates[0])
-
-
 def load_settings(environ: Mapping[str, str]) -> Settings:
     """Read settings from environment variables.
 
     Raises:
         SettingsError: an option holds a value that cannot be used.
     """
-
-    def option(key: str, default: str) -> str:
-        return environ.get(_ENV_PREFIX + key.upper(), default).strip()
-
-    def number(key: str) -> int:
-        text = option(key, str(getattr(Settings, key)))
-        try:
-            return int(text)
-        except ValueError:
-            raise SettingsError(f"[ecommerce_dwh] {key} is {text!r}; give a whole number") from None
-
     try:
-        raw_limits = read_limits(option("raw_limits", ""))
-    except RawLimitsError as error:
-        raise SettingsError(f"[ecommerce_dwh] raw_limits: {error}") from None
-
-    return Settings(
-        env=option("env", Settings.env),
-        region=option("region", Settings.region),
-        account_suffix=option("account_suffix", Settings.account_suffix),
-        alert_email=option("alert_email", Settings.alert_email),
-        copy_iam_role=option("copy_iam_role", Settings.copy_iam_role),
-        poll_seconds=number("poll_seconds"),
-        defer_after_seconds=number("defer_after_seconds"),
-        retry_delay_seconds=number("retry_delay_seconds"),
-        raw_timeout_minutes=number("raw_timeout_minutes"),
-        deadline_minutes=number("deadline_minutes"),
-        max_lag_hours=number("max_lag_hours"),
-        sns_topic_arn=option("sns_topic_arn", Settings.sns_topic_arn),
-        runbook_url=option("runbook_url", Settings.runbook_url),
-        object_url=option("object_url", Settings.object_url),
-        daily_trigger=option("daily_trigger", Settings.daily_trigger),
-        ingest_overlap_minutes=number("ingest_overlap_minutes"),
-        raw_limits=raw_limits,
-        include_dir=Path(option("include_dir", str(_default_include_dir()))),
-    )
+        values = read_options(Settings, environ, _ENV_PREFIX, SECTION)
+    except OptionError as error:
+        raise SettingsError(str(error)) from None
+    return Settings(**values)
 
 
 @cache

@@ -16,9 +16,9 @@ INCLUDE = Path(__file__).resolve().parents[2] / "include"
 
 @pytest.fixture
 def include(tmp_path: Path) -> Path:
-    shutil.copytree(INCLUDE / "sources", tmp_path / "sources")
-    assert codegen.main(["--include", str(tmp_path)]) == 0
-    return tmp_path
+    shutil.copytree(INCLUDE / "sources", tmp_path / "include" / "sources")
+    assert codegen.main([], root=tmp_path) == 0
+    return tmp_path / "include"
 
 
 def test_committed_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,7 +29,7 @@ def test_drift_fails_with_a_diff(include: Path, capsys: pytest.CaptureFixture[st
     path = include / "sql" / "staging" / "load_orders.sql"
     path.write_text(path.read_text().replace("    currency,\n", ""))
     capsys.readouterr()
-    assert codegen.main(["--check", "--include", str(include)]) == 1
+    assert codegen.main(["--check"], root=include.parent) == 1
     output = capsys.readouterr()
     assert "+    currency," in output.out
     assert "make generate" in output.err
@@ -37,13 +37,15 @@ def test_drift_fails_with_a_diff(include: Path, capsys: pytest.CaptureFixture[st
 
 def test_a_script_without_contract_is_drift(include: Path) -> None:
     (include / "sql" / "staging" / "load_returns.sql").write_text("select 1;")
-    assert codegen.main(["--check", "--include", str(include)]) == 1
+    assert codegen.main(["--check"], root=include.parent) == 1
+    assert codegen.main([], root=include.parent) == 0
+    assert not (include / "sql" / "staging" / "load_returns.sql").exists()
 
 
 def test_a_new_contract_is_enough_for_tables_and_copy(include: Path) -> None:
     text = (include / "sources" / "products.yaml").read_text()
     (include / "sources" / "returns.yaml").write_text(text.replace("name: products\n", "name: returns\n"))
-    assert codegen.main(["--include", str(include)]) == 0
+    assert codegen.main([], root=include.parent) == 0
     assert "staging.stg_returns" in (include / "sql" / "ddl" / "200_staging.sql").read_text()
     assert "history.returns" in (include / "sql" / "ddl" / "210_history.sql").read_text()
     assert (include / "sql" / "staging" / "load_returns.sql").exists()
@@ -71,7 +73,7 @@ schema:
 
 def test_a_new_source_with_a_customer_is_erased_by_its_columns(include: Path) -> None:
     (include / "sources" / "loyalty.yaml").write_text(NEW_SOURCE)
-    assert codegen.main(["--include", str(include)]) == 0
+    assert codegen.main([], root=include.parent) == 0
     erase = (include / "sql" / "erasure" / "erase_person.sql").read_text()
     sets = ("customer_id = erased_person.pseudonym", "nickname = 'x'", "points = null")
     assert "update history.loyalty set\n    " + ",\n    ".join(sets) + "\n" in erase
@@ -115,7 +117,7 @@ def test_columns_that_hold_the_key_under_another_name_are_found_by_lineage() -> 
 
 def test_an_unusable_contract_generates_nothing(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (include / "sources" / "orders.yaml").write_text("kind: Nothing\n")
-    assert codegen.main(["--include", str(include)]) == 1
+    assert codegen.main([], root=include.parent) == 1
     assert "orders.yaml:1:" in capsys.readouterr().err
 
 

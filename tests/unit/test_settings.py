@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from ecommerce_dwh.lake.limits import FREE_BYTES, RawLimits, read_limits
+from ecommerce_dwh.options import options_of
 from ecommerce_dwh.settings import Settings, SettingsError, load_settings
+from tools.generate import settings_page
 
 
 def test_names_of_the_development_deployment_are_the_documented_ones():
@@ -52,6 +54,19 @@ def test_options_come_from_the_section_of_airflows_configuration():
         ("POLL_SECONDS", "0", "1 or more"),
         ("ENV", "Prod!", "env is 'Prod!'"),
         ("RAW_TIMEOUT_MINUTES", "", "raw_timeout_minutes is ''"),
+        ("POLL_SECONDS", "1_0", "poll_seconds is '1_0'; it must be a whole number, 1 or more"),
+        ("POLL_SECONDS", "٣", "poll_seconds is '٣'"),
+        ("DEADLINE_MINUTES", "9" * 5000, "deadline_minutes is '999"),
+        ("MAX_LAG_HOURS", "-1", "max_lag_hours is -1; it must be a whole number, 0 or more"),
+        ("DAILY_TRIGGER", "noon", "daily_trigger is 'noon'; it must be 'time' or 'assets'"),
+        ("INGEST_OVERLAP_MINUTES", "1441", "ingest_overlap_minutes is 1441; .* at most 1,440"),
+        (
+            "OBJECT_URL",
+            "http://x/{bucket}/{kye}",
+            "object_url is 'http://x/{bucket}/{kye}'; it must be a URL with {key}",
+        ),
+        ("OBJECT_URL", "http://x/{bucket", "object_url is"),
+        ("OBJECT_URL", "http://x/{key.a}", "object_url is"),
         ("RAW_LIMITS", "rows=many", "raw_limits: 'rows=many': give a whole number"),
         ("RAW_LIMITS", "rows", "raw_limits: 'rows': give a whole number"),
         ("RAW_LIMITS", "lines=1", "raw_limits: 'lines=1': the limits are bytes, columns, depth, ratio, rows"),
@@ -89,3 +104,19 @@ def test_links_to_objects_are_those_of_the_console_unless_configured():
     )
     local = Settings(object_url="http://127.0.0.1:4566/{bucket}/{key}")
     assert local.url_of("b", "a b.html") == "http://127.0.0.1:4566/b/a%20b.html"
+
+
+@pytest.mark.parametrize(("name", "default", "option"), options_of(Settings), ids=lambda value: str(value)[:30])
+def test_every_option_is_read_from_its_variable_and_described(name, default, option):
+    assert option.meaning
+    assert option.allowed
+    variable = {f"AIRFLOW__ECOMMERCE_DWH__{name.upper()}": f"  {default} "}
+    assert getattr(load_settings(variable), name) == default
+
+
+def test_the_page_of_options_is_current():
+    page = (Path(__file__).resolve().parents[2] / settings_page.PAGE).read_text("utf-8")
+    assert page == settings_page.page(), "run: make generate"
+    for name, _, option in options_of(Settings):
+        assert f"| `{name}` | " in page
+        assert option.meaning in page

@@ -15,7 +15,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-REPO = Path(__file__).resolve().parents[2]
 # Module and what it keeps; each has a main() that takes --check.
 GENERATORS = {
     "tools.generate.codegen": "staging and history tables, COPY scripts",
@@ -24,6 +23,7 @@ GENERATORS = {
     "tools.generate.dictionary": "docs/data-dictionary.md, comments of the catalogue",
     "tools.generate.lineage": "docs/lineage.md and its picture",
     "tools.generate.permissions": "docs/permissions.md",
+    "tools.generate.settings_page": "docs/settings.md",
 }
 
 

@@ -8,11 +8,9 @@ means for the warehouse and a deployment needs no generator.
 
 from __future__ import annotations
 
-import argparse
-import difflib
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ecommerce_dwh.contracts import Column, ContractError, SourceContract, load_contracts
@@ -25,6 +23,7 @@ from tools.generate.erasure_sql import (
     traces_sql,
     values_sql,
 )
+from tools.generate.files import Generator
 
 LINEAGE = "generated/lineage.json"
 HEADER = "-- generated from include/sources; run make generate\n"
@@ -200,64 +199,34 @@ def generate_from_sql(include: Path, contracts: Mapping[str, SourceContract]) ->
     }
 
 
-def check(include: Path, files: Mapping[str, str]) -> list[str]:
-    """Differences between the files on disk and the contracts, as unified diffs; none means no drift."""
-    diffs = []
-    for name, wanted in files.items():
-        path = include / name
-        found = path.read_text(encoding="utf-8") if path.exists() else ""
-        if found != wanted:
-            diffs.append(
-                "".join(
-                    difflib.unified_diff(
-                        found.splitlines(keepends=True),
-                        wanted.splitlines(keepends=True),
-                        f"{name} (on disk)",
-                        f"{name} (contracts)",
-                    )
-                )
-            )
-    for path in sorted((include / "sql" / "staging").glob("load_*.sql")):
-        if f"sql/staging/{path.name}" not in files:
-            diffs.append(f"sql/staging/{path.name}: no contract of this name; delete the file\n")
-    return diffs
+def _from_contracts(root: Path) -> dict[str, str]:
+    include = root / "include"
+    return _below_include(generate(load_contracts(include / "sources")))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code (1: drift or an unusable contract)."""
-    parser = argparse.ArgumentParser(prog="python -m tools.generate.codegen", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail with a diff on drift")
-    parser.add_argument("--include", type=Path, default=Path(__file__).resolve().parents[2] / "include")
-    options = parser.parse_args(arguments)
-    try:
-        contracts = load_contracts(options.include / "sources")
-        files = generate(contracts)
-    except ContractError as error:
-        print(error, file=sys.stderr)
-        return 1
-    if options.check:
-        files |= generate_from_sql(options.include, contracts)
-        diffs = check(options.include, files)
-        sys.stdout.writelines(diffs)
-        if diffs:
-            print(
-                f"{len(diffs)} generated file(s) differ from include/sources; run make generate",
-                file=sys.stderr,
-            )
-        return 1 if diffs else 0
-    _write(options.include, files)
-    # Last: read from the SQL, of which some was just written.
-    files |= (found := generate_from_sql(options.include, contracts))
-    _write(options.include, found)
-    print(f"{len(files)} files written under {options.include}")
-    return 0
+def _from_sql(root: Path) -> dict[str, str]:
+    include = root / "include"
+    return _below_include(generate_from_sql(include, load_contracts(include / "sources")))
 
 
-def _write(include: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
-        path = include / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+def _below_include(files: Mapping[str, str]) -> dict[str, str]:
+    return {f"include/{name}": text for name, text in files.items()}
+
+
+def _without_contract(root: Path, wanted: Mapping[str, str]) -> list[str]:
+    """COPY scripts of sources that have no contract any more."""
+    scripts = sorted((root / "include" / "sql" / "staging").glob("load_*.sql"))
+    return [name for path in scripts if (name := path.relative_to(root).as_posix()) not in wanted]
+
+
+main = Generator(
+    "tools.generate.codegen",
+    __doc__,
+    _from_contracts,
+    errors=(ContractError,),
+    orphans=_without_contract,
+    stages=(_from_sql,),  # last: read from the SQL, of which some was just written
+).main
 
 
 if __name__ == "__main__":

@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tools.generate.files import REPO, Generator
+
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
-REPO = Path(__file__).resolve().parents[2]
 PAGE = REPO / "docs" / "dags.md"
 _HEAD = """# DAGs
 
@@ -69,21 +69,12 @@ def load_dags(folder: Path) -> list[DAG]:
     return list(bag.dags.values())
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write or check the page; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="only say whether the page is up to date")
-    check = parser.parse_args(arguments).check
-    page = render(load_dags(REPO / "dags"))
-    current = PAGE.read_text("utf-8") if PAGE.exists() else ""
-    if current == page:
-        return 0
-    if check:
-        print("docs/dags.md is not what the DAGs say; run: python -m tools.generate.dag_pages", file=sys.stderr)
-        return 1
-    PAGE.write_text(page, "utf-8")
-    print("wrote docs/dags.md")
-    return 0
+def files(root: Path) -> dict[str, str]:
+    """The page by its path relative to the repository."""
+    return {PAGE.relative_to(REPO).as_posix(): render(load_dags(root / "dags"))}
+
+
+main = Generator("tools.generate.dag_pages", __doc__, files).main
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ not what follows. A column without a definition is refused.
 
 from __future__ import annotations
 
-import argparse
-import difflib
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,8 +19,8 @@ from pathlib import Path
 
 from ecommerce_dwh.contracts import Column, ContractError, SourceContract, load_contracts
 from ecommerce_dwh.warehouse.sql_text import split_statements, without_comments
+from tools.generate.files import Generator
 
-REPO = Path(__file__).resolve().parents[2]
 PAGE = "docs/data-dictionary.md"
 METRICS = "docs/metrics.md"
 VIEW_COMMENTS = "include/sql/ddl/610_analytics_comments.sql"
@@ -268,32 +266,7 @@ def files(root: Path) -> dict[str, str]:
     }
 
 
-def main(arguments: Sequence[str] | None = None, root: Path = REPO) -> int:
-    """Command line; returns the exit code (1: drift, or something is defined nowhere)."""
-    parser = argparse.ArgumentParser(prog="python -m tools.generate.dictionary", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail with a diff on drift")
-    check = parser.parse_args(arguments).check
-    try:
-        wanted = files(root)
-    except (DictionaryError, ContractError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    drifted = 0
-    for name, text in wanted.items():
-        path = root / name
-        found = path.read_text("utf-8") if path.exists() else ""
-        if found == text:
-            continue
-        drifted += 1
-        if check:
-            lines = (found.splitlines(keepends=True), text.splitlines(keepends=True))
-            sys.stdout.writelines(difflib.unified_diff(*lines, f"{name} (on disk)", f"{name} (as defined)"))
-        else:
-            path.write_text(text, "utf-8")
-            print(f"wrote {name}")
-    if check and drifted:
-        print(f"{drifted} file(s) are not what the definitions say; run make generate", file=sys.stderr)
-    return 1 if check and drifted else 0
+main = Generator("tools.generate.dictionary", __doc__, files, errors=(DictionaryError, ContractError)).main
 
 
 if __name__ == "__main__":

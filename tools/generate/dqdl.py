@@ -10,8 +10,6 @@ comment that says so. DQDL knows no severity: Glue's verdict counts warnings too
 
 from __future__ import annotations
 
-import argparse
-import difflib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,9 +17,9 @@ from pathlib import Path
 from ecommerce_dwh.contracts import ContractError, SourceContract, load_contracts
 from ecommerce_dwh.rules import KINDS, NotExpressible
 from ecommerce_dwh.rules.dqdl import one_line
+from tools.generate.files import REPO, Generator
 
 FOLDER = Path("include") / "generated" / "dqdl"
-REPO = Path(__file__).resolve().parents[2]
 
 
 def ruleset(contract: SourceContract) -> str:
@@ -42,64 +40,44 @@ def ruleset(contract: SourceContract) -> str:
     return "\n".join(["Rules = [", head, *entries, "]"]) + "\n"
 
 
-def files(contracts: Mapping[str, SourceContract]) -> dict[Path, str]:
-    """Path (relative to the repository) and content of every generated file."""
-    return {FOLDER / f"{name}.dqdl": ruleset(contract) for name, contract in contracts.items()}
+def files(contracts: Mapping[str, SourceContract]) -> dict[str, str]:
+    """Text of every generated file by path relative to the repository."""
+    return {f"{FOLDER.as_posix()}/{name}.dqdl": ruleset(contract) for name, contract in contracts.items()}
 
 
-def main(arguments: list[str] | None = None, *, root: Path = REPO) -> int:
+def _without_contract(root: Path, wanted: Mapping[str, str]) -> list[str]:
+    rulesets = sorted((root / FOLDER).glob("*.dqdl"))
+    return [name for path in rulesets if (name := path.relative_to(root).as_posix()) not in wanted]
+
+
+GENERATOR = Generator(
+    "tools.generate.dqdl",
+    __doc__,
+    lambda root: files(load_contracts(root / "include" / "sources")),
+    errors=(ContractError,),
+    orphans=_without_contract,
+)
+
+
+def main(arguments: list[str] | None = None, root: Path = REPO) -> int:
     """Write, check or print; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail with a diff when a file is not current"
-    )
+    parser = GENERATOR.parser()
     parser.add_argument(
         "--print", dest="source", metavar="SOURCE", help="write nothing; print one source's ruleset"
     )
     given = parser.parse_args(arguments)
+    if not given.source:
+        return GENERATOR.run(root, check=given.check)
     try:
         contracts = load_contracts(root / "include" / "sources")
     except ContractError as error:
         print(error, file=sys.stderr)
         return 2
-    if given.source:
-        if given.source not in contracts:
-            print(f"there is no source {given.source}; there are {', '.join(contracts)}", file=sys.stderr)
-            return 2
-        print(ruleset(contracts[given.source]), end="")
-        return 0
-    stale = 0
-    wanted = files(contracts)
-    folder = root / FOLDER
-    unknown = sorted(
-        path.relative_to(root) for path in folder.glob("*.dqdl") if path.relative_to(root) not in wanted
-    )
-    for name, text in [*wanted.items(), *((path, "") for path in unknown)]:
-        path = root / name
-        current = path.read_text("utf-8") if path.exists() else ""
-        if current == text:
-            continue
-        stale += 1
-        if given.check:
-            sys.stderr.writelines(
-                difflib.unified_diff(
-                    current.splitlines(True),
-                    text.splitlines(True),
-                    f"{name} (committed)",
-                    f"{name} (contracts)",
-                )
-            )
-        elif text:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, "utf-8")
-        else:
-            path.unlink()
-    if stale and given.check:
-        print(
-            f"{stale} rulesets are not what the contracts say; run: python -m tools.generate.dqdl",
-            file=sys.stderr,
-        )
-    return 1 if stale and given.check else 0
+    if given.source not in contracts:
+        print(f"there is no source {given.source}; there are {', '.join(contracts)}", file=sys.stderr)
+        return 2
+    print(ruleset(contracts[given.source]), end="")
+    return 0
 
 
 if __name__ == "__main__":

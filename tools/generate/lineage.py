@@ -7,7 +7,6 @@ left out.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections import defaultdict
@@ -20,8 +19,8 @@ import jinja2
 
 from ecommerce_dwh.contracts import load_contracts, source_table
 from ecommerce_dwh.warehouse.sql_text import split_statements, without_comments
+from tools.generate.files import REPO, Generator
 
-REPO = Path(__file__).resolve().parents[2]
 PAGE = Path("docs/lineage.md")
 PICTURE = Path("docs/images/lineage.svg")
 _FILES = (
@@ -201,27 +200,13 @@ def _listed(tables: Iterable[str]) -> str:
     return ", ".join(f"`{table}`" for table in sorted(tables)) or "bookkeeping, or what the Glue jobs count"
 
 
-def main(arguments: list[str] | None = None, *, root: Path = REPO) -> int:
-    """Write or check page and picture; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="only say whether they are up to date")
-    check = parser.parse_args(arguments).check
+def files(root: Path) -> dict[str, str]:
+    """Page and picture by their paths relative to the repository."""
     edges = read_lineage(root)
-    stale = []
-    for path, text in ((PAGE, page(edges)), (PICTURE, picture(edges))):
-        file = root / path
-        if file.exists() and file.read_text("utf-8") == text:
-            continue
-        stale.append(str(path))
-        if not check:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, "utf-8")
-    if stale and check:
-        print(f"{', '.join(stale)}: not what the SQL says; run make generate", file=sys.stderr)
-        return 1
-    if stale:
-        print(f"wrote {', '.join(stale)}")
-    return 0
+    return {PAGE.as_posix(): page(edges), PICTURE.as_posix(): picture(edges)}
+
+
+main = Generator("tools.generate.lineage", __doc__, files).main
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ tree. A call without a permission fails, and so does a permission without a call
 
 from __future__ import annotations
 
-import argparse
 import ast
 import json
 import re
@@ -22,7 +21,8 @@ from typing import Any
 
 import yaml
 
-REPO = Path(__file__).resolve().parents[2]
+from tools.generate.files import REPO, Generator
+
 PAGE = Path("docs/permissions.md")
 STATEMENTS = Path("infrastructure/permissions.json")
 REASONS = Path("tools/generate/permissions.yaml")
@@ -284,12 +284,17 @@ def _listed(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
+GENERATOR = Generator(
+    "tools.generate.permissions",
+    __doc__,
+    lambda _root: {PAGE.as_posix(): page()},
+    errors=(PermissionsError,),
+)
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Write or check the page, or take the statements from a state; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail when the page is not up to date"
-    )
+    """Write or check the page, or take the statements from a state first; returns the exit code."""
+    parser = GENERATOR.parser()
     parser.add_argument(
         "--state", type=Path, help="take the statements from this `terraform show -json` of dev first"
     )
@@ -299,18 +304,7 @@ def main(arguments: list[str] | None = None) -> int:
             from_state(json.loads(options.state.read_text("utf-8"))), indent=1, ensure_ascii=False
         )
         (REPO / STATEMENTS).write_text(text + "\n", "utf-8")
-    try:
-        text = page()
-    except PermissionsError as error:
-        print(error, file=sys.stderr)
-        return 1
-    file = REPO / PAGE
-    if file.exists() and file.read_text("utf-8") == text:
-        return 0
-    if options.check:
-        return 1
-    file.write_text(text, "utf-8")
-    return 0
+    return GENERATOR.run(REPO, check=options.check)
 
 
 if __name__ == "__main__":
