@@ -16,7 +16,8 @@ class Expression(RuleKind):
     must = frozenset({"expression"})
     may = frozenset({"columns"})
     meaning = (
-        "`expression`: an SQL condition on one row; null counts as met; parsed when the contract is loaded"
+        "`columns` (for reports), `expression`: an SQL condition on one row; null passes; the condition "
+        "is parsed when the contract is loaded"
     )
 
     def check(self, asked: Asked) -> None:

@@ -27,8 +27,8 @@ class History(RuleKind):
     must = frozenset({"metric"})
     may = frozenset({"column", "max_z", "tolerance", "days", "minimum_days", "weekday"})
     meaning = (
-        "`metric` (`rows`, `null_ratio`, `mean`, `sum`), `column`, `tolerance`, `max_z`, `days`, `minimum_days`, "
-        "`weekday`: [compared with the days before](data-quality.md#rules-against-history)"
+        "`metric` (`rows`, `null_ratio`, `mean`, `sum`), `column`, `tolerance`, `max_z`, `days`, "
+        "`minimum_days`, `weekday`: [trend rule](data-quality.md#rules-against-history)"
     )
 
     def takes_column(self, arguments: Mapping[str, Any]) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Referential(RuleKind):
     name = "referential"
     must = frozenset({"column", "to_source", "to_column"})
-    meaning = "`column`, `to_source`, `to_column`: looked up in the same window"
+    meaning = "`column`, `to_source`, `to_column`: the value must occur there in the same window"
 
     def check(self, asked: Asked) -> None:
         asked.text("to_source")
