@@ -20,10 +20,10 @@ class OptionError(ValueError):
 
 @dataclass(frozen=True)
 class Option:
-    """What is known of an option beside its name and default.
+    """Declaration of an option, beside its name and default.
 
     Attributes:
-        meaning: what the option decides, with its unit.
+        meaning: effect of the option, with its unit.
         allowed: the values that it may have, in words that follow "it must be".
         read: makes the value of a text; raises ValueError where it makes none, with the reason as its message if
             `allowed` does not say it.

@@ -204,7 +204,7 @@ class Settings:
         return f"{PROJECT}-{self.env}".replace("-", "_")
 
     def url_of(self, bucket: str, key: str) -> str:
-        """Where a person reads an object of S3."""
+        """The URL under which a person opens an object of S3 in a browser."""
         return self.object_url.format(bucket=bucket, key=quote(key), region=self.region)
 
     @property

@@ -33,7 +33,7 @@ def _columns(*pairs: tuple[str, str]) -> tuple[Column, ...]:
     return tuple(Column(name, kind) for name, kind in pairs)
 
 
-# What the jobs report beside data: written by Glue, loaded like a source, columns in the order of the files.
+# Reports of the jobs: written by Glue, loaded like a source, columns in the order of the files.
 LEDGER_COLUMNS = _columns(
     ("source", "varchar(64)"),
     ("delivery_date", "date"),

@@ -25,7 +25,7 @@ PAGE = "docs/data-dictionary.md"
 METRICS = "docs/metrics.md"
 VIEW_COMMENTS = "include/sql/ddl/610_analytics_comments.sql"
 
-# Where a table's columns come from when the DDL has no comment on them: same name, same meaning.
+# Sources of a table's columns that have no comment in the DDL: a column of the same name has the same meaning.
 ORIGINS = {
     "dimensions.dim_customer": ("customers",),
     "dimensions.dim_product": ("products",),

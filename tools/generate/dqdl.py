@@ -4,8 +4,8 @@
 nothing and fails with a diff when a file differs from what the contracts say; ``--print <source>`` shows one. The rules
 speak of accepted rows (``accepted/<source>/`` in the processed bucket), as our own quality job does.
 
-How a kind of rule is said in DQDL stands in its module of ``ecommerce_dwh.rules``. A rule that DQDL cannot express is a
-comment that says so. DQDL knows no severity: Glue's verdict counts warnings too.
+The module of a rule's kind in ``ecommerce_dwh.rules`` writes the rule in DQDL. A rule that DQDL cannot express is a
+comment that says so. DQDL has no severity: Glue's verdict counts warnings too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FOLDER = Path("include") / "generated" / "dqdl"
 
 
 def ruleset(contract: SourceContract) -> str:
-    """The ruleset of one source. Comments stand inside the brackets: Airflow's operator asks that a text begins with
+    """The ruleset of one source. Comments are inside the brackets: Airflow's operator asks that a text begins with
     ``Rules`` and ends with ``]``."""
     entries: list[str] = []
     for rule in contract.rules:

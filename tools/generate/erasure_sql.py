@@ -15,7 +15,7 @@ from typing import Any
 from ecommerce_dwh.contracts import PERSON_KEY, Column, SourceContract, fixed_columns
 
 HEADER = "-- generated from include/sources; run make generate\n"
-# What history.pending_key queues for the keys of the sources whose merges are the model's own.
+# Entity in history.pending_key by source, for sources whose merges belong to the model.
 _ENTITIES = {"customers": "customer", "orders": "sales_order", "web_events": "web_event"}
 _CREATE = re.compile(
     r"create table if not exists (?P<table>[a-z_]+\.[a-z_0-9]+) \((?P<body>.*?)\n\)", re.DOTALL

@@ -1,4 +1,4 @@
-"""Which table is made from which, read out of the SQL that makes them: ``docs/lineage.md`` and its picture.
+"""Table lineage, read from the SQL that fills the tables: ``docs/lineage.md`` and its picture.
 
 ``python -m tools.generate.lineage`` writes both, ``--check`` fails when they are not what the SQL says. Statements are
 followed through the temporary tables of their file; bookkeeping (the queue of pending keys, the warehouse's state) is
@@ -99,7 +99,7 @@ def file_lineage(text: str) -> Edges:
 
 
 def layer_of(table: str) -> int:
-    """The column of the picture that a table stands in."""
+    """Number of the picture's column that shows a table."""
     schema, _, name = table.replace("/", ".").partition(".")
     if schema == "analytics" or table == "quality.ledger_balance":
         return 5 if name.startswith("agg_") else 6

@@ -1,4 +1,4 @@
-"""Which call of the code needs which permission, and the reverse: docs/permissions.md.
+"""Holds the AWS calls of the code against the permissions of the roles, both ways: docs/permissions.md.
 
     PYTHONPATH=plugins python -m tools.generate.permissions [--check | --state FILE]
 
@@ -174,7 +174,7 @@ def _methods(cache: dict[str, str] = {}) -> dict[str, str]:  # noqa: B006 - read
 
 
 def misfits(role: str, calls: Iterable[Call], statements: Any, reasons: Mapping[str, str]) -> list[str]:
-    """What does not fit between a role's calls, its permissions and the reasons given; empty: all is well."""
+    """Differences between a role's calls, its permissions and the reasons given; empty when there are none."""
     allowed = {action for statement in statements for action in statement["actions"]}
     called = {call.action: call.place for call in calls}
     told = [
@@ -265,7 +265,7 @@ def from_state(state: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
                 {
                     "sid": statement.get("Sid", ""),
                     "actions": sorted(_listed(statement["Action"])),
-                    # The key's id is drawn by AWS.
+                    # AWS generates the key's id.
                     "resources": [
                         re.sub(r":key/[0-9a-f-]{36}$", ":key/…", r) for r in _listed(statement["Resource"])
                     ],

@@ -1,4 +1,4 @@
-"""Which column of the warehouse comes from which, read from the SQL files.
+"""Column lineage of the warehouse, read from the SQL files.
 
 Runs when files are generated, not when DAGs run: the outcome is ``include/generated/lineage.json``, which operators
 hand to OpenLineage. Temporary tables are seen through: a fact's column leads to columns of history and dimensions,

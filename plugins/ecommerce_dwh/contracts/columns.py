@@ -35,7 +35,7 @@ def read_columns(document: Document, items: Iterable[Mapping[str, Any]], place: 
     Args:
         document: the file.
         items: the table's ``properties``, which the standard's schema allows.
-        place: where these stand.
+        place: place of the list.
 
     Raises:
         ContractError: a column cannot be used.
@@ -46,7 +46,7 @@ def read_columns(document: Document, items: Iterable[Mapping[str, Any]], place: 
 def read_derived(
     document: Document, items: Iterable[DerivedColumnProperty], columns: tuple[Column, ...], place: Place
 ) -> tuple[Column, ...]:
-    """The columns that processing makes of others.
+    """The derived columns, which processing computes from other columns.
 
     Raises:
         ContractError: a derived column has no usable type or origin.
@@ -173,7 +173,7 @@ class _ColumnReader:
         if key is None:
             key = self.name == PERSON_KEY
         if value is None:
-            # A personal date without a word about it is the date on which the person was born.
+            # A personal date without personValue is the date of birth.
             value = "birth_date" if self.is_personal and self.kind is TYPES["date"] else ""
         if key and not self.kind.is_text:
             raise self.fail("personKey", "the person's key must be text, as every key is")

@@ -10,11 +10,11 @@ from ecommerce_dwh.rules.rule import Rule
 
 HISTORIES = ("scd2", "latest")
 DELIVERIES = ("required", "optional")
-# What history.pending_key queues besides the sources' merge entities; agg_* are the aggregates.
+# Entities of history.pending_key that no contract may take as its mergeEntity; names with agg_ are the aggregates'.
 OWN_ENTITIES = ("customer", "product", "sales_order", "web_event", "inventory")
 # A column of this name carries the person's key in every source; one of another name says so by `personKey`.
 PERSON_KEY = "customer_id"
-# What a personal column holds, where values of it help to tell one person from another.
+# Kinds of personal values that identify a person, or help to.
 PERSON_VALUES = ("email", "phone", "given_name", "family_name", "full_name", "birth_date", "address")
 
 
@@ -66,7 +66,7 @@ class Column:
 
     @property
     def kind(self) -> ColumnType:
-        """What is known of the type."""
+        """The properties of the column's type."""
         return type_of(self.type)
 
     @property
@@ -93,7 +93,7 @@ SERVICE_COLUMNS = (
 
 @dataclass(frozen=True)
 class Sessions:
-    """How events without a session id are grouped: a new session after a gap, per customer or client."""
+    """Grouping of events without a session id: a new session begins after a gap, per customer or client."""
 
     session_column: str
     customer_column: str
@@ -104,7 +104,7 @@ class Sessions:
 
 @dataclass(frozen=True)
 class Extract:
-    """Where the shop's operational database keeps a source.
+    """Location of a source in the shop's operational database.
 
     Attributes:
         table: ``schema.table`` (or view) with the contract's columns.
@@ -117,12 +117,12 @@ class Extract:
 
 @dataclass(frozen=True)
 class SourceContract:
-    """What a source promises.
+    """The contract of one source.
 
     Attributes:
         name: source, folder in the raw bucket and stem of its tables.
         version: version of the contract.
-        description: what a row is.
+        description: meaning of a row.
         key: name of the natural key column.
         columns: the contract's columns in order.
         derived_columns: columns that processing adds behind them.

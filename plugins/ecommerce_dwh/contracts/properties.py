@@ -1,7 +1,7 @@
 """The ``customProperties`` that this product adds to the standard, as pydantic models.
 
-The standard leaves the values of ``customProperties`` open; here stands which there are and of which type each is. What
-they mean together (whether a column exists, whether a pattern is usable) is judged by `reader` and `columns`.
+The standard leaves the values of ``customProperties`` open. These models fix their names and types; `reader` and
+`columns` check the values against each other (whether a named column exists, whether a pattern is usable).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ class _Model(BaseModel):
 
 
 class ExtractProperty(_Model):
-    """``extract``: where the shop's database keeps the source."""
+    """``extract``: location of the source in the shop's database."""
 
     table: str
     watermark: str
 
 
 class SessionsProperty(_Model):
-    """``sessions``: how events without a session id are grouped."""
+    """``sessions``: grouping of events without a session id."""
 
     session_column: str
     customer_column: str
@@ -39,7 +39,7 @@ class SessionsProperty(_Model):
 
 
 class AmountProperty(_Model):
-    """``amount``: whose sum the ledger accounts for."""
+    """``amount``: the column whose sum the ledger accounts for."""
 
     column: str
     or_product_of: list[str] = []
@@ -85,12 +85,12 @@ Properties = TypeVar("Properties", ContractProperties, ColumnProperties)
 def read_properties(
     model: type[Properties], node: Mapping[str, Any], place: Place, document: Document, of: str = ""
 ) -> tuple[Properties, dict[str, Place]]:
-    """The ``customProperties`` of a node, and where the value of each stands.
+    """The ``customProperties`` of a node, and the place of each value.
 
     Args:
-        model: which there may be.
+        model: the properties that are allowed.
         node: the contract or the column, which the standard's schema allows.
-        place: where it stands.
+        place: place of the node.
         document: the file.
         of: words before a message, such as ``column 'price': ``.
 

@@ -44,7 +44,7 @@ def check_standard(document: Document) -> None:
 
 
 def _place(error: Any) -> Place:
-    """Where a fault lies; for a property that the standard does not know, the property itself."""
+    """The place of a fault; for a property that the standard does not know, the property itself."""
     place = tuple(error.absolute_path)
     if error.validator in ("additionalProperties", "unevaluatedProperties") and isinstance(
         error.instance, dict

@@ -1,8 +1,8 @@
 """Everything that is known of a column's type, once per type.
 
-A contract names a type as Redshift does (``physicalType``). What it is called elsewhere, which other types can be read
-as it, and which value says nothing stand beside it here. The local stand-ins of AWS have tables of their own, because
-they must not know the product.
+A contract names a type as Redshift does (``physicalType``). `TYPES` adds, per type, its name in Spark and Glue, the
+types that can be read as it, and a neutral value. The local stand-ins of AWS keep tables of their own, because they
+must not import the product.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class ColumnType:
         name: Redshift's name, without length or precision.
         logical: the standard's ``logicalType`` for it.
         expected: words for a value of it, for the reason of a quarantined row; empty for text, which is always one.
-        blank: a value that says nothing, which stands in for a personal value where one must be there; empty for
-            numbers, whose smallest allowed value does.
+        blank: a neutral value, which replaces an erased personal value where a value is required; empty for numbers,
+            which become their smallest allowed value.
         crawled: families of types that a crawler finds (`FAMILIES`) and that can be read as this type.
         postgres: PostgreSQL's types (``information_schema.columns.data_type``) whose text form can be read as this
             type; None: every type's.

@@ -117,7 +117,7 @@ class RuleKind:
         return DIMENSIONS[declared]
 
     def sentence(self, rule: Rule) -> str:
-        """What the rule asks of the data, for a rule whose contract does not describe it."""
+        """The rule as a sentence, used as description of a rule whose contract gives none."""
         raise NotImplementedError
 
     def dqdl(self, rule: Rule) -> str:
