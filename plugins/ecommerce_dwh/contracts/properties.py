@@ -101,7 +101,7 @@ def read_properties(
     places: dict[str, Place] = {}
     for index, item in enumerate(node.get("customProperties") or []):
         name = item["property"]
-        where = (*place, "customProperties", index)
+        where: Place = (*place, "customProperties", index)
         if name in values:
             raise document.error(where, f"{of}the custom property {name} is given twice")
         values[name], places[name] = item["value"], (*where, "value")
