@@ -62,8 +62,8 @@ def test_options_come_from_the_section_of_airflows_configuration():
         ("INGEST_OVERLAP_MINUTES", "1441", "ingest_overlap_minutes is 1441; .* at most 1,440"),
         (
             "OBJECT_URL",
-            "http://x/{bucket}/{kye}",
-            "object_url is 'http://x/{bucket}/{kye}'; it must be a URL with {key}",
+            "http://x/{bucket}/{name}",
+            "object_url is 'http://x/{bucket}/{name}'; it must be a URL with {key}",
         ),
         ("OBJECT_URL", "http://x/{bucket", "object_url is"),
         ("OBJECT_URL", "http://x/{key.a}", "object_url is"),
