@@ -40,7 +40,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 REPO = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPO / part) for part in ("", "plugins", "include/glue", "tests/sql")]
+sys.path[:0] = [str(REPO / part) for part in ("", "plugins", "include/glue", "tests/sql", "tests/histories")]
 
 from harness import MERGES, REFRESH, REPLACE, SOURCES, Load, Warehouse, load_of  # noqa: E402
 from serving import running_warehouse  # noqa: E402

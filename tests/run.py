@@ -85,7 +85,9 @@ class Outcome:
 
 SUITES = (
     Suite("e2e", "local", ("tests/e2e",), budget=420),
-    Suite("sql", "local", ("tests/sql",), budget=330),
+    # Random histories, shared by all guarantees: how many each profile draws is in `tests/histories/worlds.py`.
+    Suite("histories", "local", ("tests/histories",), budget=240),
+    Suite("sql", "local", ("tests/sql",), budget=120),
     Suite("glue", "spark", ("tests/glue",), budget=300),
     Suite("dags", "airflow", ("tests/dags",), ("--ignore=tests/dags/test_alerts_live.py",), budget=270),
     Suite("local", "local", ("tests/local", *PACKAGE_TESTS), budget=240),
@@ -101,9 +103,8 @@ EXTRA_SUITES = (
     Suite("flow", "local", ("tests/flow",), budget=600),
     Suite("backfill", "local", ("tests/backfill",), budget=2400),  # with DWH_BACKFILL_DAYS=60
     Suite("extension", "local", ("tests/extension",), budget=600),
-    # Random histories, shared by all guarantees: how many each profile draws is in `tests/sql/worlds.py`.
-    Suite("histories", "local", ("tests/sql",), ("-m", "history"), {"HYPOTHESIS_PROFILE": "brief"}, budget=300),
-    Suite("properties", "local", ("tests/sql",), ("-m", "history"), {"HYPOTHESIS_PROFILE": "ci"}, budget=1800),
+    # The same histories in greater number, new ones at every run.
+    Suite("properties", "local", ("tests/histories",), (), {"HYPOTHESIS_PROFILE": "ci"}, budget=1800),
     # Every mail of a stack of its own.
     Suite("alerts", "airflow", ("tests/dags/test_alerts_live.py",), budget=150, waits=True),
     # Hostile files, names, objects and requests, each in the environment that meets them.

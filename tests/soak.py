@@ -1,11 +1,11 @@
 """Random histories against the guarantees for as long as one likes: ``make soak``.
 
-Runs the property tests of ``tests/sql`` in batches of some 500 histories (profile ``soak`` in ``tests/sql/worlds.py``),
+Runs ``tests/histories`` in batches of some 500 histories (profile ``soak`` in ``tests/histories/worlds.py``),
 each with a seed of its own, one batch per core. What counts is what Hypothesis reports as passed, and it is noted after
 each batch: stopped at any time, the next call goes on. A batch that fails is not counted, prints the history that broke
 the guarantee, and is the first one of the next call.
 
-    .venv/local/bin/python -m tests.soak [--examples 10000] [--minutes 0] [--lanes 2] [--again]
+    .venv/local/bin/python -m tests.soak [--examples 10000] [--minutes 0] [--lanes 2] [--again] [--after 0]
 """
 
 from __future__ import annotations
@@ -108,11 +108,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=0, help="start no batch after this time; 0: no limit")
     parser.add_argument("--lanes", type=int, default=os.cpu_count() or 1, help="batches side by side")
     parser.add_argument("--again", action="store_true", help="forget earlier calls, with new seeds")
+    parser.add_argument("--after", type=int, default=0, help="use no seed up to this one")
     parser.add_argument("--only", default="", metavar="NAMES", help="as pytest -k")
-    parser.add_argument("--tests", type=Path, default=REPO / "tests" / "sql", help="other property tests")
+    parser.add_argument("--tests", type=Path, default=REPO / "tests" / "histories", help="other property tests")
     parser.add_argument("--folder", type=Path, default=REPO / "artifacts" / "soak", help="progress and logs")
     options = parser.parse_args(arguments)
     soak = Soak.resume(options.folder / "progress.json", again=options.again)
+    soak.before = max(soak.before, options.after)
     began = time.monotonic()
     codes: list[int] = []
 
@@ -128,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"seed-{seed}",
                 "local",
                 (str(options.tests),),
-                ("-m", "history", "--timeout=0", f"--hypothesis-seed={seed}", "-k", options.only),
+                ("--timeout=0", f"--hypothesis-seed={seed}", "-k", options.only),
                 {"HYPOTHESIS_PROFILE": "soak"},
             )
             code, report = run_pytest(batch, quiet=True, results=options.folder)

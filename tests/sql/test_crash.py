@@ -10,10 +10,7 @@ from typing import Any
 import pytest
 from comparing import check
 from harness import MERGES, REFRESH, REPLACE, Load, Warehouse, load_of, statements
-from hypothesis import given, note, settings
-from hypothesis import strategies as st
 from shop import Shop, customer, event, item, order, product
-from worlds import DAYS, Day, Run, by_source, examples, histories
 
 FILES = (REPLACE, *MERGES, REFRESH)
 
@@ -102,40 +99,6 @@ def _second_day() -> dict[str, Any]:
         "order_items": [item("I2", "O1", "P2", 3, "7")],
         "web_events": [event("E1", "purchase", "2026-01-30 09:00", "S1", "C1", "P1")],
     }
-
-
-Step = tuple[Run, dict[int, Day]]
-
-
-@pytest.mark.history
-@settings(max_examples=examples(0.5))
-@given(steps=histories(most_runs=3), data=st.data())
-def test_whoever_runs_next_finishes_what_a_dead_run_left(
-    warehouse: Warehouse, steps: list[Step], data: st.DataObject
-) -> None:
-    warehouse.reset()
-    published: date | None = None
-    for run, files in steps:
-        first, last = DAYS[run.first], DAYS[run.last]
-        before = dict(warehouse.slices)
-        load = warehouse.stage(first, last, by_source(files))
-        dead_at = data.draw(st.integers(0, len(FILES)))
-        note(f"{first} … {last} ended before step {dead_at}")
-        for file in FILES[:dead_at]:
-            if file == REFRESH:
-                warehouse.audit(load, warehouse.quick)
-            warehouse.run(file, load, warehouse.quick)
-        if dead_at == 0:
-            warehouse.slices = before  # history never saw these files
-        else:
-            published = max(published or last, last)
-    if published is None:
-        return
-    load = load_of(DAYS[0], DAYS[0], "the next run, of no days yet")
-    for file in MERGES:
-        warehouse.run(file, load, warehouse.quick)
-    warehouse.publish(load, warehouse.quick)
-    check(warehouse, published)
 
 
 def test_guard_refuses_to_publish_what_no_audit_saw(warehouse: Warehouse) -> None:

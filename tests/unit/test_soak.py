@@ -24,24 +24,17 @@ def seed(request):
         print(seed, file=seeds)
     return seed
 
-@pytest.mark.history
 @settings(max_examples=10, deadline=None, database=None)
 @given(st.integers())
 def test_one(number):
     pass
 
-@pytest.mark.history
 @settings(max_examples=5, deadline=None, database=None)
 @given(number=st.integers())
 def test_two(seed, number):
     if (HERE / "bad").exists() and seed == "2":
         raise AssertionError("this history broke it")
 
-@given(st.integers())
-def test_of_no_history(number):
-    pass
-
-@pytest.mark.history
 def test_of_no_property():
     pass
 """
@@ -70,6 +63,11 @@ def test_counts_what_passed_and_goes_on_where_it_was(call, capsys):
     assert re.search(r"seed 2: 15 histories in 0:00:\d\d; so far 30 of 20 in", capsys.readouterr().out)
     assert call("--examples", "20") == 0
     assert capsys.readouterr().out == ""
+
+
+def test_seeds_begin_after_a_given_one(call):
+    assert call("--examples", "15", "--after", "7") == 0
+    assert call.progress()["done"] == {"8": 15}
 
 
 def test_a_batch_that_fails_does_not_count_and_is_first_in_the_next_call(call, capsys):

@@ -156,7 +156,7 @@ def _known(warehouse: Warehouse) -> Iterator[None]:
     _WAREHOUSES.pop()
 
 
-TestMachine = pytest.mark.history(Machine.TestCase)
+TestMachine = Machine.TestCase
 TestMachine.settings = settings(
     max_examples=examples(0.3),
     stateful_step_count=MOST_STEPS,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import date
 
-import pytest
 from comparing import check, content, state
 from harness import Warehouse, load_of
 from hypothesis import given, note, settings
@@ -23,7 +22,6 @@ def load(warehouse: Warehouse, run: Run, files: dict[int, Day]) -> date:
     return DAYS[run.last]
 
 
-@pytest.mark.history
 @given(steps=histories())
 def test_every_run_leaves_what_the_model_says(warehouse: Warehouse, steps: Steps) -> None:
     warehouse.reset()
@@ -36,7 +34,6 @@ def test_every_run_leaves_what_the_model_says(warehouse: Warehouse, steps: Steps
     assert not warehouse.audit(load_of(DAYS[0], DAYS[-1]), folder="audits/full")
 
 
-@pytest.mark.history
 @settings(max_examples=examples(0.2))
 @given(files=st.fixed_dictionaries({n: day_files() for n in range(3)}), data=st.data())
 def test_any_order_and_repetition_of_days_converges(
