@@ -14,6 +14,7 @@ Place = tuple[str | int, ...]  # keys and indexes from the top of the document t
 # A contract has some hundred values; aliases of aliases could make billions of few lines.
 _MAX_VALUES = 100_000
 _MAX_DEPTH = 50
+_PLAIN_TAGS = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
 
 
 class Document:
@@ -67,6 +68,8 @@ class Document:
             raise self._refused(
                 line, "the file has too many values, or is nested too deeply; look for aliases (*)"
             )
+        if node.id != "scalar" and node.tag not in _PLAIN_TAGS:
+            raise self._refused(line, f"a value of the YAML type {node.tag} has no place in a contract")
         if node.id == "mapping":
             return self._mapping(node, place)
         if node.id == "sequence":

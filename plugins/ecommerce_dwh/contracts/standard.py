@@ -34,7 +34,8 @@ def check_standard(document: Document) -> None:
     # A value that fits none of several forms is explained by the form that it comes nearest to.
     found = [best_match([error]) for error in causes]
     places = [_place(error) for error in found]
-    first = min(range(len(found)), key=lambda each: document.line(places[each]))
+    # The first by line; of several on one line the innermost, which is a misspelt name rather than the missing one.
+    first = min(range(len(found)), key=lambda each: (document.line(places[each]), -len(places[each])))
     message = found[first].message
     if len(message) > _LONGEST:
         message = f"{message[:_LONGEST]} …"
