@@ -35,6 +35,11 @@ def test_there_are_contracts_and_a_schema_of_their_version() -> None:
     assert {written(path)["apiVersion"] for path in CONTRACTS} <= {v for v in versions if v.startswith("v3.")}
 
 
+def test_the_schema_of_the_product_is_that_of_the_standards_package() -> None:
+    packed = SOURCES_DIR.parents[1] / "plugins" / "ecommerce_dwh" / "contracts" / "odcs.schema.json"
+    assert packed.read_bytes() == (files("open_data_contract_standard") / "schema.json").read_bytes()
+
+
 @pytest.mark.parametrize("path", CONTRACTS, ids=lambda path: path.stem)
 def test_contract_fulfils_the_official_schema(path: Path) -> None:
     assert [f"{error.json_path}: {error.message}" for error in VALIDATOR.iter_errors(written(path))] == []
