@@ -26,7 +26,7 @@ EXTRACT = """
 import json, sys, time
 sys.path[:0] = json.loads(sys.argv[1])
 from contexts import context_of, in_dag
-from ecommerce_dwh.lake.ingest_operators import ShopExtractOperator
+from ecommerce_dwh.lake.ingest_task import ShopExtractOperator
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 

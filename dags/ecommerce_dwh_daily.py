@@ -28,10 +28,10 @@ from airflow.sdk import DAG, TaskGroup
 
 from ecommerce_dwh.alerts.callbacks import daily_deadline
 from ecommerce_dwh.dag_defaults import dag_arguments, daily_schedule
-from ecommerce_dwh.lake.drift_operator import SchemaDriftOperator
+from ecommerce_dwh.lake.drift_task import SchemaDriftOperator
 from ecommerce_dwh.lake.glue import GlueCrawlerOperator, GlueJobOperator, job_arguments
 from ecommerce_dwh.lake.sensors import RawFilesSensor
-from ecommerce_dwh.publishing.operators import PublishOperator
+from ecommerce_dwh.publishing.publish_task import PublishOperator
 from ecommerce_dwh.quality.gate import DataQualitySensor, gate_params
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.audits import WarehouseAuditOperator

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 
 from ecommerce_dwh.dag_defaults import dag_arguments
-from ecommerce_dwh.publishing.freshness_operator import FreshnessWatchOperator
+from ecommerce_dwh.publishing.freshness_task import FreshnessWatchOperator
 
 with DAG(
     dag_id="ecommerce_dwh_freshness",

@@ -25,7 +25,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from ecommerce_dwh.dag_defaults import dag_arguments
-from ecommerce_dwh.lake.ingest_operators import ShopExtractOperator, ShopSchemaOperator, ingest_params
+from ecommerce_dwh.lake.ingest_task import ShopExtractOperator, ShopSchemaOperator, ingest_params
 
 with DAG(
     dag_id="ecommerce_dwh_ingest",

@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
-from ecommerce_dwh.care.maintenance import (
+from ecommerce_dwh.care.maintenance_task import (
     OrphanRunsOperator,
     SlowQueryReport,
     StagingCleanupOperator,

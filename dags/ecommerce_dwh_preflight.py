@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
-from ecommerce_dwh.care.preflight_operator import PreflightOperator
+from ecommerce_dwh.care.preflight_task import PreflightOperator
 from ecommerce_dwh.dag_defaults import dag_arguments
 from ecommerce_dwh.window import window_params
 

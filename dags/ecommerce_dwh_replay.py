@@ -18,7 +18,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG
 
-from ecommerce_dwh.care.replay_operators import ReplayResultOperator, ReplaySurveyOperator, replay_params
+from ecommerce_dwh.care.replay_task import ReplayResultOperator, ReplaySurveyOperator, replay_params
 from ecommerce_dwh.dag_defaults import dag_arguments
 from ecommerce_dwh.settings import get_settings
 

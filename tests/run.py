@@ -133,6 +133,11 @@ def linters() -> list[tuple[str, list[str], dict[str, str]]]:
         ("mypy: dags, plugins", [*mypy, python("airflow"), "dags", "plugins/ecommerce_dwh"], {}),
         ("mypy: glue", [*mypy, python("spark"), "include/glue"], {}),
         ("mypy: local", [*mypy, python("local"), "local", *PACKAGE_SOURCES, "benchmarks"], {}),
+        (
+            "imports",
+            [str(dev / "lint-imports"), "--no-logo", "--no-cache"],
+            {"PYTHONPATH": str(REPO / "plugins")},
+        ),
         ("sqlfluff", [str(dev / "sqlfluff"), "lint", "--disable-progress-bar", "include/sql"], {}),
         (
             "generated files",

@@ -1,4 +1,4 @@
-"""What the package's commands share."""
+"""Shared parts of the commands of the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all DAGs of the package share: owner, retries, limits, alerts, and what starts the daily load."""
+"""Defaults of all DAGs: owner, retries, limits, alerts, and the trigger of the daily load."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow.sdk import AssetAll, CronDataIntervalTimetable, PartitionedAssetTim
 from airflow.sdk.bases.timetable import BaseTimetable
 
 from ecommerce_dwh.alerts.callbacks import mail_run_failure, mail_run_success, note_failure
-from ecommerce_dwh.publishing.assets import raw_asset
+from ecommerce_dwh.lake.assets import raw_asset
 from ecommerce_dwh.settings import get_settings
 
 OWNER = "data-eng"

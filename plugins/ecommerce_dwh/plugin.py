@@ -1,4 +1,4 @@
-"""What Airflow's plugin manager loads: the Data quality page of the web UI.
+"""The plugin that Airflow loads: the Data quality page of the web UI.
 
 Operators and sensors need no plugin; DAGs import them. Every Airflow process loads this file, so the page itself is
 imported only where it is served.

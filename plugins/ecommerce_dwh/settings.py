@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
-from ecommerce_dwh.lake.limits import DEFAULT_LIMITS, RawLimits, read_limits
+from ecommerce_dwh.limits import DEFAULT_LIMITS, RawLimits, read_limits
 from ecommerce_dwh.options import OptionError, check_options, choice, parsed, read_options, text, whole
 
 PROJECT = "ecommerce-dwh"
@@ -130,7 +130,7 @@ class Settings:
     )
     raw_limits: RawLimits = parsed(
         DEFAULT_LIMITS,
-        "how large one raw file may be (`ecommerce_dwh.lake.limits`)",
+        "how large one raw file may be (`ecommerce_dwh.limits`)",
         read_limits,
         allowed="`name=number` pairs separated by commas",
     )

@@ -10,7 +10,7 @@ from test_alerts import Variables
 
 from ecommerce_dwh.alerts.incidents import FAILED, Incident, IncidentLog
 from ecommerce_dwh.publishing import freshness
-from ecommerce_dwh.publishing.freshness_operator import FreshnessWatchOperator
+from ecommerce_dwh.publishing.freshness_task import FreshnessWatchOperator
 
 NOW = datetime(2026, 3, 3, 8, tzinfo=UTC)
 

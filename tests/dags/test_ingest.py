@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from contexts import context_of, execute, in_dag
 
 from ecommerce_dwh.lake import ingest
-from ecommerce_dwh.lake.ingest_operators import ShopExtractOperator, ShopSchemaOperator
+from ecommerce_dwh.lake.ingest_task import ShopExtractOperator, ShopSchemaOperator
 from ecommerce_dwh.settings import get_settings
 
 RAW = "ecommerce-dwh-dev-raw"

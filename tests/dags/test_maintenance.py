@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout, Airfl
 from contexts import context_of, in_dag
 from servers import REPO
 
-from ecommerce_dwh.care.maintenance import (
+from ecommerce_dwh.care.maintenance_task import (
     OrphanRunsOperator,
     SlowQueryReport,
     StagingCleanupOperator,
@@ -134,7 +134,7 @@ def later(monkeypatch):
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(days=10)
 
-    monkeypatch.setattr("ecommerce_dwh.care.maintenance.datetime", Clock)
+    monkeypatch.setattr("ecommerce_dwh.care.maintenance_task.datetime", Clock)
 
 
 def test_files_of_dead_attempts_go_and_doubtful_ones_stay(lake, later):

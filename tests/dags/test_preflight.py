@@ -9,7 +9,7 @@ import pytest
 from contexts import context_of, in_dag
 
 from ecommerce_dwh.care import preflight
-from ecommerce_dwh.care.preflight_operator import PreflightOperator
+from ecommerce_dwh.care.preflight_task import PreflightOperator
 from ecommerce_dwh.settings import get_settings
 
 RAW = "ecommerce-dwh-dev-raw"

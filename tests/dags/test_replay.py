@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from contexts import context_of, execute, in_dag
 
 from ecommerce_dwh.care import replay
-from ecommerce_dwh.care.replay_operators import SURVEY_KEY, ReplayResultOperator, ReplaySurveyOperator
+from ecommerce_dwh.care.replay_task import SURVEY_KEY, ReplayResultOperator, ReplaySurveyOperator
 
 PROCESSED = "ecommerce-dwh-dev-processed"
 LEDGER = (

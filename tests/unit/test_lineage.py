@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ecommerce_dwh.contracts import load_contracts
+from ecommerce_dwh.lineage import dataset_of, glue_lineage, sql_lineage
 from ecommerce_dwh.settings import Settings, get_settings
-from ecommerce_dwh.warehouse.lineage import dataset_of, glue_lineage, sql_lineage
 from tools.generate.sql_lineage import LineageError, lineage_of_files
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ecommerce_dwh.lake.limits import FREE_BYTES, RawLimits, read_limits
+from ecommerce_dwh.limits import FREE_BYTES, RawLimits, read_limits
 from ecommerce_dwh.options import options_of
 from ecommerce_dwh.settings import Settings, SettingsError, load_settings
 from tools.generate import settings_page

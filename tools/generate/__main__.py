@@ -24,6 +24,7 @@ GENERATORS = {
     "tools.generate.lineage": "docs/lineage.md and its picture",
     "tools.generate.permissions": "docs/permissions.md",
     "tools.generate.settings_page": "docs/settings.md",
+    "tools.generate.rooms": "the rooms of the plugin in docs/architecture.md and their picture",
 }
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pyspark.sql import SparkSession
 
 from ecommerce_dwh.contracts import SourceContract, contracts_from_json
-from ecommerce_dwh.lake.limits import DEFAULT_LIMITS, RawLimits, RawLimitsError, read_limits
+from ecommerce_dwh.limits import DEFAULT_LIMITS, RawLimits, RawLimitsError, read_limits
 
 ARGUMENTS = ("env", "region", "raw_bucket", "processed_bucket", "start_date", "end_date", "run_id")
 # Optional, because `aws glue start-job-run` without arguments does not give it.

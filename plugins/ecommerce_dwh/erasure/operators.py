@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, Param
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from ecommerce_dwh.care.maintenance import is_dry_run
+from ecommerce_dwh.care.maintenance_task import is_dry_run
 from ecommerce_dwh.care.replay import ranges
 from ecommerce_dwh.erasure.person import CERTAIN, WORD_KEY, Person, crossed_out
 from ecommerce_dwh.erasure.requests import FOLDER, REQUEST, REQUESTS, RequestError, RequestStore, parse_request

@@ -1,1 +1,1 @@
-"""The raw bucket and AWS Glue: keys, inventories, limits, drift, ingestion, and the tasks that wait for them."""
+"""The raw bucket and AWS Glue: keys, inventories, drift, ingestion, and the tasks that wait for them."""

@@ -31,8 +31,8 @@ from ecommerce_dwh.lake.triggers import (
     GlueRunTrigger,
     is_passing,
 )
+from ecommerce_dwh.lineage import glue_lineage
 from ecommerce_dwh.settings import get_settings
-from ecommerce_dwh.warehouse.lineage import glue_lineage
 from ecommerce_dwh.window import LoadTemplates
 
 if TYPE_CHECKING:

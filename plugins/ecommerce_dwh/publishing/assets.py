@@ -41,12 +41,6 @@ def table_asset(schema: str, table: str, settings: Settings | None = None) -> As
     )
 
 
-def raw_asset(source: str, settings: Settings | None = None) -> Asset:
-    """The asset of a source's raw files; an event's partition is the day that was delivered."""
-    settings = settings or get_settings()
-    return Asset(name=f"raw.{source}", uri=f"s3://{settings.raw_bucket}/{source}/", group="ecommerce_dwh")
-
-
 def published_assets() -> list[Asset]:
     """The assets that a daily run updates. The calendar is the bootstrap's."""
     return [

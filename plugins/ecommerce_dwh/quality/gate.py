@@ -15,7 +15,6 @@ from airflow.sdk.execution_time.xcom import XCom
 
 from ecommerce_dwh.alerts.texts import quality_page_url
 from ecommerce_dwh.lake.s3 import REPORT_BYTES, TooLarge, read_body
-from ecommerce_dwh.lake.triggers import QualityReportTrigger
 from ecommerce_dwh.quality.report import (
     MIN_REASON,
     OVERRIDE_FILE,
@@ -28,6 +27,7 @@ from ecommerce_dwh.quality.report import (
     override_record,
     read_report,
 )
+from ecommerce_dwh.quality.triggers import QualityReportTrigger
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.window import LoadTemplates
 

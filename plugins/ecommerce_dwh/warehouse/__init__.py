@@ -1,1 +1,1 @@
-"""Amazon Redshift: the client, the operators that run SQL files, audits, bootstrap, sensors and lineage."""
+"""Amazon Redshift: the client, the operators that run SQL files, audits, bootstrap, and sensors."""

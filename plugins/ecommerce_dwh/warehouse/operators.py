@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException
 
+from ecommerce_dwh.lineage import sql_lineage
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.client import (
     Cursor,
@@ -19,7 +20,6 @@ from ecommerce_dwh.warehouse.client import (
     query_group,
     refuse_implicit_commit,
 )
-from ecommerce_dwh.warehouse.lineage import sql_lineage
 from ecommerce_dwh.warehouse.sql_text import guard_message, split_statements
 from ecommerce_dwh.window import LoadTemplates
 

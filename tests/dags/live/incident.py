@@ -19,7 +19,7 @@ from airflow.sdk import (
 
 from ecommerce_dwh.alerts.callbacks import mail_missed_deadline
 from ecommerce_dwh.dag_defaults import dag_arguments
-from ecommerce_dwh.publishing.freshness_operator import FreshnessWatchOperator
+from ecommerce_dwh.publishing.freshness_task import FreshnessWatchOperator
 
 common = dag_arguments()
 common["default_args"] = {**common["default_args"], "retries": 0}

@@ -30,7 +30,7 @@ from hostile import (
 from lake_for_tests import Lake
 
 from ecommerce_dwh.lake.layout import read_key
-from ecommerce_dwh.lake.limits import FREE_BYTES, RawLimits
+from ecommerce_dwh.limits import FREE_BYTES, RawLimits
 from ecommerce_dwh_glue.job import JobError
 from ecommerce_dwh_glue.reading.errors import FileError
 from ecommerce_dwh_glue.reading.files import SourceFile

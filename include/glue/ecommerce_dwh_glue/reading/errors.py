@@ -12,7 +12,7 @@ class FileError(ValueError):
 
 
 def over(found: str, name: str, limit: int) -> FileError:
-    """The error of a file over one of `ecommerce_dwh.lake.limits.RawLimits`.
+    """The error of a file over one of `ecommerce_dwh.limits.RawLimits`.
 
     Args:
         found: what the file has, as the beginning of a sentence about it.

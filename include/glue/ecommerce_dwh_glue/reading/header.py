@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import replace
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh.lake.limits import RawLimits
+from ecommerce_dwh.limits import RawLimits
 from ecommerce_dwh.privacy.masking import shown_name
 from ecommerce_dwh_glue.reading.errors import FileError, over
 from ecommerce_dwh_glue.reading.files import SourceFile

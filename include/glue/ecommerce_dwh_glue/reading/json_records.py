@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ecommerce_dwh.lake.limits import RawLimits
+from ecommerce_dwh.limits import RawLimits
 from ecommerce_dwh_glue.reading.lines import Record, cut_lines, readable
 from ecommerce_dwh_glue.reading.text import BOM
 

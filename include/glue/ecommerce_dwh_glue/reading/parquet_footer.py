@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh.lake.limits import RawLimits
+from ecommerce_dwh.limits import RawLimits
 from ecommerce_dwh_glue.reading.errors import FileError, over
 from ecommerce_dwh_glue.reading.parquet_sizes import check_rows, check_sizes
 from ecommerce_dwh_glue.reading.parquet_types import ParquetColumn, columns_to_read, flat_columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ecommerce_dwh.lake.limits import RawLimits
+from ecommerce_dwh.limits import RawLimits
 from ecommerce_dwh.privacy.masking import shown_name
 from ecommerce_dwh_glue.reading.errors import FileError, over
 from ecommerce_dwh_glue.reading.parquet_types import ParquetColumn

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh.lake.limits import RawLimits
+from ecommerce_dwh.limits import RawLimits
 from ecommerce_dwh_glue.reading.columns import text_columns
 from ecommerce_dwh_glue.reading.csv_records import csv_records
 from ecommerce_dwh_glue.reading.files import SourceFile

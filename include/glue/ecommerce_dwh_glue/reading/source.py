@@ -21,7 +21,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh.lake.limits import DEFAULT_LIMITS, RawLimits
+from ecommerce_dwh.limits import DEFAULT_LIMITS, RawLimits
 from ecommerce_dwh_glue.reading.csv_rows import cut_lines, parse_csv, whole_lines
 from ecommerce_dwh_glue.reading.files import SourceFile
 from ecommerce_dwh_glue.reading.parquet_rows import parquet_rows

@@ -18,7 +18,7 @@ from itertools import chain
 from typing import BinaryIO
 
 from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh.lake.limits import DEFAULT_LIMITS, RawLimits
+from ecommerce_dwh.limits import DEFAULT_LIMITS, RawLimits
 from ecommerce_dwh_glue.reading.errors import FileError, over
 from ecommerce_dwh_glue.reading.files import SLICE, SMALL_FILE, SourceFile
 from ecommerce_dwh_glue.reading.header import MAX_HEADER, read_header

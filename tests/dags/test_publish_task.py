@@ -10,7 +10,7 @@ from contexts import context_of, execute, in_dag
 from servers import free_port
 
 from ecommerce_dwh.publishing.assets import lag_hours, published_assets
-from ecommerce_dwh.publishing.operators import PublishOperator
+from ecommerce_dwh.publishing.publish_task import PublishOperator
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What operators tell OpenLineage: the tables and files that a task read and wrote, and which column comes from which.
+"""Lineage for OpenLineage: the tables and files that a task reads and writes, and the origin of each column.
 
 The statements were read when files were generated (`lineage_sql`), so telling costs a look into
 ``include/generated/lineage.json``. Without a transport in the section ``[openlineage]`` nothing is told.

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from ecommerce_dwh.contracts import SourceContract, load_contracts
 from ecommerce_dwh.lake import ingest
-from ecommerce_dwh.publishing.assets import raw_asset
+from ecommerce_dwh.lake.assets import raw_asset
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.window import LoadTemplates, LoadWindow, load_window, window_params
 

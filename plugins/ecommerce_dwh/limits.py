@@ -1,4 +1,4 @@
-"""How much one raw file may be, so that no delivered file can cost more than bounded time and memory.
+"""Limits of one raw file, so that no delivered file can cost more than bounded time and memory.
 
 A file over a limit is refused by name, with the limit; nothing of its day is loaded. The option ``raw_limits`` of the
 section ``[ecommerce_dwh]`` raises or lowers them (``rows=200000000,columns=2000``); the daily run hands them to the

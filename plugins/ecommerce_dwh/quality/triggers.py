@@ -1,0 +1,43 @@
+"""The trigger of the quality gate: watches for the report while no worker slot is held."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ecommerce_dwh.lake.s3 import REPORT_BYTES, TooLarge, read_body_async
+from ecommerce_dwh.lake.triggers import PollingTrigger
+from ecommerce_dwh.quality.report import ReportNotReady, day_of_key, read_report
+
+
+class QualityReportTrigger(PollingTrigger):
+    """Fires when a quality report of the expected run lies in the bucket."""
+
+    def __init__(self, *, bucket: str, key: str, run_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.bucket = bucket
+        self.key = key
+        self.run_id = run_id
+
+    def arguments(self) -> dict[str, Any]:
+        return {"bucket": self.bucket, "key": self.key, "run_id": self.run_id}
+
+    async def look(self, client: Any) -> Mapping[str, Any] | None:
+        try:
+            response = await client.get_object(Bucket=self.bucket, Key=self.key)
+            body = await read_body_async(response, REPORT_BYTES)
+        except TooLarge:
+            return None
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+                return None
+            raise
+        try:
+            # In a thread: all triggers of the process share the event loop.
+            await asyncio.to_thread(read_report, body, self.run_id, day_of_key(self.key))
+        except ReportNotReady:
+            return None
+        return {}
