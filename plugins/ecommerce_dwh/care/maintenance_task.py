@@ -1,4 +1,4 @@
-"""Operators of the weekly maintenance; the decisions are pure functions of `ecommerce_dwh.care.housekeeping`.
+"""Operators of the weekly maintenance; the decisions are pure functions of `ecommerce_dwh.care.maintenance`.
 
 Those that delete or stop something only show it in a dry run: always when the Param ``dry_run`` is true, and, when it
 is left empty, in every run that a person started.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, Param
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
-from ecommerce_dwh.care.housekeeping import (
+from ecommerce_dwh.care.maintenance import (
     OrphanRun,
     Removal,
     TableHealth,

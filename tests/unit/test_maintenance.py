@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ecommerce_dwh.care.housekeeping import (
+from ecommerce_dwh.care.maintenance import (
     TableHealth,
     gather_folders,
     judge_run,
