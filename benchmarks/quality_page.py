@@ -36,8 +36,8 @@ import json, sys, time
 sys.path[:0] = [sys.argv[1] + "/plugins", sys.argv[1]]
 from fastapi.testclient import TestClient
 from ecommerce_dwh.quality.page.app import create_app
-from ecommerce_dwh.quality.page.store import QualityStore, aws_client
-aws_client().list_buckets()  # provider and connection: the server loads them when it starts
+from ecommerce_dwh.quality.page.store import QualityStore, page_client
+page_client().list_buckets()  # provider and connection: the server loads them when it starts
 store = QualityStore(sys.argv[2])
 client = TestClient(create_app(store, guard=lambda: None))
 found = {}

@@ -28,8 +28,9 @@ from airflow.sdk import DAG, TaskGroup
 
 from ecommerce_dwh.alerts.callbacks import daily_deadline
 from ecommerce_dwh.dag_defaults import dag_arguments, daily_schedule
+from ecommerce_dwh.lake.crawler import GlueCrawlerOperator
 from ecommerce_dwh.lake.drift_task import SchemaDriftOperator
-from ecommerce_dwh.lake.glue import GlueCrawlerOperator, GlueJobOperator, job_arguments
+from ecommerce_dwh.lake.glue import GlueJobOperator, job_arguments
 from ecommerce_dwh.lake.sensors import RawFilesSensor
 from ecommerce_dwh.publishing.publish_task import PublishOperator
 from ecommerce_dwh.quality.gate import DataQualitySensor, gate_params

@@ -91,7 +91,7 @@ def test_a_clock_that_jumps_ends_no_wait_wrongly_and_hangs_none(aws, monkeypatch
             aws.put(RAW, f"orders/dt={DAY}/a.csv")
         return real() + (hours * 3600 if elapsed > 1 else 0)
 
-    monkeypatch.setattr("ecommerce_dwh.lake.sensors.time.time", jumped)
+    monkeypatch.setattr("ecommerce_dwh.waiting.time.time", jumped)
     context = context_of(task, params={"start_date": DAY})
     if hours < 0:
         assert execute(task, context)["sources"]["orders"]["files"] == 1

@@ -8,7 +8,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowException
 from contexts import context_of, execute, in_dag
 
-from ecommerce_dwh.lake.glue import GlueCrawlerOperator, GlueJobOperator, GlueRunFailed, job_arguments
+from ecommerce_dwh.lake.crawler import GlueCrawlerOperator
+from ecommerce_dwh.lake.glue import GlueJobOperator, GlueRunFailed, job_arguments
 
 
 def job(**arguments):

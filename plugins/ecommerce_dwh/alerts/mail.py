@@ -8,7 +8,6 @@ UTF-8 or SMTP refuse. A mail that says a little less is sent; a mail that cannot
 
 from __future__ import annotations
 
-import html
 import logging
 import re
 import time
@@ -16,12 +15,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid, parseaddr
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecommerce_dwh.settings import Settings, get_settings
 from ecommerce_dwh.texts import one_line, said
 
 if TYPE_CHECKING:
+    import jinja2
     from airflow.providers.smtp.hooks.smtp import SmtpHook
 
 log = logging.getLogger(__name__)
@@ -151,107 +153,27 @@ def _columns(table: Table) -> list[str]:
 
 
 def html_page(alert: Alert) -> str:
-    """The alert as HTML: tables and inline styles, as mail programs want it, readable in dark mode as well."""
-    alert = tidy(alert)
-    colour = _COLOURS.get(alert.kind, _COLOURS["info"])
-    dark = _DARK_COLOURS.get(alert.kind, _DARK_COLOURS["info"])
-    links = "".join(
-        f'<a class="link" href="{html.escape(link.url, quote=True)}" style="display:inline-block;margin:0 16px 6px 0;'
-        f'color:{colour};font-weight:bold">{_esc(link.text)}</a>'
-        for link in alert.links
-    )
-    return (
-        "<!doctype html>\n"
-        '<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        '<meta name="supported-color-schemes" content="light dark">'
-        f"<title>{_esc(alert.title)}</title>"
-        # Mail programs that drop the style sheet turn inline colours themselves.
-        "<style>:root{color-scheme:light dark}@media (prefers-color-scheme:dark){"
-        ".page{background-color:#16181c!important}.card{background-color:#1f2228!important;"
-        "border-color:#3c424c!important}.text{color:#e6e8eb!important}.soft{color:#a8b0bb!important}"
-        f".link{{color:{dark}!important}}.box{{background-color:#16181c!important;border-color:#3c424c!important;"
-        "color:#e6e8eb!important}.cell{border-color:#3c424c!important}}</style></head>"
-        '<body class="page" style="margin:0;padding:0;background-color:#f3f4f6">'
-        '<table role="presentation" class="page" width="100%" cellpadding="0" cellspacing="0" border="0" '
-        'style="background-color:#f3f4f6"><tr><td align="center" style="padding:16px">'
-        '<table role="presentation" class="card" width="640" cellpadding="0" cellspacing="0" border="0" '
-        'style="width:100%;max-width:640px;background-color:#ffffff;border:1px solid #d1d5db;border-radius:6px;'
-        'border-collapse:separate;text-align:left;font-family:Helvetica,Arial,sans-serif">'
-        f'<tr><td style="background-color:{colour};color:#ffffff;padding:14px 20px;font-size:18px;'
-        f'line-height:24px;font-weight:bold;border-radius:5px 5px 0 0">{_esc(alert.title)}</td></tr>'
-        '<tr><td class="text" style="padding:20px;color:#1f2328">'
-        f'<p style="margin:0 0 16px 0;font-size:15px;line-height:22px">{_esc(alert.summary)}</p>'
-        + _html_facts(alert)
-        + _html_items(alert)
-        + _html_table(alert)
-        + _html_error(alert)
-        + (f'<p style="margin:20px 0 0 0;font-size:14px;line-height:22px">{links}</p>' if links else "")
-        + "</td></tr></table></td></tr></table></body></html>\n"
+    """The alert as HTML, by ``templates/mail.html``."""
+    return _template().render(
+        alert=tidy(alert),
+        colour=_COLOURS.get(alert.kind, _COLOURS["info"]),
+        dark_colour=_DARK_COLOURS.get(alert.kind, _DARK_COLOURS["info"]),
     )
 
 
-_CELL = "padding:4px 12px 4px 0;vertical-align:top;font-size:14px;line-height:20px"
-_MONO = "font-family:Consolas,Menlo,monospace;font-size:12px;line-height:18px"
+@cache
+def _template() -> jinja2.Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # late import: only to send
+    from markupsafe import Markup, escape
 
-
-def _html_facts(alert: Alert) -> str:
-    rows = "".join(
-        f'<tr><td class="soft" style="{_CELL};color:#57606a;white-space:nowrap">{_esc(label)}</td>'
-        f'<td style="{_CELL};word-break:break-word">{_esc(value)}</td></tr>'
-        for label, value in alert.facts
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
     )
-    return (
-        f'<table role="presentation" cellpadding="0" cellspacing="0" border="0">{rows}</table>' if rows else ""
-    )
-
-
-def _html_items(alert: Alert) -> str:
-    items = "".join(
-        f'<li style="margin:0 0 8px 0">{_esc(item.text)}'
-        + "".join(
-            f'<div class="soft" style="{_MONO};color:#57606a;word-break:break-word">{_esc(detail)}</div>'
-            for detail in item.details
-        )
-        + "</li>"
-        for item in alert.items
-    )
-    return (
-        f'<ul style="margin:16px 0 0 0;padding-left:20px;font-size:14px;line-height:20px">{items}</ul>'
-        if items
-        else ""
-    )
-
-
-def _html_table(alert: Alert) -> str:
-    if alert.table is None:
-        return ""
-    cell = "padding:4px 10px 4px 0;font-size:13px;line-height:18px;border-bottom:1px solid #d1d5db;vertical-align:top"
-
-    def row(texts: Sequence[str], tag: str, soft: str) -> str:
-        cells = "".join(
-            f'<{tag} class="cell{soft}" align="{"left" if n == 0 else "right"}" style="{cell}">{_esc(text)}</{tag}>'
-            for n, text in enumerate(texts)
-        )
-        return f"<tr>{cells}</tr>"
-
-    head = row(alert.table.headers, "th", " soft")
-    body = "".join(row(texts, "td", "") for texts in alert.table.rows)
-    return (
-        f'<p style="margin:20px 0 4px 0;font-size:14px;font-weight:bold">{_esc(alert.table.caption)}</p>'
-        f'<table cellpadding="0" cellspacing="0" border="0" width="100%">{head}{body}</table>'
-    )
-
-
-def _html_error(alert: Alert) -> str:
-    if not alert.error:
-        return ""
-    return (
-        f'<pre class="box" style="margin:16px 0 0 0;padding:12px;border:1px solid #d1d5db;border-radius:4px;'
-        f'background-color:#f6f8fa;{_MONO};white-space:pre-wrap;word-break:break-word">'
-        f"{html.escape(alert.error)}</pre>"
-    )
+    templates.filters["lines"] = lambda text: escape(text).replace("\n", Markup("<br>"))
+    return templates.get_template("mail.html")
 
 
 def message(alert: Alert, *, sender: str, recipients: Sequence[str]) -> EmailMessage:
@@ -333,7 +255,3 @@ def _send_sns(alert: Alert, settings: Settings) -> None:
     SnsHook(aws_conn_id="aws_default").publish_to_target(
         target_arn=settings.sns_topic_arn, message=text, subject=subject
     )
-
-
-def _esc(text: str) -> str:
-    return html.escape(text).replace("\n", "<br>") if text else ""

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Param
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from botocore.exceptions import ClientError
 
+from ecommerce_dwh.aws import aws_client, error_code
 from ecommerce_dwh.care.maintenance import (
     OrphanRun,
     Removal,
@@ -27,6 +29,7 @@ from ecommerce_dwh.care.maintenance import (
     plan_care,
     plan_removals,
 )
+from ecommerce_dwh.lake.s3 import LIST_BYTES, read_object, written_at
 from ecommerce_dwh.lake.triggers import GLUE_LIVE_STATES
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.audits import WarehouseAuditOperator
@@ -146,7 +149,7 @@ class StagingCleanupOperator(WarehouseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         window, dry = load_window(context), is_dry_run(context)
         limit = datetime.now(UTC) - timedelta(days=context["params"]["min_age_days"])
-        client = _client(self.aws_conn_id, "s3")
+        client = aws_client("s3", self.aws_conn_id)
         warehouse = self.warehouse(context)
 
         def read(cursor: Cursor) -> dict[str, int]:
@@ -274,7 +277,7 @@ class UnreferencedFilesOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         params, dry = context["params"], is_dry_run(context)
-        client, bucket = _client(self.aws_conn_id, "s3"), get_settings().processed_bucket
+        client, bucket = aws_client("s3", self.aws_conn_id), get_settings().processed_bucket
         entries = (entry for prefix in _FOLDERS for entry in _listing(client, bucket, prefix))
         folders = gather_folders(entries)
         named, unreadable = self._named(client, bucket)
@@ -311,7 +314,7 @@ class UnreferencedFilesOperator(BaseOperator):
             if not entry["Key"].endswith(".manifest"):
                 continue
             try:
-                manifest = json.loads(client.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read())
+                manifest = json.loads(read_object(client, bucket, entry["Key"], LIST_BYTES) or b"")
                 named |= {item["url"].removeprefix(prefix) for item in manifest["entries"]}
             except (ValueError, KeyError, TypeError) as error:
                 self.log.warning("%s cannot be read, so files of its run stay: %s", entry["Key"], error)
@@ -341,7 +344,7 @@ class StorageCheckOperator(BaseOperator):
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002
-        client, settings = _client(self.aws_conn_id, "s3"), get_settings()
+        client, settings = aws_client("s3", self.aws_conn_id), get_settings()
         found: list[tuple[str, str]] = []
         for bucket in (settings.raw_bucket, settings.processed_bucket):
             versioning = client.get_bucket_versioning(Bucket=bucket).get("Status")
@@ -359,12 +362,10 @@ class StorageCheckOperator(BaseOperator):
 
     @staticmethod
     def _rules(client: Any, bucket: str) -> list[dict[str, Any]]:
-        from botocore.exceptions import ClientError  # late import: heavy; not at DAG parsing
-
         try:
             return list(client.get_bucket_lifecycle_configuration(Bucket=bucket).get("Rules", ()))
         except ClientError as error:
-            if error.response["Error"]["Code"] == "NoSuchLifecycleConfiguration":
+            if error_code(error) == "NoSuchLifecycleConfiguration":
                 return []
             raise
 
@@ -389,7 +390,7 @@ class OrphanRunsOperator(BaseOperator):
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        client, settings, dry = _client(self.aws_conn_id, "glue"), get_settings(), is_dry_run(context)
+        client, settings, dry = aws_client("glue", self.aws_conn_id), get_settings(), is_dry_run(context)
         orphans: list[OrphanRun] = []
         for job in (settings.processing_job, settings.quality_job):
             for run in client.get_job_runs(JobName=job, MaxResults=100).get("JobRuns", ()):
@@ -430,24 +431,11 @@ def maintenance_sql(name: str) -> list[str]:
     return split_statements((get_settings().sql_dir / "maintenance" / f"{name}.sql").read_text("utf-8"))
 
 
-def _client(aws_conn_id: str | None, service: str) -> Any:
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # late import: heavy
-
-    return AwsBaseHook(aws_conn_id=aws_conn_id, client_type=service).conn
-
-
 def _listing(client: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         yield from page.get("Contents", ())
 
 
 def _is_older(client: Any, bucket: str, run_key: str, limit: datetime) -> bool:
-    from botocore.exceptions import ClientError  # late import: heavy; not at DAG parsing
-
-    try:
-        modified = client.head_object(Bucket=bucket, Key=f"runs/{run_key}/processing.json")["LastModified"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
-            return True
-        raise
-    return bool(modified < limit)
+    written = written_at(client, bucket, f"runs/{run_key}/processing.json")
+    return written is None or written < limit

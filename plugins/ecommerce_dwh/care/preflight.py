@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from ecommerce_dwh.aws import aws_client
 from ecommerce_dwh.commands import quiet_airflow
 from ecommerce_dwh.contracts import load_contracts
 from ecommerce_dwh.lake.inventory import (
@@ -216,11 +217,10 @@ def _look_by_connections(start: str, end: str) -> tuple[list[Day], list[RawObjec
     """The survey through Airflow's connections ``aws_default`` and ``redshift_default``."""
     with quiet_airflow():
         from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # late import: heavy
-        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # late import: heavy
 
         rows = RedshiftSQLHook().get_records(ledger_sql(), parameters=(start, end)) or []
         ledger = [{"source": row[0], "delivery_date": row[1]} for row in rows]
-        return look(start, end, s3=S3Hook().get_conn(), ledger=ledger)
+        return look(start, end, s3=aws_client("s3"), ledger=ledger)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ecommerce_dwh.aws import aws_client
 from ecommerce_dwh.care import preflight
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.client import Cursor
@@ -30,8 +31,6 @@ class PreflightOperator(WarehouseOperator):
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # late import: heavy; not at DAG parsing
-
         window = load_window(context)
 
         def read(cursor: Cursor) -> list[dict[str, Any]]:
@@ -41,7 +40,7 @@ class PreflightOperator(WarehouseOperator):
         days, unloaded = preflight.look(
             window.start_date,
             window.end_date,
-            s3=S3Hook(aws_conn_id=self.aws_conn_id).get_conn(),
+            s3=aws_client("s3", self.aws_conn_id),
             ledger=ledger,
         )
         text = preflight.describe(days, get_settings().raw_bucket, unloaded)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
+from ecommerce_dwh.aws import aws_client
 from ecommerce_dwh.care import replay
-from ecommerce_dwh.lake.s3 import REPORT_BYTES, TooLarge, read_body
+from ecommerce_dwh.lake.s3 import REPORT_BYTES, TooLarge, read_object
 from ecommerce_dwh.quality.report import ReportNotReady, read_report
 from ecommerce_dwh.quality.report_model import NotAsDocumented, parse_json, real_day
 from ecommerce_dwh.settings import get_settings
@@ -152,19 +153,11 @@ class ReplaySurveyOperator(_ReplayOperator):
         return found
 
     def _get(self, bucket: str, key: str) -> bytes | None:
-        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # late import: heavy; not at DAG parsing
-        from botocore.exceptions import ClientError
-
         try:
-            client = S3Hook(aws_conn_id=self.aws_conn_id).get_conn()
-            return read_body(client.get_object(Bucket=bucket, Key=key), REPORT_BYTES)
+            return read_object(aws_client("s3", self.aws_conn_id), bucket, key, REPORT_BYTES)
         except TooLarge as why:
             self.log.warning("s3://%s/%s is left out: %s", bucket, key, why)
             return None
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
-                return None
-            raise
 
 
 class ReplayResultOperator(_ReplayOperator):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, Param
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from ecommerce_dwh.aws import aws_client
 from ecommerce_dwh.care.maintenance_task import is_dry_run
 from ecommerce_dwh.care.replay import ranges
 from ecommerce_dwh.erasure.person import CERTAIN, WORD_KEY, Person, crossed_out
@@ -77,9 +78,7 @@ def erasure_arguments(mode: str) -> dict[str, str]:
 
 def request_store(aws_conn_id: str | None = "aws_default") -> RequestStore:
     """The requests, by an Airflow connection for AWS."""
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # late import: heavy; not at DAG parsing
-
-    return RequestStore(S3Hook(aws_conn_id=aws_conn_id).get_conn(), get_settings().processed_bucket)
+    return RequestStore(aws_client("s3", aws_conn_id), get_settings().processed_bucket)
 
 
 def forget_request(context: Context) -> None:

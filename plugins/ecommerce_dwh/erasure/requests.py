@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ecommerce_dwh.lake.s3 import LIST_BYTES, read_object
+
 FOLDER = "erasures/"
 REQUESTS = f"{FOLDER}requests/"
 OPEN = f"{FOLDER}open/"
@@ -69,10 +71,7 @@ class RequestStore:
 
     def read_bytes(self, key: str) -> bytes | None:
         """An object's bytes; None where there is none."""
-        try:
-            return bytes(self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read())
-        except self.client.exceptions.NoSuchKey:
-            return None
+        return read_object(self.client, self.bucket, key, LIST_BYTES)
 
     def read(self, key: str) -> dict[str, Any] | None:
         """A JSON object; None where there is none."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from ecommerce_dwh.aws import aws_client
 from ecommerce_dwh.lake.drift import Crawled, Drift, compare, partition_day
 from ecommerce_dwh.lake.inventory import take_inventory
 from ecommerce_dwh.settings import get_settings
@@ -41,16 +42,14 @@ class SchemaDriftOperator(LoadTemplates, BaseOperator):
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # late import: heavy
-
         from ecommerce_dwh.contracts import load_contracts  # late import: reads files; not at DAG parsing
 
         settings = get_settings()
         window = load_window(context)
-        glue = AwsBaseHook(aws_conn_id=self.aws_conn_id, client_type="glue").conn
+        glue = aws_client("glue", self.aws_conn_id)
         drift = Drift()
         contracts = load_contracts(settings.sources_dir)
-        s3 = AwsBaseHook(aws_conn_id=self.aws_conn_id, client_type="s3").conn
+        s3 = aws_client("s3", self.aws_conn_id)
         inventory = take_inventory(s3, window.raw_bucket, contracts, window.start_date, window.end_date)
         for contract in contracts.values():
             # The catalogue keeps partitions whose files were taken back; only days with files count.

@@ -1,47 +1,44 @@
-"""Operators that run what exists in AWS Glue: the crawler and the Spark jobs.
+"""The operator that runs an existing job of AWS Glue to its end, and what it shares with that of the crawler.
 
-Thin subclasses of the provider's current classes. They never create or change a crawler or job (that is the
-infrastructure's), wait on the worker for a moment and then in the triggerer, take every state that is not
-success for a failure, and say what Glue said.
+They never create or change a crawler or job (the infrastructure does), wait as in `ecommerce_dwh.waiting`, take every
+state other than success for a failure, and give Glue's own message in the error. Why they are not the provider's
+operators: ``docs/adr/0004-own-waiting-for-glue.md``.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow.providers.amazon.aws.links.base_aws import BASE_AWS_CONSOLE_LINK, BaseAwsLink
 from airflow.providers.amazon.aws.links.glue import GlueJobRunDetailsLink
-from airflow.providers.amazon.aws.operators.glue import GlueJobOperator as ProviderGlueJobOperator
-from airflow.providers.amazon.aws.operators.glue_crawler import GlueCrawlerRunOperator
 from airflow.providers.common.compat.openlineage.utils.spark import (
     inject_parent_job_information_into_glue_arguments,
     inject_transport_information_into_glue_arguments,
 )
+from airflow.sdk import BaseOperator
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import ClientError
 
-from ecommerce_dwh.lake.triggers import (
-    CRAWLER_LIVE_STATES,
-    GLUE_LIVE_STATES,
-    CrawlerTrigger,
-    GlueRunTrigger,
-    is_passing,
-)
+from ecommerce_dwh.aws import error_code
+from ecommerce_dwh.lake.triggers import GLUE_LIVE_STATES, GlueRunTrigger
 from ecommerce_dwh.lineage import glue_lineage
 from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.waiting import NotYet, Wait, is_timeout
 from ecommerce_dwh.window import LoadTemplates
 
 if TYPE_CHECKING:
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
-_MAX_PASSING_ERRORS = 20
-# The triggerer's own limit, behind the one that the trigger keeps itself: for a triggerer that was away.
-_TRIGGER_GRACE = timedelta(minutes=2)
+# Argument by which a run of a job names its task, as the provider's operator does, too.
+TASK_UUID_ARGUMENT = "--airflow_task_uuid"
+RUN_ID_KEY = "glue_job_run_id"  # XCom
 
 
 class GlueRunFailed(AirflowException):
@@ -60,57 +57,14 @@ class GlueLogsLink(BaseAwsLink):
     )
 
 
-class _WaitsOnGlue:
-    """Shared waiting: a while on the worker, where a short wait costs least, then in the triggerer.
-
-    A deferral costs a few seconds of hand-over, a sleeping worker costs its slot; ``defer_after`` weighs the
-    two.
-    """
-
-    execution_timeout: timedelta | None
-    poll_seconds: float
-    defer_after: float
-    _started: float
-
-    def _start_clock(self) -> None:
-        self._started = time.time()
-
-    def _deadline(self, context: Context) -> float | None:
-        """Unix time at which the task's whole wait is over, deferrals included."""
-        if self.execution_timeout is None:
-            return None
-        started = context["ti"].start_date
-        begun = started.timestamp() if started else self._started
-        return begun + self.execution_timeout.total_seconds()
-
-    def _wait_here(self, look: Any) -> bool:
-        """Poll on the worker until ``look`` is true or it is time to defer."""
-        failures = 0
-        while True:
-            try:
-                if look():
-                    return True
-                failures = 0
-            except Exception as error:
-                failures += 1
-                if not is_passing(error) or failures > _MAX_PASSING_ERRORS:
-                    raise
-                self.log.warning("Look failed, trying again: %s", error)  # type: ignore[attr-defined]
-            if self.defer_after >= 0 and time.time() - self._started >= self.defer_after:
-                return False
-            time.sleep(self.poll_seconds)
-
-
-class GlueCrawlerOperator(_WaitsOnGlue, LoadTemplates, GlueCrawlerRunOperator):
-    """Run an existing crawler to its end.
-
-    A crawl that is already under way may have listed the bucket before the day's files arrived, so it is waited
-    for and then a new one is started: what the next task reads in the catalogue is never older than the task.
+class GlueOperator(LoadTemplates, BaseOperator):
+    """Base of the operators of jobs and crawlers: the connection to Glue and the wait.
 
     Args:
-        crawler_name: the crawler.
         poll_seconds: pause between two looks; the deployment's setting when not given.
         defer_after: seconds to wait on the worker before handing over to the triggerer; negative never defers.
+        aws_conn_id: Airflow connection for AWS (templated).
+        region_name: region (templated), or None for the connection's.
     """
 
     ui_color = "#e9e4f7"
@@ -118,205 +72,161 @@ class GlueCrawlerOperator(_WaitsOnGlue, LoadTemplates, GlueCrawlerRunOperator):
     def __init__(
         self,
         *,
-        crawler_name: str,
         poll_seconds: float | None = None,
         defer_after: float | None = None,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
         **kwargs: Any,
     ) -> None:
         settings = get_settings()
-        super().__init__(crawler_name=crawler_name, **kwargs)
+        super().__init__(**kwargs)
         self.poll_seconds = settings.poll_seconds if poll_seconds is None else poll_seconds
         self.defer_after = settings.defer_after_seconds if defer_after is None else defer_after
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
 
-    def execute(self, context: Context) -> str:
-        self._start_clock()
-        while not self._start():
-            self.log.info(
-                "Crawler %s is busy with an earlier crawl; waiting for it, then crawling anew",
-                self.crawler_name,
-            )
-            if not self._wait_here(self._is_ready):
-                self._hand_over(context, "started_anew")
-        return self._await_own(context)
+    @cached_property
+    def hook(self) -> AwsBaseHook:
+        """The provider's hook for Glue; ``hook.conn`` is boto3's client."""
+        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # late import: heavy
 
-    def started_anew(self, context: Context, event: dict[str, Any] | None = None) -> str:
-        """Resumed after the wait for an earlier crawl: now start our own."""
-        self._check_event(event)
-        return self.execute(context)
+        return AwsBaseHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name, client_type="glue")
 
-    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> str:  # noqa: ARG002
-        """Resumed after our own crawl."""
-        self._check_event(event)
-        return self._finish()
-
-    def _start(self) -> bool:
-        try:
-            self.hook.glue_client.start_crawler(Name=self.crawler_name)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code == "CrawlerRunningException":
-                return False
-            if code == "EntityNotFoundException":
-                raise AirflowException(
-                    f"there is no crawler {self.crawler_name}; create it (terraform apply; locally: make up)"
-                ) from error
-            raise
-        self.log.info("Started crawler %s", self.crawler_name)
-        return True
-
-    def _await_own(self, context: Context) -> str:
-        if not self._wait_here(self._is_ready):
-            self._hand_over(context, "execute_complete")
-        return self._finish()
-
-    def _is_ready(self) -> bool:
-        return self._crawler().get("State") not in CRAWLER_LIVE_STATES
-
-    def _crawler(self) -> dict[str, Any]:
-        return self.hook.glue_client.get_crawler(Name=self.crawler_name)["Crawler"]
-
-    def _hand_over(self, context: Context, method_name: str) -> None:
-        deadline = self._deadline(context)
-        self.defer(
-            trigger=CrawlerTrigger(
-                crawler_name=self.crawler_name,
-                poll_seconds=self.poll_seconds,
-                deadline=deadline,
-                aws_conn_id=self.aws_conn_id,
-                region_name=self.region_name,
-            ),
-            method_name=method_name,
-            timeout=timedelta(seconds=max(deadline - time.time(), 1)) + _TRIGGER_GRACE if deadline else None,
+    def wait(self, context: Context) -> Wait:
+        """The wait of this try, of at most ``execution_timeout``."""
+        return Wait.of(
+            context,
+            limit=self.execution_timeout,
+            poll_seconds=self.poll_seconds,
+            defer_after=self.defer_after,
         )
 
-    def _check_event(self, event: dict[str, Any] | None) -> None:
-        status = (event or {}).get("status")
-        if status == "timeout":
-            raise AirflowException(f"crawler {self.crawler_name} was not done within {self.execution_timeout}")
-        if status == "error":
-            raise AirflowException(
-                f"crawler {self.crawler_name} could not be watched: {(event or {}).get('message')}"
-            )
-
-    def _finish(self) -> str:
-        last = self._crawler().get("LastCrawl") or {}
-        status = last.get("Status", "UNKNOWN")
-        if status != "SUCCEEDED":
-            log = f" Log: {last['LogGroup']}/{last.get('LogStream', '')}." if last.get("LogGroup") else ""
-            raise GlueRunFailed(
-                f"crawler {self.crawler_name} ended as {status}: "
-                f"{last.get('ErrorMessage') or 'Glue gives no message'}.{log}"
-            )
-        self.log.info("Crawler %s is done", self.crawler_name)
-        return self.crawler_name
+    def watched(self, wait: Wait) -> dict[str, Any]:
+        """Arguments that both triggers take."""
+        return {
+            "poll_seconds": self.poll_seconds,
+            "deadline": wait.deadline,
+            "aws_conn_id": self.aws_conn_id,
+            "region_name": self.region_name,
+        }
 
 
-class GlueJobOperator(_WaitsOnGlue, LoadTemplates, ProviderGlueJobOperator):
+class GlueJobOperator(GlueOperator):
     """Run an existing Glue job once and wait for its end.
 
     A retry looks for a live run of this very task (by ``--airflow_task_uuid``) before it starts one, so there
     are never two; a job that is busy with another run is waited for. Ending the task stops the run.
 
     Args:
-        job_name: the job.
+        job_name: the job (templated).
         script_args: arguments of the script (templated; templates see the run's window as ``load``).
+        run_job_kwargs: further arguments of ``StartJobRun`` (templated), for example ``NumberOfWorkers``.
         poll_seconds: pause between two looks; the deployment's setting when not given.
         defer_after: seconds to wait on the worker before handing over to the triggerer; negative never defers.
     """
 
-    operator_extra_links = (GlueJobRunDetailsLink(), GlueLogsLink())  # type: ignore[assignment]
-    ui_color = "#e9e4f7"
+    template_fields: Sequence[str] = (
+        "job_name",
+        "script_args",
+        "run_job_kwargs",
+        "aws_conn_id",
+        "region_name",
+    )
+    template_fields_renderers = {"script_args": "json", "run_job_kwargs": "json"}  # noqa: RUF012 - Airflow's form
+    operator_extra_links = (GlueJobRunDetailsLink(), GlueLogsLink())
 
     def __init__(
         self,
         *,
         job_name: str,
-        script_args: dict[str, Any] | None = None,
-        poll_seconds: float | None = None,
-        defer_after: float | None = None,
+        script_args: Mapping[str, Any] | None = None,
+        run_job_kwargs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        settings = get_settings()
-        super().__init__(
-            job_name=job_name,
-            script_args=script_args,
-            stop_job_run_on_kill=True,
-            resume_glue_job_on_retry=True,
-            **kwargs,
-        )
-        self.poll_seconds = settings.poll_seconds if poll_seconds is None else poll_seconds
-        self.defer_after = settings.defer_after_seconds if defer_after is None else defer_after
+        super().__init__(**kwargs)
+        self.job_name = job_name
+        self.script_args = dict(script_args or {})
+        self.run_job_kwargs = dict(run_job_kwargs or {})
+        self._job_run_id: str | None = None
 
     def execute(self, context: Context) -> str:
-        self._start_clock()
-        arguments, task_uuid = self._prepare_script_args_with_task_uuid(context, self._arguments(context))
-        while not self._attach(task_uuid) and not self._start(arguments):
+        wait, arguments = self.wait(context), self._arguments(context)
+        while not self._attach(arguments[TASK_UUID_ARGUMENT]) and not self._start(arguments):
             other = self._live_run()
-            if other is None:  # it ended between the two calls, or Glue is still cleaning up behind it
+            if other is None:  # the run ended between the two calls, or Glue is still cleaning up behind it
                 time.sleep(self.poll_seconds)
                 continue
             self.log.info("Job %s is busy with run %s; waiting for it", self.job_name, other)
-            if not self._wait_here(lambda run_id=other: self._is_over(run_id)):
-                self._hand_over(context, other, "started_later", owned=False)
+            try:
+                self._until_over(wait, other, "started_later", owned=False)
+            except NotYet:
+                raise self._still_busy() from None
         run_id = self._job_run_id
         assert run_id is not None  # noqa: S101 - for the type checker: attached or started above
-        context["ti"].xcom_push(key="glue_job_run_id", value=run_id)
+        context["ti"].xcom_push(key=RUN_ID_KEY, value=run_id)
         self._persist_links(context, run_id)
-        if not self._wait_here(lambda: self._is_over(run_id)):
-            self._hand_over(context, run_id, "execute_complete", owned=True)
+        try:
+            self._until_over(wait, run_id, "execute_complete", owned=True)
+        except NotYet:
+            raise self._too_late() from None
         return self._finish(run_id)
 
     def started_later(self, context: Context, event: dict[str, Any] | None = None) -> str:
         """Resumed after the wait for another task's run: now start our own."""
-        if (event or {}).get("status") == "timeout":
-            raise AirflowException(f"job {self.job_name} was busy with other runs for {self.execution_timeout}")
-        self._check_event(event)
+        if is_timeout(event, f"job {self.job_name}"):
+            raise self._still_busy()
         return self.execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> str:
         """Resumed after our own run."""
-        self._job_run_id = context["ti"].xcom_pull(task_ids=context["ti"].task_id, key="glue_job_run_id")
+        self._job_run_id = self._known_run(context)
         if self._job_run_id is None:
             raise AirflowException(
                 f"the id of the run of job {self.job_name} is lost; clear the task to run it again"
             )
-        if (event or {}).get("status") == "timeout":
-            self.on_kill()
-            raise AirflowException(
-                f"job {self.job_name} run {self._job_run_id} was not done within "
-                f"{self.execution_timeout}; stopped it"
-            )
-        self._check_event(event)
+        if is_timeout(event, f"job {self.job_name}"):
+            raise self._too_late()
         return self._finish(self._job_run_id)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """The triggerer gave up (it was away for too long): the run must not go on unwatched."""
+        """The triggerer gave up, because it was away for too long: the run must not go on unwatched."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except Exception:
             if self._job_run_id is None:
-                self._job_run_id = context["ti"].xcom_pull(
-                    task_ids=context["ti"].task_id, key="glue_job_run_id"
-                )
-                if self._job_run_id and not self._is_over(self._job_run_id):
+                self._job_run_id = self._known_run(context)
+                if self._job_run_id and self._job_run(self._job_run_id)["JobRunState"] in GLUE_LIVE_STATES:
                     self.on_kill()
             raise
 
     def on_kill(self) -> None:
-        if self._job_run_id is not None:
-            super().on_kill()
+        """Stop the run of this task, if it has one."""
+        if self._job_run_id is None:
+            return
+        self.log.info("Stopping run %s of job %s", self._job_run_id, self.job_name)
+        answer = self.hook.conn.batch_stop_job_run(JobName=self.job_name, JobRunIds=[self._job_run_id])
+        for refused in answer.get("Errors") or ():
+            self.log.error("Run %s could not be stopped: %s", self._job_run_id, refused.get("ErrorDetail"))
 
     def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage:
         """Files and columns that the job read and wrote."""
         return glue_lineage(self.job_name)
 
     def _arguments(self, context: Context) -> dict[str, Any]:
-        arguments = {name: str(value) for name, value in self.script_args.items()}
-        if self.openlineage_inject_parent_job_info:
+        """The script's arguments, the task's own id, and what OpenLineage's settings add to ``--conf``."""
+        arguments: dict[str, Any] = {name: str(value) for name, value in self.script_args.items()}
+        if conf.getboolean("openlineage", "spark_inject_parent_job_info", fallback=False):
             arguments = inject_parent_job_information_into_glue_arguments(arguments, context)
-        if self.openlineage_inject_transport_info:
+        if conf.getboolean("openlineage", "spark_inject_transport_info", fallback=False):
             arguments = inject_transport_information_into_glue_arguments(arguments, context)
-        return arguments
+        ti = context["ti"]
+        map_index = -1 if ti.map_index is None else ti.map_index
+        return {TASK_UUID_ARGUMENT: f"{ti.dag_id}:{ti.task_id}:{ti.run_id}:{map_index}", **arguments}
+
+    @staticmethod
+    def _known_run(context: Context) -> str | None:
+        """The run that this task started before it was deferred."""
+        return context["ti"].xcom_pull(task_ids=context["ti"].task_id, key=RUN_ID_KEY)
 
     def _attach(self, task_uuid: str) -> bool:
         """Take over this task's own live run, if an earlier try left one."""
@@ -335,20 +245,20 @@ class GlueJobOperator(_WaitsOnGlue, LoadTemplates, ProviderGlueJobOperator):
             live = run["JobRunState"] in GLUE_LIVE_STATES and not (
                 task_uuid and run["JobRunState"] == "STOPPING"
             )
-            if live and task_uuid in (None, (run.get("Arguments") or {}).get(self.TASK_UUID_ARG)):
+            if live and task_uuid in (None, (run.get("Arguments") or {}).get(TASK_UUID_ARGUMENT)):
                 return str(run["Id"])
         return None
 
-    def _start(self, arguments: dict[str, Any]) -> bool:
+    def _start(self, arguments: Mapping[str, Any]) -> bool:
+        """Start a run; False when the job is busy with as many as it allows."""
         try:
             response = self.hook.conn.start_job_run(
-                JobName=self.job_name, Arguments=arguments, **(self.run_job_kwargs or {})
+                JobName=self.job_name, Arguments=dict(arguments), **self.run_job_kwargs
             )
         except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code == "ConcurrentRunsExceededException":
+            if error_code(error) == "ConcurrentRunsExceededException":
                 return False
-            if code == "EntityNotFoundException":
+            if error_code(error) == "EntityNotFoundException":
                 raise AirflowException(
                     f"there is no Glue job {self.job_name}; create it (terraform apply; locally: make up)"
                 ) from error
@@ -357,11 +267,18 @@ class GlueJobOperator(_WaitsOnGlue, LoadTemplates, ProviderGlueJobOperator):
         self.log.info("Started job %s, run %s", self.job_name, self._job_run_id)
         return True
 
-    def _job_run(self, run_id: str) -> dict[str, Any]:
+    def _job_run(self, run_id: str) -> Mapping[str, Any]:
         return self.hook.conn.get_job_run(JobName=self.job_name, RunId=run_id)["JobRun"]
 
-    def _is_over(self, run_id: str) -> bool:
-        return self._job_run(run_id)["JobRunState"] not in GLUE_LIVE_STATES
+    def _until_over(self, wait: Wait, run_id: str, method_name: str, *, owned: bool) -> None:
+        def look() -> None:
+            if (state := self._job_run(run_id)["JobRunState"]) in GLUE_LIVE_STATES:
+                raise NotYet(f"run {run_id} is {state}")
+
+        def trigger() -> GlueRunTrigger:
+            return GlueRunTrigger(job_name=self.job_name, run_id=run_id, owned=owned, **self.watched(wait))
+
+        wait.until(self, look, trigger, method_name)
 
     def _persist_links(self, context: Context, run_id: str) -> None:
         where = {"region_name": self.hook.conn_region_name, "aws_partition": self.hook.conn_partition}
@@ -372,28 +289,18 @@ class GlueJobOperator(_WaitsOnGlue, LoadTemplates, ProviderGlueJobOperator):
         GlueLogsLink.persist(context, self, **where, log_group=group, log_stream=run_id)
 
     @staticmethod
-    def _log_group(run: dict[str, Any]) -> str:
+    def _log_group(run: Mapping[str, Any]) -> str:
         return f"{run.get('LogGroupName') or '/aws-glue/jobs'}/error"
 
-    def _hand_over(self, context: Context, run_id: str, method_name: str, *, owned: bool) -> None:
-        deadline = self._deadline(context)
-        self.defer(
-            trigger=GlueRunTrigger(
-                job_name=self.job_name,
-                run_id=run_id,
-                owned=owned,
-                poll_seconds=self.poll_seconds,
-                deadline=deadline,
-                aws_conn_id=self.aws_conn_id,
-                region_name=self.region_name,
-            ),
-            method_name=method_name,
-            timeout=timedelta(seconds=max(deadline - time.time(), 1)) + _TRIGGER_GRACE if deadline else None,
-        )
+    def _still_busy(self) -> AirflowException:
+        return AirflowException(f"job {self.job_name} was busy with other runs for {self.execution_timeout}")
 
-    def _check_event(self, event: dict[str, Any] | None) -> None:
-        if (event or {}).get("status") == "error":
-            raise AirflowException(f"job {self.job_name} could not be watched: {(event or {}).get('message')}")
+    def _too_late(self) -> AirflowException:
+        """Stop the run; returns the error that says so."""
+        self.on_kill()
+        return AirflowException(
+            f"job {self.job_name} run {self._job_run_id} was not done within {self.execution_timeout}; stopped it"
+        )
 
     def _finish(self, run_id: str) -> str:
         run = self._job_run(run_id)
@@ -424,4 +331,4 @@ def job_arguments(**more: str) -> dict[str, str]:
     }
 
 
-__all__: Sequence[str] = ("GlueCrawlerOperator", "GlueJobOperator", "GlueRunFailed", "job_arguments")
+__all__: Sequence[str] = ("GlueJobOperator", "GlueOperator", "GlueRunFailed", "job_arguments")

@@ -22,6 +22,7 @@ from typing import Any
 
 from ecommerce_dwh.contracts import TYPES, Extract, SourceContract
 from ecommerce_dwh.lake.layout import EMPTY_MARKER, folder
+from ecommerce_dwh.lake.s3 import LIST_BYTES, read_object
 
 FILE_STEM = "shop"
 NOTE = "_shop.json"
@@ -379,12 +380,8 @@ class DayUpload:
 
     def _note(self) -> dict[str, Any]:
         """What an earlier extraction of the day noted of itself."""
-        try:
-            return dict(
-                json.loads(self.client.get_object(Bucket=self.bucket, Key=self._key(NOTE))["Body"].read())
-            )
-        except self.client.exceptions.NoSuchKey:
-            return {}
+        body = read_object(self.client, self.bucket, self._key(NOTE), LIST_BYTES)
+        return {} if body is None else dict(json.loads(body))
 
     def _next_file(self) -> None:
         if self._files:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, Param
 from airflow.sdk.exceptions import AirflowFailException
 
+from ecommerce_dwh.aws import aws_client
 from ecommerce_dwh.contracts import SourceContract, load_contracts
 from ecommerce_dwh.lake import ingest
 from ecommerce_dwh.lake.assets import raw_asset
@@ -146,10 +147,8 @@ class ShopExtractOperator(_ShopOperator):
         note: dict[str, Any],
         replace: bool,
     ) -> list[ingest.Extraction]:
-        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # late import: heavy; not at DAG parsing
-
         overlap = timedelta(minutes=get_settings().ingest_overlap_minutes)
-        client = S3Hook(aws_conn_id=self.aws_conn_id).get_conn()
+        client = aws_client("s3", self.aws_conn_id)
         lock = threading.Lock()
 
         def extract(name: str, upload: ingest.DayUpload) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator
-from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout
+from airflow.sdk.exceptions import AirflowSensorTimeout
 
+from ecommerce_dwh.aws import aws_client
 from ecommerce_dwh.lake.inventory import (
     SHOWN,
     Inventory,
@@ -20,10 +20,25 @@ from ecommerce_dwh.lake.inventory import (
 )
 from ecommerce_dwh.lake.triggers import RawFilesTrigger
 from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.waiting import NotYet, Wait, is_timeout
 from ecommerce_dwh.window import LoadTemplates, LoadWindow, load_window
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+
+class FilesMissingError(NotYet):
+    """Required folders hold no file yet.
+
+    Attributes:
+        folders: the folders, as ``<source>/dt=<day>/``.
+        inventory: all that the raw bucket holds of the window.
+    """
+
+    def __init__(self, folders: list[str], inventory: Inventory) -> None:
+        super().__init__(f"{len(folders)} folders still missing, first {folders[0]}")
+        self.folders = folders
+        self.inventory = inventory
 
 
 class RawFilesSensor(LoadTemplates, BaseSensorOperator):
@@ -63,49 +78,47 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
         self.defer_after = settings.defer_after_seconds if defer_after is None else defer_after
         self.aws_conn_id = aws_conn_id
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: RET503 - defer() does not return
+    def execute(self, context: Context) -> dict[str, Any]:
         window = load_window(context)
         required, optional = self._sources()
-        started = time.time()
-        begun = context["ti"].start_date
-        deadline = (begun.timestamp() if begun else started) + self.timeout
-        self.log.info("Waiting for %s of %s in s3://%s", ", ".join(required), window, window.raw_bucket)
-        while True:
-            inventory = self._look(window, required)
-            missing = inventory.missing(required, window.start_date, window.end_date)
-            if not missing:
-                return self._report(window, required, optional)
-            if time.time() >= deadline:
-                raise self._timeout(window, missing, inventory)
-            self.log.info("%d folders still missing, first %s", len(missing), missing[0])
-            if self.defer_after >= 0 and time.time() - started >= self.defer_after:
-                break
-            time.sleep(min(self.poke_interval, max(deadline - time.time(), 0.1)))
-        self.defer(
-            trigger=RawFilesTrigger(
-                bucket=window.raw_bucket,
-                sources=required,
-                start_date=window.start_date,
-                end_date=window.end_date,
-                poll_seconds=self.poke_interval,
-                deadline=deadline,
-                aws_conn_id=self.aws_conn_id,
-            ),
-            method_name="execute_complete",
-            timeout=timedelta(seconds=max(deadline - time.time(), 1) + 120),
+        wait = Wait.of(
+            context, limit=self.timeout, poll_seconds=self.poke_interval, defer_after=self.defer_after
         )
+        self.log.info("Waiting for %s of %s in s3://%s", ", ".join(required), window, window.raw_bucket)
+        try:
+            wait.until(
+                self,
+                lambda: self._check(window, required),
+                lambda: RawFilesTrigger(
+                    bucket=window.raw_bucket,
+                    sources=required,
+                    start_date=window.start_date,
+                    end_date=window.end_date,
+                    poll_seconds=self.poke_interval,
+                    deadline=wait.deadline,
+                    aws_conn_id=self.aws_conn_id,
+                ),
+                "execute_complete",
+            )
+        except FilesMissingError as left:
+            raise self._timeout(window, left) from None
+        return self._report(window, required, optional)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Resumed: look again, since what counts is the bucket and not the event."""
-        if (event or {}).get("status") == "error":
-            raise AirflowException(f"the raw bucket could not be watched: {(event or {}).get('message')}")
+        """Resumed: look again, since the content of the bucket counts and not the event."""
+        is_timeout(event, "the raw bucket")
         window = load_window(context)
         required, optional = self._sources()
-        inventory = self._look(window, required)
-        missing = inventory.missing(required, window.start_date, window.end_date)
-        if missing:
-            raise self._timeout(window, missing, inventory)
+        try:
+            self._check(window, required)
+        except FilesMissingError as left:
+            raise self._timeout(window, left) from None
         return self._report(window, required, optional)
+
+    def _check(self, window: LoadWindow, required: Sequence[str]) -> None:
+        inventory = self._look(window, required)
+        if missing := inventory.missing(required, window.start_date, window.end_date):
+            raise FilesMissingError(missing, inventory)
 
     def _sources(self) -> tuple[list[str], list[str]]:
         if self.required is not None:
@@ -119,9 +132,7 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
         )
 
     def _look(self, window: LoadWindow, sources: Sequence[str], *, strays: bool = False) -> Inventory:
-        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # late import: heavy; not at DAG parsing
-
-        client = S3Hook(aws_conn_id=self.aws_conn_id).get_conn()
+        client = aws_client("s3", self.aws_conn_id)
         inventory = take_inventory(client, window.raw_bucket, sources, window.start_date, window.end_date)
         if strays:
             known = get_settings().sources
@@ -159,12 +170,12 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
             "not_loaded": [item.remark for item in inventory.unloaded[:SHOWN]],
         }
 
-    def _timeout(self, window: LoadWindow, missing: list[str], inventory: Inventory) -> AirflowSensorTimeout:
-        found = describe_unloaded(window.raw_bucket, inventory.unloaded)
+    def _timeout(self, window: LoadWindow, left: FilesMissingError) -> AirflowSensorTimeout:
+        found = describe_unloaded(window.raw_bucket, left.inventory.unloaded)
         beside = f"\nThere, but not as the layout asks for:\n{found}" if found else ""
         return AirflowSensorTimeout(
-            f"{len(missing)} required source days did not arrive in bucket {window.raw_bucket} within "
+            f"{len(left.folders)} required source days did not arrive in bucket {window.raw_bucket} within "
             f"{timedelta(seconds=self.timeout)}; nothing was loaded. Missing:\n"
-            f"{describe_missing(window.raw_bucket, missing)}\n"
+            f"{describe_missing(window.raw_bucket, left.folders)}\n"
             f"Deliver the files (or an object named _EMPTY for a day without activity) and clear this task.{beside}"
         )

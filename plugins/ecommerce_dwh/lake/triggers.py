@@ -1,123 +1,14 @@
-"""Triggers of the deferrable operators and sensors: what the triggerer watches while no worker slot is held.
-
-Each looks at one thing every ``poll_seconds`` and fires once. It decides nothing: the task that wakes up looks
-again by itself and judges, so a trigger can stay small and a wrong or repeated event does no harm.
-"""
+"""Triggers of the operators and sensors of the lake: what the triggerer watches while no worker slot is held."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-from botocore.exceptions import BotoCoreError, ClientError
+from ecommerce_dwh.waiting import PollingTrigger
 
 GLUE_LIVE_STATES = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 CRAWLER_LIVE_STATES = ("RUNNING", "STOPPING")
-# Answers that waiting heals; anything else (no such job, access denied) must reach the task at once.
-_PASSING_ERRORS = {
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "SlowDown",
-    "ServiceUnavailable",
-    "InternalError",
-    "InternalFailure",
-    "InternalServiceException",
-    "RequestTimeout",
-    "OperationTimeoutException",
-    "500",
-    "502",
-    "503",
-    "504",
-}
-_MAX_PASSING_ERRORS = 20
-
-
-def is_passing(error: Exception) -> bool:
-    """Whether an AWS error is of the kind that goes away by itself (throttling, a dropped connection, 5xx)."""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return error.response.get("Error", {}).get("Code", "") in _PASSING_ERRORS or status >= 500
-    return isinstance(error, (BotoCoreError, OSError, asyncio.TimeoutError))
-
-
-class PollingTrigger(BaseTrigger):
-    """Base: poll until `look` returns something, or until the deadline passes.
-
-    Args:
-        poll_seconds: pause between two looks.
-        deadline: Unix time at which to give up and fire ``{"status": "timeout"}``; None waits for ever.
-        aws_conn_id: Airflow connection for AWS.
-        region_name: region, or None for the connection's.
-    """
-
-    client_type = "s3"
-
-    def __init__(
-        self,
-        *,
-        poll_seconds: float,
-        deadline: float | None = None,
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-    ) -> None:
-        super().__init__()
-        self.poll_seconds = poll_seconds
-        self.deadline = deadline
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-
-    def arguments(self) -> dict[str, Any]:
-        """The subclass's own arguments, for serialisation."""
-        return {}
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        common = {
-            "poll_seconds": self.poll_seconds,
-            "deadline": self.deadline,
-            "aws_conn_id": self.aws_conn_id,
-            "region_name": self.region_name,
-        }
-        return f"{type(self).__module__}.{type(self).__qualname__}", {**common, **self.arguments()}
-
-    async def look(self, client: Any) -> Mapping[str, Any] | None:
-        """One look; a mapping ends the waiting."""
-        raise NotImplementedError
-
-    def aws(self, client_type: str | None = None) -> AwsBaseHook:
-        """Hook for a service."""
-        return AwsBaseHook(
-            aws_conn_id=self.aws_conn_id,
-            region_name=self.region_name,
-            client_type=client_type or self.client_type,
-        )
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        failures = 0
-        async with await self.aws().get_async_conn() as client:
-            while True:
-                try:
-                    found = await self.look(client)
-                    failures = 0
-                except Exception as error:
-                    failures += 1
-                    if not is_passing(error) or failures > _MAX_PASSING_ERRORS:
-                        yield TriggerEvent({"status": "error", "message": f"{type(error).__name__}: {error}"})
-                        return
-                    self.log.warning("Look failed, trying again: %s", error)
-                    found = None
-                if found is not None:
-                    yield TriggerEvent({"status": "done", **found})
-                    return
-                if self.deadline is not None and time.time() >= self.deadline:
-                    yield TriggerEvent({"status": "timeout"})
-                    return
-                await asyncio.sleep(self.poll_seconds)
 
 
 class GlueRunTrigger(PollingTrigger):

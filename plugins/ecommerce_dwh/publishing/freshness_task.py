@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ecommerce_dwh.alerts.incidents import STALE, Incident, IncidentLog
 from ecommerce_dwh.alerts.mail import Link, send
 from ecommerce_dwh.alerts.texts import dag_url, recovery_alert, stale_alert
+from ecommerce_dwh.aws import aws_client
 from ecommerce_dwh.publishing.assets import METRIC_NAMESPACE, lag_point
 from ecommerce_dwh.publishing.freshness import DAILY, Freshness, judge, state_sql
 from ecommerce_dwh.settings import get_settings
@@ -127,13 +128,11 @@ class FreshnessWatchOperator(WarehouseOperator):
         )
 
     def _send_metric(self, found: Freshness, now: datetime) -> None:
-        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # late import: heavy
-
         if found.published_day is None:
             return
         point = lag_point(get_settings().env, now, found.lag_hours)
         try:
-            client = AwsBaseHook(aws_conn_id=self.aws_conn_id, client_type="cloudwatch").conn
+            client = aws_client("cloudwatch", self.aws_conn_id)
             client.put_metric_data(Namespace=METRIC_NAMESPACE, MetricData=[point])
         except Exception as error:
             # The alarm takes missing data for staleness, so nobody is left in the dark.

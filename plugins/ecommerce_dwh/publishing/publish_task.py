@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from ecommerce_dwh.aws import aws_client
 from ecommerce_dwh.publishing.assets import METRIC_NAMESPACE, metric_data, published_assets
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.client import Cursor
@@ -80,8 +81,6 @@ class PublishOperator(WarehouseOperator):
     def _send_metrics(
         self, context: Context, ledger: Mapping[str, Mapping[str, int]], day: date | None
     ) -> None:
-        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # late import: heavy
-
         now = datetime.now(UTC)
         started = context["dag_run"].start_date
         points = metric_data(
@@ -93,7 +92,7 @@ class PublishOperator(WarehouseOperator):
             task_seconds=self._task_seconds(context),
         )
         try:
-            client = AwsBaseHook(aws_conn_id=self.aws_conn_id, client_type="cloudwatch").conn
+            client = aws_client("cloudwatch", self.aws_conn_id)
             for start in range(0, len(points), _METRICS_PER_CALL):
                 client.put_metric_data(
                     Namespace=METRIC_NAMESPACE, MetricData=points[start : start + _METRICS_PER_CALL]

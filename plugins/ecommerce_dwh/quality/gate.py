@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, Param
 from airflow.sdk.bases.operatorlink import BaseOperatorLink
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSensorTimeout
+from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 from airflow.sdk.execution_time.xcom import XCom
 
 from ecommerce_dwh.alerts.texts import quality_page_url
-from ecommerce_dwh.lake.s3 import REPORT_BYTES, TooLarge, read_body
+from ecommerce_dwh.aws import aws_client
+from ecommerce_dwh.lake.s3 import REPORT_BYTES, TooLarge, read_object
 from ecommerce_dwh.quality.report import (
     MIN_REASON,
     OVERRIDE_FILE,
@@ -29,6 +29,7 @@ from ecommerce_dwh.quality.report import (
 )
 from ecommerce_dwh.quality.triggers import QualityReportTrigger
 from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.waiting import NotYet, Wait, is_timeout
 from ecommerce_dwh.window import LoadTemplates
 
 if TYPE_CHECKING:
@@ -152,39 +153,37 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
         self.defer_after = settings.defer_after_seconds if defer_after is None else defer_after
         self.aws_conn_id = aws_conn_id
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: RET503 - defer() does not return
-        started = time.time()
-        begun = context["ti"].start_date
-        deadline = (begun.timestamp() if begun else started) + self.timeout
-        while True:
+    def execute(self, context: Context) -> dict[str, Any]:
+        wait = Wait.of(
+            context, limit=self.timeout, poll_seconds=self.poke_interval, defer_after=self.defer_after
+        )
+
+        def look() -> dict[str, Any]:
             try:
                 return self._decide(context)
             except ReportNotReady as why:
-                if time.time() >= deadline:
-                    self._give_up(why)
-                self.log.info("The gate stays closed: %s", why)
-            if self.defer_after >= 0 and time.time() - started >= self.defer_after:
-                break
-            time.sleep(min(self.poke_interval, max(deadline - time.time(), 0.1)))
-        self.defer(
-            trigger=QualityReportTrigger(
-                bucket=self._bucket,
-                key=self.key,
-                run_id=self.run_id,
-                poll_seconds=self.poke_interval,
-                deadline=deadline,
-                aws_conn_id=self.aws_conn_id,
-            ),
-            method_name="execute_complete",
-            timeout=timedelta(seconds=max(deadline - time.time(), 1) + 120),
-        )
+                raise NotYet(f"the gate stays closed: {why}") from why
+
+        try:
+            return wait.until(
+                self,
+                look,
+                lambda: QualityReportTrigger(
+                    bucket=self._bucket,
+                    key=self.key,
+                    run_id=self.run_id,
+                    poll_seconds=self.poke_interval,
+                    deadline=wait.deadline,
+                    aws_conn_id=self.aws_conn_id,
+                ),
+                "execute_complete",
+            )
+        except NotYet as why:
+            self._give_up(why.__cause__)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Resumed: read the report again, since what counts is the report and not the event."""
-        if (event or {}).get("status") == "error":
-            raise AirflowException(
-                f"s3://{self._bucket}/{self.key} could not be watched: {(event or {}).get('message')}"
-            )
+        """Resumed: read the report again, since the report counts and not the event."""
+        is_timeout(event, f"s3://{self._bucket}/{self.key}")
         try:
             return self._decide(context)
         except ReportNotReady as why:
@@ -229,25 +228,16 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
         }
 
     def _read(self) -> bytes:
-        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # late import: heavy; not at DAG parsing
-        from botocore.exceptions import ClientError
-
         try:
-            response = (
-                S3Hook(aws_conn_id=self.aws_conn_id).get_conn().get_object(Bucket=self._bucket, Key=self.key)
-            )
-            return read_body(response, REPORT_BYTES)
+            body = read_object(aws_client("s3", self.aws_conn_id), self._bucket, self.key, REPORT_BYTES)
         except TooLarge as why:
             raise ReportNotReady(f"the report is too large: {why}") from None
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
-                raise ReportNotReady(f"there is no report at s3://{self._bucket}/{self.key}") from None
-            raise
+        if body is None:
+            raise ReportNotReady(f"there is no report at s3://{self._bucket}/{self.key}")
+        return body
 
     def _override(self, context: Context, report: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
         """Open the gate by a person's decision; what cannot be recorded does not happen."""
-        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # late import: heavy; not at DAG parsing
-
         try:
             record = override_record(
                 report,
@@ -260,7 +250,7 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
         except OverrideRefused as why:
             raise QualityGateClosed(f"{why}.\n{verdict.text()}", verdict.failures, self._url) from None
         key = f"{self.key.rpartition('/')[0]}/{OVERRIDE_FILE}"
-        S3Hook(aws_conn_id=self.aws_conn_id).get_conn().put_object(
+        aws_client("s3", self.aws_conn_id).put_object(
             Bucket=self._bucket,
             Key=key,
             Body=json.dumps(record, indent=1, ensure_ascii=False).encode(),
@@ -295,7 +285,7 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
             page_url=self._page_url,
         )
 
-    def _give_up(self, why: ReportNotReady) -> NoReturn:
+    def _give_up(self, why: BaseException | None) -> NoReturn:
         raise AirflowSensorTimeout(
             f"the quality gate stays closed: {why}. Waited {timedelta(seconds=self.timeout)} for "
             f"s3://{self._bucket}/{self.key}; look at the quality job's log, then clear it."

@@ -6,11 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from ecommerce_dwh.lake.s3 import REPORT_BYTES, TooLarge, read_body_async
-from ecommerce_dwh.lake.triggers import PollingTrigger
+from ecommerce_dwh.lake.s3 import REPORT_BYTES, TooLarge, read_object_async
 from ecommerce_dwh.quality.report import ReportNotReady, day_of_key, read_report
+from ecommerce_dwh.waiting import PollingTrigger
 
 
 class QualityReportTrigger(PollingTrigger):
@@ -27,17 +25,11 @@ class QualityReportTrigger(PollingTrigger):
 
     async def look(self, client: Any) -> Mapping[str, Any] | None:
         try:
-            response = await client.get_object(Bucket=self.bucket, Key=self.key)
-            body = await read_body_async(response, REPORT_BYTES)
-        except TooLarge:
-            return None
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+            body = await read_object_async(client, self.bucket, self.key, REPORT_BYTES)
+            if body is None:
                 return None
-            raise
-        try:
             # In a thread: all triggers of the process share the event loop.
             await asyncio.to_thread(read_report, body, self.run_id, day_of_key(self.key))
-        except ReportNotReady:
+        except (ReportNotReady, TooLarge):
             return None
         return {}

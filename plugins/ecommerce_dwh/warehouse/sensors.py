@@ -7,7 +7,6 @@ Both look from a worker and sleep in the triggerer, so that waiting holds no slo
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +18,7 @@ from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout
 
 from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.waiting import NotYet, Wait
 from ecommerce_dwh.warehouse.client import Cursor, Warehouse, query_group
 from ecommerce_dwh.warehouse.sql_text import split_statements
 from ecommerce_dwh.window import LoadTemplates
@@ -80,24 +80,28 @@ class WarehouseSensor(LoadTemplates, BaseSensorOperator):
         return self._wait(context)
 
     def _wait(self, context: Context) -> dict[str, Any]:
-        begun = context["ti"].start_date
-        deadline = (begun.timestamp() if begun else time.time()) + self.timeout
-        while True:
+        wait = Wait.of(
+            context,
+            limit=self.timeout,
+            poll_seconds=self.poke_interval,
+            defer_after=0 if self.defer_between_looks else -1,
+        )
+
+        def look() -> Look:
             found = self.look(context)
-            if found.is_met:
-                self.log.info("%s", found.words)
-                return {"found": found.words, **found.result}
-            if time.time() >= deadline:
-                raise AirflowSensorTimeout(f"{found.words}; waited {timedelta(seconds=self.timeout)}")
-            self.log.info("Not yet: %s", found.words)
-            pause = min(self.poke_interval, max(deadline - time.time(), 0.1))
-            if self.defer_between_looks:
-                self.defer(
-                    trigger=DateTimeTrigger(moment=datetime.now(UTC) + timedelta(seconds=pause)),
-                    method_name="execute_complete",
-                    timeout=timedelta(seconds=pause + 600),
-                )
-            time.sleep(pause)
+            if not found.is_met:
+                raise NotYet(found.words)
+            return found
+
+        def clock() -> DateTimeTrigger:
+            return DateTimeTrigger(moment=datetime.now(UTC) + timedelta(seconds=wait.pause))
+
+        try:
+            found = wait.until(self, look, clock, "execute_complete")
+        except NotYet as left:
+            raise AirflowSensorTimeout(f"{left}; waited {timedelta(seconds=self.timeout)}") from None
+        self.log.info("%s", found.words)
+        return {"found": found.words, **found.result}
 
     def scalar(self, context: Context, sql: str, conn_id: str = "") -> Any:
         """The only value of a query's only row."""

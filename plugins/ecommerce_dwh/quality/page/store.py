@@ -18,7 +18,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ecommerce_dwh.lake.s3 import RECORD_BYTES, REPORT_BYTES, TooLarge, read_body
+from ecommerce_dwh.aws import aws_client, error_code
+from ecommerce_dwh.lake.s3 import RECORD_BYTES, REPORT_BYTES, TooLarge, read_object
 from ecommerce_dwh.quality.page.index import INDEX_BYTES, DayEntry, IndexUnusable, Month, read_day_report
 from ecommerce_dwh.quality.report import OVERRIDE_FILE, ReportNotReady
 from ecommerce_dwh.quality.report_model import NotAsDocumented, checked_override, parse_json, real_day
@@ -31,7 +32,6 @@ WORKERS = 16
 FRESH_SECONDS = 10.0
 BUDGET_SECONDS = 0.6
 PATIENCE_SECONDS = 8.0  # for another visitor's listing
-_MISSING = ("NoSuchKey", "404", "NotFound")
 
 
 class StoreError(Exception):
@@ -102,11 +102,9 @@ class DayReport:
     override: Mapping[str, Any] | None = None
 
 
-def aws_client(aws_conn_id: str = "aws_default") -> Any:
+def page_client(aws_conn_id: str = "aws_default") -> Any:
     """S3 client of the Airflow connection, with room for parallel reads."""
-    # Imported here: the provider takes a second to load, which processes without visitors need not pay.
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-    from botocore.config import Config
+    from botocore.config import Config  # late import: processes without visitors need not pay
 
     config = Config(
         max_pool_connections=WORKERS,
@@ -114,7 +112,7 @@ def aws_client(aws_conn_id: str = "aws_default") -> Any:
         read_timeout=5,
         retries={"mode": "standard", "total_max_attempts": 2},
     )
-    return AwsBaseHook(aws_conn_id=aws_conn_id, client_type="s3", config=config).conn
+    return aws_client("s3", aws_conn_id, config=config)
 
 
 class QualityStore:
@@ -131,7 +129,7 @@ class QualityStore:
     def __init__(
         self,
         bucket: str,
-        client: Callable[[], Any] = aws_client,
+        client: Callable[[], Any] = page_client,
         *,
         budget: float = BUDGET_SECONDS,
         fresh: float = FRESH_SECONDS,
@@ -203,22 +201,23 @@ class QualityStore:
             return DayReport(day, None, why, ordered)
         try:
             body = self._guarded(lambda: self._get(listed.key, REPORT_BYTES))
+            if body is None:
+                return DayReport(day, None, "the report was deleted a moment ago", ordered)
             report = read_day_report(body, day)
             return DayReport(day, report, "", ordered, self._override(files, day, report["run_id"]))
         except TooLarge as why:
             return DayReport(day, None, f"the report is too large: {why}", ordered)
         except ReportNotReady as why:
             return DayReport(day, None, str(why), ordered)
-        except KeyError:
-            return DayReport(day, None, "the report was deleted a moment ago", ordered)
 
     def _override(self, files: MonthFiles, day: str, run: str) -> Mapping[str, Any] | None:
         key = f"{PREFIX}{day}/{run}/{OVERRIDE_FILE}"
         if key not in files.overrides:
             return None
         try:
-            return checked_override(parse_json(self._guarded(lambda: self._get(key, RECORD_BYTES))))
-        except (KeyError, TooLarge, NotAsDocumented) as why:
+            body = self._guarded(lambda: self._get(key, RECORD_BYTES))
+            return checked_override(parse_json(body or b""))
+        except (TooLarge, NotAsDocumented) as why:
             log.info("s3://%s/%s cannot be read: %s", self.bucket, key, why)
             return {"reason": "the record cannot be read", "by": "unknown", "at": ""}
 
@@ -230,10 +229,7 @@ class QualityStore:
             StoreError: S3 cannot be read.
         """
         folder = f"{PREFIX}{day}/{run}/" if run else f"{PREFIX}{day}/"
-        try:
-            return self._guarded(lambda: self._get(f"{folder}report.html", REPORT_BYTES))
-        except KeyError:
-            return None
+        return self._guarded(lambda: self._get(f"{folder}report.html", REPORT_BYTES))
 
     # --- S3 ---
 
@@ -242,7 +238,7 @@ class QualityStore:
             return work()
         except ClientError as error:
             self._s3 = None  # credentials may have been renewed
-            code = error.response.get("Error", {}).get("Code", "?")
+            code = error_code(error) or "?"
             raise StoreError(
                 f"S3 answers {code} to {error.operation_name} on bucket {self.bucket}. Check connection "
                 "aws_default and the web server's permission to list and read quality/ there."
@@ -266,14 +262,9 @@ class QualityStore:
                     ) from error
             return self._s3
 
-    def _get(self, key: str, limit: int) -> bytes:
-        """An object's content; KeyError when there is none, TooLarge when it has more bytes than the limit."""
-        try:
-            return read_body(self._client().get_object(Bucket=self.bucket, Key=key), limit)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _MISSING:
-                raise KeyError(key) from None
-            raise
+    def _get(self, key: str, limit: int) -> bytes | None:
+        """An object's content; None when there is none, TooLarge when it has more bytes than the limit."""
+        return read_object(self._client(), self.bucket, key, limit)
 
     def _pages(self, prefix: str, delimiter: str = "") -> Iterable[Mapping[str, Any]]:
         request = {"Bucket": self.bucket, "Prefix": prefix, **({"Delimiter": delimiter} if delimiter else {})}
@@ -370,9 +361,8 @@ class QualityStore:
     def _read_into(self, month: Month, day: str, listed: Listed) -> None:
         body, problem = b"", ""
         try:
-            body = self._get(listed.key, REPORT_BYTES)
-        except KeyError:
-            pass  # deleted since it was listed; an empty report says that it is not whole
+            # A report that was deleted since the listing is an empty one, which says that it is not whole.
+            body = self._get(listed.key, REPORT_BYTES) or b""
         except TooLarge as why:
             problem = f"the report is too large: {why}"
         with self._state:
@@ -381,9 +371,8 @@ class QualityStore:
 
     def _load_index(self, name: str) -> Month:
         try:
-            return Month.load(name, self._get(f"{INDEX_PREFIX}{name}.json.gz", INDEX_BYTES))
-        except KeyError:
-            return Month(name)
+            body = self._get(f"{INDEX_PREFIX}{name}.json.gz", INDEX_BYTES)
+            return Month(name) if body is None else Month.load(name, body)
         except (IndexUnusable, TooLarge) as why:
             log.info("The index of %s is built anew: %s", name, why)
             return Month(name)
