@@ -303,12 +303,11 @@ def _published_day() -> str | None:
     found: list[str | None] = []
 
     def ask() -> None:
-        from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # late import: heavy
+        from ecommerce_dwh.warehouse.state import ask_for_state  # late import: keeps alerts light
 
         try:
-            sql = (get_settings().sql_dir / "control" / "warehouse_state.sql").read_text("utf-8")
-            row = RedshiftSQLHook().get_first(sql.rstrip().rstrip(";"))
-            found.append(str(row[0]) if row and row[0] else None)
+            day = ask_for_state().published_day
+            found.append(str(day) if day else None)
         except Exception as error:
             log.info("The last published day is not known: %s", error)
 

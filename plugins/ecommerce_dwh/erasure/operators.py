@@ -26,6 +26,7 @@ from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.client import Cursor
 from ecommerce_dwh.warehouse.operators import WarehouseOperator
 from ecommerce_dwh.warehouse.sql_text import split_statements
+from ecommerce_dwh.warehouse.state import read_state
 from ecommerce_dwh.window import run_key
 
 if TYPE_CHECKING:
@@ -295,7 +296,7 @@ class EraseWarehouseOperator(_ErasureOperator):
         request = self.request(context)
         person = Person.of(request)
 
-        def erase(cursor: Cursor) -> Any:
+        def erase(cursor: Cursor) -> date | None:
             self.name(cursor, request)
             for statement in self._script("erase_person"):
                 cursor.run(statement)
@@ -305,10 +306,9 @@ class EraseWarehouseOperator(_ErasureOperator):
                     cursor.run(self.control_sql("erased_text_insert"), row, title="erased_text")
                 for statement in self._script("erase_texts"):
                     cursor.run(statement)
-            state = cursor.query(self.control_sql("warehouse_state"))
-            return state[0][0] if state else None
+            return read_state(cursor.query).published_day
 
-        published: date | None = self.warehouse(context).transaction(erase)
+        published = self.warehouse(context).transaction(erase)
         erased = self.store.read(self.folder(context) + "erase.json") or {}
         days = {*request["days"], *erased.get("days", [])} or {
             str(published or datetime.now(UTC).date() - timedelta(days=1))

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from ecommerce_dwh.commands import quiet_airflow
 from ecommerce_dwh.settings import get_settings
-from ecommerce_dwh.warehouse.sql_text import split_statements
+from ecommerce_dwh.warehouse.state import ask_for_state
 
 DAILY = "ecommerce_dwh_daily"
 
@@ -61,14 +61,6 @@ def judge(published_day: date | None, now: datetime, allowed_hours: float) -> Fr
     return Freshness(published_day, lag_hours(published_day, now) or 0.0, allowed_hours)
 
 
-def state_sql() -> str:
-    """The query for the published day."""
-    (statement,) = split_statements(
-        (get_settings().sql_dir / "control" / "warehouse_state.sql").read_text("utf-8")
-    )
-    return statement
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Ask the warehouse and say how fresh it is; returns the exit code."""
     settings = get_settings()
@@ -85,13 +77,11 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         with quiet_airflow():
-            from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # late import: heavy
-
-            row = RedshiftSQLHook().get_first(state_sql())
+            published_day = ask_for_state().published_day
     except Exception as error:
         print(f"the warehouse did not answer: {error}", file=sys.stderr)
         return 2
-    found = judge(row[0] if row else None, datetime.now(UTC), given.max_lag_hours)
+    found = judge(published_day, datetime.now(UTC), given.max_lag_hours)
     print(found)
     if not found.is_stale:
         return 0 if found.published_day is not None else 2

@@ -10,10 +10,10 @@ from ecommerce_dwh.alerts.mail import Link, send
 from ecommerce_dwh.alerts.texts import dag_url, recovery_alert, stale_alert
 from ecommerce_dwh.aws import aws_client
 from ecommerce_dwh.publishing.assets import METRIC_NAMESPACE, lag_point
-from ecommerce_dwh.publishing.freshness import DAILY, Freshness, judge, state_sql
+from ecommerce_dwh.publishing.freshness import DAILY, Freshness, judge
 from ecommerce_dwh.settings import get_settings
-from ecommerce_dwh.warehouse.client import Cursor
 from ecommerce_dwh.warehouse.operators import WarehouseOperator
+from ecommerce_dwh.warehouse.state import read_state
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -50,13 +50,10 @@ class FreshnessWatchOperator(WarehouseOperator):
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        def read(cursor: Cursor) -> Any:
-            rows = cursor.query(state_sql())
-            return rows[0][0] if rows else None
-
         now = datetime.now(UTC)
         allowed = get_settings().max_lag_hours if self.max_lag_hours is None else self.max_lag_hours
-        found = judge(self.warehouse(context).transaction(read), now, allowed)
+        state = self.warehouse(context).transaction(lambda cursor: read_state(cursor.query))
+        found = judge(state.published_day, now, allowed)
         self.log.info("%s", found)
         self._send_metric(found, now)
         told = self._tell(context, found, now)

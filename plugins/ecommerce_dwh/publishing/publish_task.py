@@ -12,6 +12,7 @@ from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.client import Cursor
 from ecommerce_dwh.warehouse.operators import WarehouseOperator
 from ecommerce_dwh.warehouse.sql_text import split_statements
+from ecommerce_dwh.warehouse.state import read_state
 from ecommerce_dwh.window import load_window
 
 if TYPE_CHECKING:
@@ -49,14 +50,13 @@ class PublishOperator(WarehouseOperator):
         warehouse = self.warehouse(context)
         ledger_sql = self.render_template(self.control_sql("run_ledger"), context)
 
-        def read(cursor: Cursor) -> tuple[dict[str, dict[str, int]], Any]:
+        def read(cursor: Cursor) -> tuple[dict[str, dict[str, int]], date | None]:
             rows = cursor.query(split_statements(ledger_sql)[0])
             ledger = {
                 str(row["source"]): {k: int(v or 0) for k, v in row.items() if k != "source"}
                 for row in cursor.as_dicts(rows)
             }
-            state = cursor.query(self.control_sql("warehouse_state"))
-            return ledger, state[0][0] if state else None
+            return ledger, read_state(cursor.query).published_day
 
         ledger, published_day = warehouse.transaction(read)
         self._update_assets(context)

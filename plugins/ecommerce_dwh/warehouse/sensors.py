@@ -21,6 +21,7 @@ from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.waiting import NotYet, Wait
 from ecommerce_dwh.warehouse.client import Cursor, Warehouse, query_group
 from ecommerce_dwh.warehouse.sql_text import split_statements
+from ecommerce_dwh.warehouse.state import read_state
 from ecommerce_dwh.window import LoadTemplates
 
 if TYPE_CHECKING:
@@ -165,17 +166,16 @@ class FreshnessSensor(WarehouseSensor):
 
     def look(self, context: Context) -> Look:
         what = f"{self.table}.{self.column}" if self.table else "the published day"
-        newest = self.scalar(context, self._sql())
+        newest = self._newest(context)
         if newest is None:
             return Look(False, f"{what} is empty")
         return judge_freshness(newest, what, day=self.day, max_age=self.max_age, now=datetime.now(UTC))
 
-    def _sql(self) -> str:
+    def _newest(self, context: Context) -> date | None:
         if self.table:
-            return f"select max({self.column}) from {self.table}"  # noqa: S608 - names checked above
-        path = get_settings().sql_dir / "control" / "warehouse_state.sql"
-        (statement,) = split_statements(path.read_text("utf-8"))
-        return f"select published_day from ({statement}) as state"  # noqa: S608 - a file of ours
+            sql = f"select max({self.column}) from {self.table}"  # noqa: S608 - names checked above
+            return self.scalar(context, sql)
+        return self.warehouse(context).transaction(lambda cursor: read_state(cursor.query)).published_day
 
 
 def judge_freshness(newest: date, what: str, *, day: str, max_age: timedelta | None, now: datetime) -> Look:
