@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ecommerce_dwh.alerts.incidents import STALE, Incident, IncidentLog
 from ecommerce_dwh.alerts.mail import Link, send
 from ecommerce_dwh.alerts.texts import dag_url, recovery_alert, stale_alert
-from ecommerce_dwh.aws import aws_client
-from ecommerce_dwh.publishing.assets import METRIC_NAMESPACE, lag_point
 from ecommerce_dwh.publishing.freshness import DAILY, Freshness, judge
+from ecommerce_dwh.publishing.metrics import lag_point, send_metrics
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.operators import WarehouseOperator
 from ecommerce_dwh.warehouse.state import read_state
@@ -125,12 +124,6 @@ class FreshnessWatchOperator(WarehouseOperator):
         )
 
     def _send_metric(self, found: Freshness, now: datetime) -> None:
-        if found.published_day is None:
-            return
-        point = lag_point(get_settings().env, now, found.lag_hours)
-        try:
-            client = aws_client("cloudwatch", self.aws_conn_id)
-            client.put_metric_data(Namespace=METRIC_NAMESPACE, MetricData=[point])
-        except Exception as error:
-            # The alarm takes missing data for staleness, so nobody is left in the dark.
-            self.log.warning("The metric was not sent: %s", error)
+        if found.published_day is not None:
+            point = lag_point(get_settings().env, now, found.lag_hours)
+            send_metrics([point], self.aws_conn_id, self.log)  # type: ignore[arg-type]

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from ecommerce_dwh.aws import aws_client
-from ecommerce_dwh.publishing.assets import METRIC_NAMESPACE, metric_data, published_assets
+from ecommerce_dwh.ledger import ROWS
+from ecommerce_dwh.publishing.assets import published_assets
+from ecommerce_dwh.publishing.metrics import metric_data, send_metrics
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.client import Cursor
 from ecommerce_dwh.warehouse.operators import WarehouseOperator
@@ -17,8 +18,6 @@ from ecommerce_dwh.window import load_window
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-_METRICS_PER_CALL = 500
 
 
 class PublishOperator(WarehouseOperator):
@@ -91,14 +90,7 @@ class PublishOperator(WarehouseOperator):
             ledger=ledger,
             task_seconds=self._task_seconds(context),
         )
-        try:
-            client = aws_client("cloudwatch", self.aws_conn_id)
-            for start in range(0, len(points), _METRICS_PER_CALL):
-                client.put_metric_data(
-                    Namespace=METRIC_NAMESPACE, MetricData=points[start : start + _METRICS_PER_CALL]
-                )
-        except Exception as error:
-            self.log.warning("Metrics were not sent; the run is published all the same: %s", error)
+        send_metrics(points, self.aws_conn_id, self.log)  # type: ignore[arg-type]
 
     def _task_seconds(self, context: Context) -> dict[str, float]:
         """How long the run's tasks that succeeded so far took, by task id: the last try, as Airflow counts it."""
@@ -122,8 +114,7 @@ class PublishOperator(WarehouseOperator):
             f" {title:>12}" for title in ("delivered", "loaded", "superseded", "quarantined")
         )
         lines = [
-            f"  {source:12} {c['files']:>7,} {c['raw_rows']:>12,} {c['accepted_rows']:>12,} "
-            f"{c['superseded_rows']:>12,} {c['quarantined_rows']:>12,}"
+            f"  {source:12} {c['files']:>7,}" + "".join(f" {c[name]:>12,}" for name in ROWS)
             for source, c in ledger.items()
         ]
         self.log.info("Ledger of %s:\n%s", window, "\n".join([header, *lines]))

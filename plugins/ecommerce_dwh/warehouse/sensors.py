@@ -17,6 +17,7 @@ from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout
 
+from ecommerce_dwh.ledger import DELIVERED, accounted_rows
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.waiting import NotYet, Wait
 from ecommerce_dwh.warehouse.client import Cursor, Warehouse, query_group
@@ -314,15 +315,14 @@ def judge_ledger(
     missing = [f"{source} of {day}" for day in days for source in sources if (source, day) not in found]
     wrong = []
     for (source, day), row in found.items():
-        raw, quarantined = int(row["raw_rows"]), int(row["quarantined_rows"])
-        parts = int(row["accepted_rows"]) + int(row["superseded_rows"]) + quarantined
+        raw, parts, quarantined = int(row[DELIVERED]), accounted_rows(row), int(row["quarantined_rows"])
         if raw != parts or Decimal(str(row["amount_difference"])) != 0:
             wrong.append(f"{source} of {day}: {raw:,} rows raw, {parts:,} accounted for")
         elif max_quarantined is not None and quarantined > raw * max_quarantined:
             wrong.append(f"{source} of {day}: {quarantined:,} of {raw:,} rows quarantined")
     if not missing and not wrong:
         words = f"the ledger of {first_day} to {last_day} is complete and adds up"
-        return Look(True, words, {"rows": sum(int(row["raw_rows"]) for row in rows)})
+        return Look(True, words, {"rows": sum(int(row[DELIVERED]) for row in rows)})
     parts_of_text = []
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""

@@ -20,6 +20,7 @@ from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, with_con
 from typing_extensions import TypedDict
 
 from ecommerce_dwh.lake.s3 import MIB, gunzip
+from ecommerce_dwh.ledger import ROWS
 from ecommerce_dwh.quality.report import ReportNotReady, read_report
 from ecommerce_dwh.quality.report_model import (
     Count,
@@ -278,6 +279,5 @@ def _digest(report: Mapping[str, Any], etag: str) -> tuple[DayEntry, _Figures]:
             measure = [past[name] for name in ("value", "low", "high")] if past else []
             figures[source, rule["rule"]] = (meta, *counts, verdict, measure)
     for line in report.get("ledger", ()):
-        counts4 = [line[name] for name in ("raw_rows", "accepted_rows", "superseded_rows", "quarantined_rows")]
-        entry.ledger.setdefault(line["delivery_date"], {})[line["source"]] = counts4
+        entry.ledger.setdefault(line["delivery_date"], {})[line["source"]] = [line[name] for name in ROWS]
     return entry, figures

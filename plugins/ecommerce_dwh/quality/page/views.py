@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from ecommerce_dwh.ledger import ROWS
 from ecommerce_dwh.privacy.masking import mask_path
 from ecommerce_dwh.quality.page.charts import Point, number
 from ecommerce_dwh.quality.page.index import (
@@ -442,7 +443,7 @@ def day_view(
         generated_at=report.get("generated_at", ""),
         tables=tuple(tables),
         ledger=tuple(
-            _ledger_line(line["delivery_date"], line["source"], [line[name] for name in _LEDGER])
+            _ledger_line(line["delivery_date"], line["source"], [line[name] for name in ROWS])
             for line in lines[:MOST_LINES]
         ),
         quarantine=tuple(_group(entry, personal.get(entry["source"], ())) for entry in quoted["quarantine"]),
@@ -481,7 +482,6 @@ def _quoted_parts(report: Mapping[str, Any], rules: Sequence[Mapping[str, Any]])
 
 
 _ORDER = {"failed": 0, "warned": 1, "unjudged": 2, "passed": 3}
-_LEDGER = ("raw_rows", "accepted_rows", "superseded_rows", "quarantined_rows")
 
 
 def _matches(source: str, state: str, rule: Mapping[str, Any], words: Sequence[str]) -> bool:
