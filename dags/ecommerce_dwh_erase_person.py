@@ -31,16 +31,15 @@ from airflow.sdk import DAG
 
 from ecommerce_dwh.alerts.callbacks import mail_run_failure
 from ecommerce_dwh.dag_defaults import dag_arguments
-from ecommerce_dwh.erasure.operators import (
+from ecommerce_dwh.erasure.erase_task import (
     EraseWarehouseOperator,
     ErasurePlanOperator,
     ErasureSurveyOperator,
     ErasureVerifyOperator,
-    ForgetRequestOperator,
     erasure_arguments,
     erasure_params,
-    forget_request,
 )
+from ecommerce_dwh.erasure.requests_task import ForgetRequestOperator, forget_request
 from ecommerce_dwh.lake.glue import GlueJobOperator
 from ecommerce_dwh.settings import get_settings
 

@@ -22,18 +22,16 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 
 from ecommerce_dwh.care.maintenance_task import (
-    OrphanRunsOperator,
     SlowQueryReport,
     StagingCleanupOperator,
-    StorageCheckOperator,
     TableCareOperator,
-    UnreferencedFilesOperator,
     WarehouseIdleSensor,
     WholeWarehouseAudit,
     maintenance_params,
 )
+from ecommerce_dwh.care.storage_task import OrphanRunsOperator, StorageCheckOperator, UnreferencedFilesOperator
 from ecommerce_dwh.dag_defaults import dag_arguments
-from ecommerce_dwh.erasure.operators import OldRequestsOperator
+from ecommerce_dwh.erasure.requests_task import OldRequestsOperator
 
 with DAG(
     dag_id="ecommerce_dwh_maintenance",

@@ -25,7 +25,7 @@ from ecommerce_dwh.alerts.texts import deadline_alert, failure_alert, span
 from ecommerce_dwh.quality.gate import QualityGateClosed
 from ecommerce_dwh.quality.report import FailedRule
 from ecommerce_dwh.settings import Settings, get_settings
-from ecommerce_dwh.warehouse.client import GuardError
+from ecommerce_dwh.warehouse.errors import GuardError
 
 RULE = FailedRule(
     "orders", "order_date_valid", "validity", "error", 100, 7, 0.07, 0.0, "7 dates lie in the future"

@@ -9,15 +9,13 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from contexts import context_of, execute, in_dag
 
-from ecommerce_dwh.erasure.operators import (
+from ecommerce_dwh.erasure.erase_task import (
     EraseWarehouseOperator,
     ErasurePlanOperator,
     ErasureSurveyOperator,
     ErasureVerifyOperator,
-    ForgetRequestOperator,
-    OldRequestsOperator,
-    forget_request,
 )
+from ecommerce_dwh.erasure.requests_task import ForgetRequestOperator, OldRequestsOperator, forget_request
 from ecommerce_dwh.warehouse.bootstrap import MigrationOperator
 
 PROCESSED = "ecommerce-dwh-dev-processed"
@@ -385,7 +383,7 @@ def test_a_run_that_fails_or_is_marked_failed_forgets_whom_it_was_about(warehous
 def test_what_nobody_cleaned_up_goes_by_its_age(aws, days, left, monkeypatch):
     for key in (GIVEN, "erasures/manual__9/request.json", "erasures/manual__9/search.json"):
         put(aws, key, {})
-    monkeypatch.setattr("ecommerce_dwh.erasure.operators.datetime", _Later(days))
+    monkeypatch.setattr("ecommerce_dwh.erasure.requests_task.datetime", _Later(days))
 
     assert run(OldRequestsOperator, running=1, dry_run=False)["objects"] == 0
     assert run(OldRequestsOperator, dry_run=True)["objects"] == 3 - left

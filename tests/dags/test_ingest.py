@@ -15,7 +15,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from contexts import context_of, execute, in_dag
 
-from ecommerce_dwh.lake import ingest
+from ecommerce_dwh.lake import ingest, upload
 from ecommerce_dwh.lake.ingest_task import ShopExtractOperator, ShopSchemaOperator
 from ecommerce_dwh.settings import get_settings
 
@@ -204,7 +204,7 @@ def test_a_late_repetition_does_not_lose_versions_unless_told_to(aws, shop):
 
 
 def test_many_rows_make_many_files_and_a_smaller_repetition_removes_the_surplus(aws, shop, monkeypatch):
-    monkeypatch.setattr(ingest.DayUpload.__init__, "__kwdefaults__", {"rows_per_file": 10})
+    monkeypatch.setattr(upload.DayUpload.__init__, "__kwdefaults__", {"rows_per_file": 10})
     shop.execute(
         "insert into shop.customers (customer_id, changed_at) "
         "select 'c' || n, '2026-03-01 08:00+00' from generate_series(1, 25) as n"

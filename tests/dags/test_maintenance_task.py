@@ -14,18 +14,16 @@ from contexts import context_of, in_dag
 from servers import REPO
 
 from ecommerce_dwh.care.maintenance_task import (
-    OrphanRunsOperator,
     SlowQueryReport,
     StagingCleanupOperator,
-    StorageCheckOperator,
     TableCareOperator,
-    UnreferencedFilesOperator,
     WarehouseIdleSensor,
     WholeWarehouseAudit,
     is_dry_run,
     maintenance_params,
     maintenance_sql,
 )
+from ecommerce_dwh.care.storage_task import OrphanRunsOperator, StorageCheckOperator, UnreferencedFilesOperator
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.audits import AuditError
 from ecommerce_dwh.warehouse.sql_text import split_statements
@@ -134,7 +132,8 @@ def later(monkeypatch):
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(days=10)
 
-    monkeypatch.setattr("ecommerce_dwh.care.maintenance_task.datetime", Clock)
+    for module in ("maintenance_task", "storage_task"):
+        monkeypatch.setattr(f"ecommerce_dwh.care.{module}.datetime", Clock)
 
 
 def test_files_of_dead_attempts_go_and_doubtful_ones_stay(lake, later):

@@ -14,7 +14,8 @@ from contexts import context_of, execute, in_dag
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.audits import AuditError, WarehouseAuditOperator
 from ecommerce_dwh.warehouse.bootstrap import CalendarOperator, MigrationOperator
-from ecommerce_dwh.warehouse.client import GuardError, StatementError, Warehouse, is_conflict, query_group
+from ecommerce_dwh.warehouse.client import Warehouse, query_group
+from ecommerce_dwh.warehouse.errors import GuardError, StatementError, is_conflict
 from ecommerce_dwh.warehouse.operators import RedshiftSQLOperator
 
 

@@ -9,8 +9,9 @@ import time
 import pytest
 from fake_s3 import FakeS3
 
+from ecommerce_dwh.quality.page.bucket import StoreError
 from ecommerce_dwh.quality.page.index import IndexUnusable, Month
-from ecommerce_dwh.quality.page.store import QualityStore, StoreError, shift_month
+from ecommerce_dwh.quality.page.store import QualityStore, shift_month
 from tests.quality_reports import report, story
 
 LAST = "2026-03-10"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ecommerce_dwh.quality.page import charts, views
+from ecommerce_dwh.quality.page import charts, day_page, views
 from ecommerce_dwh.quality.page.index import Month
 from ecommerce_dwh.quality.page.masking import mask
 from ecommerce_dwh.quality.page.store import Snapshot
@@ -95,7 +95,7 @@ def test_the_ledger_is_the_newest_reports_and_says_when_it_does_not_add_up():
 
 
 def test_personal_data_is_masked_wherever_it_stands():
-    view = views.day_view(report("2026-03-10", poisoned=True), {"customers": {"email"}})
+    view = day_page.day_view(report("2026-03-10", poisoned=True), {"customers": {"email"}})
     text = repr(view)
 
     assert "asha.rao" not in text
@@ -145,13 +145,13 @@ def test_of_a_huge_report_the_page_shows_what_failed_and_counts_the_rest():
     found = report("2026-03-10", rules=900, poisoned=True)
     found["ledger"] *= 1000
 
-    view = views.day_view(found, {})
+    view = day_page.day_view(found, {})
 
-    assert sum(len(table.rules) for table in view.tables) == views.MOST_RULES
-    assert sum(table.hidden for table in view.tables) == 5 * 901 - views.MOST_RULES
+    assert sum(len(table.rules) for table in view.tables) == day_page.MOST_RULES
+    assert sum(table.hidden for table in view.tables) == 5 * 901 - day_page.MOST_RULES
     failed = [rule for table in found["tables"] for rule in table["rules"] if not rule["passed"]]
     assert len(view.broken) == len(failed)
-    assert (len(view.ledger), view.hidden["ledger"]) == (views.MOST_LINES, 3000)
+    assert (len(view.ledger), view.hidden["ledger"]) == (day_page.MOST_LINES, 3000)
 
 
 def test_objects_that_were_not_loaded_are_named_and_the_rest_is_counted():
@@ -251,7 +251,7 @@ def test_rules_against_history_show_what_was_measured_or_why_not():
 
 
 def test_a_day_shows_measures_and_rules_without_enough_history():
-    odd = views.day_view(report("2026-03-10", poisoned=True), {})
+    odd = day_page.day_view(report("2026-03-10", poisoned=True), {})
     (rule,) = [rule for rule in odd.broken if rule.rule == "rows_as_usual"]
     assert dict(rule.measured) == {
         "Measured on 2026-03-10": "112",
@@ -261,7 +261,7 @@ def test_a_day_shows_measures_and_rules_without_enough_history():
         "Days of history": "28",
     }
 
-    young = views.day_view(report("2026-01-12"), {})
+    young = day_page.day_view(report("2026-01-12"), {})
     states = {rule.state for table in young.tables for rule in table.rules if rule.rule == "rows_as_usual"}
     assert states == {"unjudged"}
     assert all(rule.rule != "rows_as_usual" for rule in young.broken)

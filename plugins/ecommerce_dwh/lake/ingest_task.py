@@ -17,6 +17,7 @@ from ecommerce_dwh.aws import aws_client
 from ecommerce_dwh.contracts import SourceContract, load_contracts
 from ecommerce_dwh.lake import ingest
 from ecommerce_dwh.lake.assets import raw_asset
+from ecommerce_dwh.lake.upload import DayUpload, Extraction
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.window import LoadTemplates, LoadWindow, load_window, window_params
 
@@ -146,12 +147,12 @@ class ShopExtractOperator(_ShopOperator):
         snapshot: str,
         note: dict[str, Any],
         replace: bool,
-    ) -> list[ingest.Extraction]:
+    ) -> list[Extraction]:
         overlap = timedelta(minutes=get_settings().ingest_overlap_minutes)
         client = aws_client("s3", self.aws_conn_id)
         lock = threading.Lock()
 
-        def extract(name: str, upload: ingest.DayUpload) -> None:
+        def extract(name: str, upload: DayUpload) -> None:
             with lock:
                 connection = self.connect()
                 self._connections.append(connection)
@@ -164,7 +165,7 @@ class ShopExtractOperator(_ShopOperator):
         with ExitStack() as stack:
             uploads = {
                 name: stack.enter_context(
-                    ingest.DayUpload(
+                    DayUpload(
                         client,
                         window.raw_bucket,
                         name,
@@ -180,9 +181,7 @@ class ShopExtractOperator(_ShopOperator):
                 future.result()
             return [uploads[name].publish(replace=replace) for name in ingest.in_order_of_appearance(contracts)]
 
-    def _tell(
-        self, context: Context, window: LoadWindow, done: list[ingest.Extraction], seconds: float
-    ) -> None:
+    def _tell(self, context: Context, window: LoadWindow, done: list[Extraction], seconds: float) -> None:
         for extraction in done:
             if extraction.kept:
                 self.log.warning(

@@ -27,7 +27,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from ecommerce_dwh.privacy.contact_data import in_plain_spelling, personal_spans
+from ecommerce_dwh.privacy.contact_data import personal_spans
+from ecommerce_dwh.privacy.plain_spelling import in_plain_spelling
 
 MASK = "•••"
 # Version of the rules that a report was written under, in its field ``privacy``. A report without it was written by

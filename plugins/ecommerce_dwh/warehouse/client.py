@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import random
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -20,9 +19,8 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.sdk.exceptions import AirflowException
-
-from ecommerce_dwh.privacy.masking import mask_error, shown_cell
+from ecommerce_dwh.privacy.masking import shown_cell
+from ecommerce_dwh.warehouse.errors import GuardError, StatementError, describe, is_conflict
 from ecommerce_dwh.warehouse.sql_text import first_line, leaves_transaction, without_comments
 
 if TYPE_CHECKING:
@@ -31,28 +29,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 QUERY_GROUP_LIMIT = 320  # characters that Redshift keeps of a query group
-_CONFLICT_STATES = {"40001", "40P01"}
-# Whole messages, from their beginning: a table's name, a type such as varchar(1023) or a rejected value may hold the
-# same words. SERIALIZABLE answers 1023, SNAPSHOT the second message; both come with SQLSTATE XX000, which Redshift also
-# gives to permanent errors. https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
-_CONFLICT = re.compile(
-    r"(?:error:\s*)?(?:"
-    r"1023(?:\s+detail:.*)?"
-    r"|could not complete because of conflict with concurrent transaction\.?"
-    r"|serializable isolation violation\b.*"
-    r"|could not serialize access\b.*"
-    r"|deadlock detected\.?"
-    r")",
-    re.IGNORECASE | re.DOTALL,
-)
-
-
-class StatementError(AirflowException):
-    """A statement failed; the message says which, and what Redshift said."""
-
-
-class GuardError(StatementError):
-    """A guard query found rows: the warehouse is not in the state that the task needs."""
 
 
 @dataclass
@@ -100,20 +76,6 @@ def query_group(context: Context) -> str:
         if excess > 0:
             tag[key] = tag[key][: max(8, len(tag[key]) - excess)]
     return json.dumps(tag, separators=(",", ":"))
-
-
-def error_fields(error: BaseException) -> dict[str, str]:
-    """The server's error fields (S severity, C state, M message, D detail, H hint) of a driver's exception."""
-    first = error.args[0] if error.args else ""
-    return {str(k): str(v) for k, v in first.items()} if isinstance(first, dict) else {"M": str(error)}
-
-
-def is_conflict(error: BaseException) -> bool:
-    """Whether Redshift refused the transaction only because of another one, so that repeating it is right."""
-    fields = error_fields(error)
-    if fields.get("C") in _CONFLICT_STATES:
-        return True
-    return _CONFLICT.fullmatch(fields.get("M", "").strip()) is not None
 
 
 class Cursor:
@@ -193,20 +155,6 @@ class Cursor:
     def raw(self) -> Any:
         """The driver's cursor, for handlers."""
         return self._raw
-
-
-def describe(error: BaseException) -> str:
-    """An error of the driver as one readable line, without what the server quotes of rows."""
-    fields = error_fields(error)
-    text = mask_error(fields.get("M", str(error)))
-    extras = [
-        f"{label}: {mask_error(fields[key])}"
-        for key, label in (("D", "detail"), ("H", "hint"))
-        if fields.get(key)
-    ]
-    if fields.get("C"):
-        extras.append(f"SQLSTATE {fields['C']}")
-    return text + (f" ({'; '.join(extras)})" if extras else "")
 
 
 class Warehouse:

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ecommerce_dwh.alerts import callbacks as alerts
-from ecommerce_dwh.privacy import contact_data
+from ecommerce_dwh.privacy import contact_data, plain_spelling
 from ecommerce_dwh.privacy import masking as privacy
 from ecommerce_dwh.privacy.masking import (
     MASK,
@@ -29,7 +29,7 @@ from ecommerce_dwh.privacy.masking import (
     shown_name,
     shown_value,
 )
-from ecommerce_dwh.quality.page import masking, views
+from ecommerce_dwh.quality.page import day_page, masking
 from ecommerce_dwh.quality.report import FailedRule
 from ecommerce_dwh.warehouse import client as redshift
 from tests.quality_reports import report
@@ -347,7 +347,7 @@ def test_no_pattern_repeats_without_a_bound():
                 return True
         return False
 
-    names = {**vars(privacy), **vars(contact_data)}
+    names = {**vars(privacy), **vars(contact_data), **vars(plain_spelling)}
     patterns = {name: value for name, value in names.items() if isinstance(value, re.Pattern)}
     assert len(patterns) > 15
     assert [
@@ -538,7 +538,7 @@ def _earlier_report() -> dict:
 
 
 def test_the_day_page_hides_what_earlier_reports_quote_of_rows():
-    shown = repr(views.day_view(_earlier_report(), {"customers": {"email"}}))
+    shown = repr(day_page.day_view(_earlier_report(), {"customers": {"email"}}))
 
     for person in ("Priya", "priya", "Sharma", "MG Road", "asha.rao", "98765"):
         assert person not in shown

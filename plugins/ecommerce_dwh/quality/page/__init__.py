@@ -1,5 +1,6 @@
 """The Data quality page of the Airflow web UI.
 
-``store`` reads reports from S3 and keeps a compact index of them, ``index`` is that index, ``views`` turns it into
-what a page shows, ``charts`` draws, ``app`` is the web application. Nothing here is imported by DAGs.
+``bucket`` reads from S3, ``store`` keeps a compact index of the reports, ``index`` is that index. ``views`` and
+``day_page`` compute what a page shows, ``charts`` draws, ``responses`` makes HTML of it, ``app`` is the web
+application. Nothing here is imported by DAGs.
 """

@@ -10,13 +10,11 @@ which Airflow answers its own API.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -26,52 +24,30 @@ from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi import Path as PathParameter
 from fastapi.exceptions import RequestValidationError
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import HTMLResponse, Response
 
 from ecommerce_dwh.lake.s3 import TooLarge
-from ecommerce_dwh.quality.page import charts, views
+from ecommerce_dwh.quality.page import views
+from ecommerce_dwh.quality.page.bucket import StoreError
+from ecommerce_dwh.quality.page.day_page import DayView, day_view
 from ecommerce_dwh.quality.page.masking import is_guarded_page, mask
 from ecommerce_dwh.quality.page.off_loop import Busy, PageThreads
-from ecommerce_dwh.quality.page.store import DayReport, QualityStore, Snapshot, StoreError, shift_month
+from ecommerce_dwh.quality.page.responses import (
+    ASSETS,
+    HEADERS,
+    HERE,
+    REPORT_HEADERS,
+    error_page,
+    page,
+    templates,
+)
+from ecommerce_dwh.quality.page.store import DayReport, QualityStore, Snapshot, shift_month
 from ecommerce_dwh.settings import get_settings
-from ecommerce_dwh.texts import well_formed
 
 URL_PREFIX = "/data-quality"
 FIRST_RULES = 40  # rules in the list before a visitor asks for all
 GUARDING_DAG = "ecommerce_dwh_daily"
-HERE = Path(__file__).parent
-_ASSETS = {
-    "app.css": "text/css; charset=utf-8",
-    "app.js": "text/javascript; charset=utf-8",
-    "icon.svg": "image/svg+xml",
-    "icon-dark.svg": "image/svg+xml",
-}
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'self'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "SAMEORIGIN",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "Cache-Control": "private, no-store",
-}
-# The job's own page has its styles in it. The sandbox gives it an origin of its own: no script, form, window or cookie
-# of Airflow is within its reach, whatever a file or an older job put into it.
-_REPORT_HEADERS = {
-    **_HEADERS,
-    "Content-Security-Policy": (
-        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'self'"
-    ),
-    "Referrer-Policy": "no-referrer",
-}
-
 DayInPath = Annotated[str, PathParameter(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Name = Annotated[str, PathParameter(max_length=128)]
 Months = Annotated[int, Query(ge=1, le=36)]
@@ -95,7 +71,7 @@ def create_app(store: QualityStore | None = None, guard: Callable[..., Any] | No
         yield
 
     def warm_up() -> None:
-        _templates()
+        templates()
         _personal_columns()
         reports.warm_up()
 
@@ -138,7 +114,7 @@ def _add_pages(app: FastAPI, reports: QualityStore, threads: PageThreads) -> Non
             span.snapshot, span.names, query=q, show="all" if q else show, source=source, limit=limit
         )
         newest = span.snapshot.newest_day
-        return _page(
+        return page(
             request,
             "overview.html",
             span=span,
@@ -163,7 +139,7 @@ def _add_pages(app: FastAPI, reports: QualityStore, threads: PageThreads) -> Non
         _real_day(day)
         found = reports.report(day, run)
         view = _view_of(found, focus, q)
-        return _page(
+        return page(
             request,
             "day.html",
             day=day,
@@ -192,7 +168,7 @@ def _add_pages(app: FastAPI, reports: QualityStore, threads: PageThreads) -> Non
             (found for month in reversed(span.snapshot.months) if (found := month.rules.get((source, rule)))),
             None,
         )
-        return _page(
+        return page(
             request,
             "rule.html",
             span=span,
@@ -210,7 +186,7 @@ def _add_pages(app: FastAPI, reports: QualityStore, threads: PageThreads) -> Non
     ) -> HTMLResponse:
         """What became of every row, by day and source."""
         span = _Span(reports, months, to)
-        return _page(
+        return page(
             request,
             "ledger.html",
             span=span,
@@ -241,33 +217,33 @@ def _add_files(app: FastAPI, reports: QualityStore, threads: PageThreads) -> Non
                 f"The quality job's page for {day} was written by an earlier version, which quoted values of rejected "
                 "rows, and is not shown. The day's page here has all of it that may be shown.",
             )
-        return HTMLResponse(body, headers=_REPORT_HEADERS)
+        return HTMLResponse(body, headers=REPORT_HEADERS)
 
     @app.get("/static/{name}")
     @threads.off_loop
     def asset(name: str) -> Response:
         """Style sheet and script; behind the login like everything else."""
-        if name not in _ASSETS:
+        if name not in ASSETS:
             raise HTTPException(404, "There is no such file.")
-        headers = {**_HEADERS, "Cache-Control": "private, max-age=86400"}
-        return Response((HERE / "static" / name).read_bytes(), media_type=_ASSETS[name], headers=headers)
+        headers = {**HEADERS, "Cache-Control": "private, max-age=86400"}
+        return Response((HERE / "static" / name).read_bytes(), media_type=ASSETS[name], headers=headers)
 
 
 def _add_errors(app: FastAPI) -> None:
     # Coroutines, so that an error is told even when every thread is taken.
     @app.exception_handler(StoreError)
     async def unreadable(request: Request, error: StoreError) -> HTMLResponse:
-        return _error_page(request, 503, "Reports cannot be read", str(error))
+        return error_page(request, 503, "Reports cannot be read", str(error))
 
     @app.exception_handler(Busy)
     async def busy(request: Request, error: Busy) -> HTMLResponse:
-        return _error_page(request, 503, "Please try again in a moment", str(error), {"Retry-After": "10"})
+        return error_page(request, 503, "Please try again in a moment", str(error), {"Retry-After": "10"})
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> HTMLResponse:
         names = ", ".join(str(item["loc"][-1]) for item in error.errors())
         text = f"The address holds a value that cannot be used: {names}."
-        return _error_page(request, 422, "Cannot be shown", text)
+        return error_page(request, 422, "Cannot be shown", text)
 
     @app.exception_handler(StarletteHTTPException)
     async def refused(request: Request, error: StarletteHTTPException) -> HTMLResponse:
@@ -279,26 +255,13 @@ def _add_errors(app: FastAPI) -> None:
         login = ""
         if error.status_code == 401:
             login = get_auth_manager().get_url_login(next_url=_way_back(request))
-        return _error_page(
+        return error_page(
             request,
             error.status_code,
             titles.get(error.status_code, "Cannot be shown"),
             texts.get(error.status_code, str(error.detail)),
             login=login,
         )
-
-
-def _error_page(
-    request: Request,
-    status: int,
-    title: str,
-    text: str,
-    headers: Mapping[str, str] | None = None,
-    login: str = "",
-) -> HTMLResponse:
-    answer = _page(request, "error.html", status=status, title=title, text=text, login=login)
-    answer.headers.update(headers or {})
-    return answer
 
 
 def _way_back(request: Request) -> str:
@@ -347,9 +310,7 @@ class _Span:
 class _Shown:
     """A report's view, or why there is none."""
 
-    def __init__(
-        self, shown: views.DayView | None, problem: str, override: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, shown: DayView | None, problem: str, override: Mapping[str, Any] | None = None) -> None:
         self.shown = shown
         self.problem = problem
         self.override = override
@@ -358,7 +319,7 @@ class _Shown:
 def _view_of(found: DayReport, focus: str = "", query: str = "") -> _Shown:
     if found.report is None:
         return _Shown(None, mask(found.problem))
-    return _Shown(views.day_view(found.report, _personal_columns(), focus, query), "", found.override)
+    return _Shown(day_view(found.report, _personal_columns(), focus, query), "", found.override)
 
 
 @cache
@@ -387,33 +348,3 @@ def _real_day(day: str) -> None:
         date.fromisoformat(day)
     except ValueError:
         raise HTTPException(404, f"{day} is no day.") from None
-
-
-@cache
-def _templates() -> Environment:
-    env = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    env.filters["percent"] = charts.percent
-    env.filters["figure"] = charts.number
-    env.globals.update(
-        sparkline=charts.sparkline,
-        trend=charts.trend,
-        measured=charts.measured,
-        states=views.STATES,
-        runbook=get_settings().runbook_url,
-        version=hashlib.sha256(b"".join((HERE / "static" / name).read_bytes() for name in _ASSETS)).hexdigest()[
-            :12
-        ],
-    )
-    return env
-
-
-def _page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    base = request.scope.get("root_path", "").rstrip("/")
-    text = _templates().get_template(template).render(base=base, **values)
-    return HTMLResponse(well_formed(text), status_code=status, headers=_HEADERS)

@@ -11,15 +11,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ecommerce_dwh.aws import aws_client, error_code
-from ecommerce_dwh.lake.s3 import RECORD_BYTES, REPORT_BYTES, TooLarge, read_object
+from ecommerce_dwh.lake.s3 import RECORD_BYTES, REPORT_BYTES, TooLarge
+from ecommerce_dwh.quality.page.bucket import WORKERS, Bucket, StoreError, page_client
 from ecommerce_dwh.quality.page.index import INDEX_BYTES, DayEntry, IndexUnusable, Month, read_day_report
 from ecommerce_dwh.quality.report import OVERRIDE_FILE, ReportNotReady
 from ecommerce_dwh.quality.report_model import NotAsDocumented, checked_override, parse_json, real_day
@@ -28,14 +28,9 @@ log = logging.getLogger(__name__)
 
 PREFIX = "quality/dt="
 INDEX_PREFIX = "quality/index/v1/"
-WORKERS = 16
 FRESH_SECONDS = 10.0
 BUDGET_SECONDS = 0.6
 PATIENCE_SECONDS = 8.0  # for another visitor's listing
-
-
-class StoreError(Exception):
-    """S3 cannot be read; the message says what a person can do about it and holds no secret."""
 
 
 @dataclass(frozen=True)
@@ -102,19 +97,6 @@ class DayReport:
     override: Mapping[str, Any] | None = None
 
 
-def page_client(aws_conn_id: str = "aws_default") -> Any:
-    """S3 client of the Airflow connection, with room for parallel reads."""
-    from botocore.config import Config  # late import: processes without visitors need not pay
-
-    config = Config(
-        max_pool_connections=WORKERS,
-        connect_timeout=2,
-        read_timeout=5,
-        retries={"mode": "standard", "total_max_attempts": 2},
-    )
-    return aws_client("s3", aws_conn_id, config=config)
-
-
 class QualityStore:
     """Reports and their index; one per server process, used by many threads.
 
@@ -139,8 +121,7 @@ class QualityStore:
         self.budget = budget
         self.fresh = fresh
         self.patience = patience
-        self._make_client = client
-        self._s3: Any = None
+        self._bucket = Bucket(bucket, client)
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="quality-page")
         self._state = threading.RLock()  # guards what follows
         self._refreshing = threading.Lock()  # one listing at a time; the others profit from it
@@ -178,7 +159,7 @@ class QualityStore:
             known = self._list_months()
             until = until or (known[-1] if known else "")
             wanted = [name for name in known if name > shift_month(until, -months)] if until else []
-            self._guarded(lambda: self._refresh(wanted, self.budget if budget is None else budget))
+            self._bucket.guarded(lambda: self._refresh(wanted, self.budget if budget is None else budget))
         finally:
             self._refreshing.release()
         with self._state:
@@ -192,7 +173,7 @@ class QualityStore:
         Raises:
             StoreError: S3 cannot be read.
         """
-        files = self._guarded(lambda: self._list_month(day[:7]))
+        files = self._bucket.guarded(lambda: self._list_month(day[:7]))
         runs = files.runs.get(day, {})
         ordered = tuple(sorted(runs, key=lambda name: runs[name].modified, reverse=True))
         listed = runs.get(run) if run else files.newest.get(day)
@@ -200,7 +181,7 @@ class QualityStore:
             why = f"run {run} left no report for {day}" if run else f"there is no report for {day}"
             return DayReport(day, None, why, ordered)
         try:
-            body = self._guarded(lambda: self._get(listed.key, REPORT_BYTES))
+            body = self._bucket.guarded(lambda: self._bucket.get(listed.key, REPORT_BYTES))
             if body is None:
                 return DayReport(day, None, "the report was deleted a moment ago", ordered)
             report = read_day_report(body, day)
@@ -215,7 +196,7 @@ class QualityStore:
         if key not in files.overrides:
             return None
         try:
-            body = self._guarded(lambda: self._get(key, RECORD_BYTES))
+            body = self._bucket.guarded(lambda: self._bucket.get(key, RECORD_BYTES))
             return checked_override(parse_json(body or b""))
         except (TooLarge, NotAsDocumented) as why:
             log.info("s3://%s/%s cannot be read: %s", self.bucket, key, why)
@@ -229,51 +210,9 @@ class QualityStore:
             StoreError: S3 cannot be read.
         """
         folder = f"{PREFIX}{day}/{run}/" if run else f"{PREFIX}{day}/"
-        return self._guarded(lambda: self._get(f"{folder}report.html", REPORT_BYTES))
+        return self._bucket.guarded(lambda: self._bucket.get(f"{folder}report.html", REPORT_BYTES))
 
-    # --- S3 ---
-
-    def _guarded(self, work: Callable[[], Any]) -> Any:
-        try:
-            return work()
-        except ClientError as error:
-            self._s3 = None  # credentials may have been renewed
-            code = error_code(error) or "?"
-            raise StoreError(
-                f"S3 answers {code} to {error.operation_name} on bucket {self.bucket}. Check connection "
-                "aws_default and the web server's permission to list and read quality/ there."
-            ) from error
-        except (BotoCoreError, OSError) as error:
-            self._s3 = None
-            raise StoreError(
-                f"S3 cannot be reached ({type(error).__name__}). Check connection aws_default and the network."
-            ) from error
-
-    def _client(self) -> Any:
-        with self._state:
-            if self._s3 is None:
-                try:
-                    self._s3 = self._make_client()
-                except (ClientError, BotoCoreError, OSError):
-                    raise
-                except Exception as error:  # Airflow's own: the connection is missing or malformed
-                    raise StoreError(
-                        f"connection aws_default cannot be used ({type(error).__name__}); see the server's log"
-                    ) from error
-            return self._s3
-
-    def _get(self, key: str, limit: int) -> bytes | None:
-        """An object's content; None when there is none, TooLarge when it has more bytes than the limit."""
-        return read_object(self._client(), self.bucket, key, limit)
-
-    def _pages(self, prefix: str, delimiter: str = "") -> Iterable[Mapping[str, Any]]:
-        request = {"Bucket": self.bucket, "Prefix": prefix, **({"Delimiter": delimiter} if delimiter else {})}
-        while True:
-            page = self._client().list_objects_v2(**request)
-            yield page
-            if not page.get("IsTruncated"):
-                return
-            request["ContinuationToken"] = page["NextContinuationToken"]
+    # --- what the bucket lists ---
 
     def _list_months(self) -> tuple[str, ...]:
         if time.monotonic() - self._known_at >= self.fresh:
@@ -281,12 +220,12 @@ class QualityStore:
             def work() -> set[str]:
                 return {
                     prefix["Prefix"][len(PREFIX) :][:7]
-                    for page in self._pages(PREFIX, "/")
+                    for page in self._bucket.pages(PREFIX, "/")
                     for prefix in page.get("CommonPrefixes", ())
                     if _is_day(prefix["Prefix"][len(PREFIX) :].rstrip("/"))
                 }
 
-            self._known = tuple(sorted(self._guarded(work)))
+            self._known = tuple(sorted(self._bucket.guarded(work)))
             self._known_at = time.monotonic()
         return self._known
 
@@ -296,7 +235,7 @@ class QualityStore:
         if files is not None and time.monotonic() - files.looked_at < self.fresh:
             return files
         files = MonthFiles(looked_at=time.monotonic())
-        for page in self._pages(f"{PREFIX}{name}-"):
+        for page in self._bucket.pages(f"{PREFIX}{name}-"):
             for item in page.get("Contents", ()):
                 day, _, rest = item["Key"][len(PREFIX) :].partition("/")
                 run, _, file = rest.rpartition("/")
@@ -362,7 +301,7 @@ class QualityStore:
         body, problem = b"", ""
         try:
             # A report that was deleted since the listing is an empty one, which says that it is not whole.
-            body = self._get(listed.key, REPORT_BYTES) or b""
+            body = self._bucket.get(listed.key, REPORT_BYTES) or b""
         except TooLarge as why:
             problem = f"the report is too large: {why}"
         with self._state:
@@ -371,7 +310,7 @@ class QualityStore:
 
     def _load_index(self, name: str) -> Month:
         try:
-            body = self._get(f"{INDEX_PREFIX}{name}.json.gz", INDEX_BYTES)
+            body = self._bucket.get(f"{INDEX_PREFIX}{name}.json.gz", INDEX_BYTES)
             return Month(name) if body is None else Month.load(name, body)
         except (IndexUnusable, TooLarge) as why:
             log.info("The index of %s is built anew: %s", name, why)
@@ -405,12 +344,7 @@ class QualityStore:
         with self._state:
             body = self._months[name].dump()
         try:
-            self._client().put_object(
-                Bucket=self.bucket,
-                Key=f"{INDEX_PREFIX}{name}.json.gz",
-                Body=body,
-                ContentType="application/gzip",
-            )
+            self._bucket.put(f"{INDEX_PREFIX}{name}.json.gz", body, "application/gzip")
         except (ClientError, BotoCoreError, OSError, StoreError) as error:
             # A server without the right to write builds its index in memory, after each restart.
             self._may_write = False

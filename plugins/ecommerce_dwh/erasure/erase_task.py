@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, Param
+from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from ecommerce_dwh.aws import aws_client
-from ecommerce_dwh.care.maintenance_task import is_dry_run
 from ecommerce_dwh.care.replay import ranges
 from ecommerce_dwh.erasure.person import CERTAIN, WORD_KEY, Person, crossed_out
+from ecommerce_dwh.erasure.questions import SHOWN, open_questions, question_line
 from ecommerce_dwh.erasure.requests import FOLDER, REQUEST, REQUESTS, RequestError, RequestStore, parse_request
+from ecommerce_dwh.erasure.requests_task import request_store
 from ecommerce_dwh.lake.glue import job_arguments
 from ecommerce_dwh.quality.gate import OVERRIDE_PARAM
 from ecommerce_dwh.settings import get_settings
@@ -32,9 +32,8 @@ from ecommerce_dwh.window import run_key
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-DAILY, ERASE = "ecommerce_dwh_daily", "ecommerce_dwh_erase_person"
+DAILY = "ecommerce_dwh_daily"
 Request = dict[str, Any]
-_SHOWN = 50
 
 
 def erasure_params() -> dict[str, Param]:
@@ -75,24 +74,6 @@ def erasure_arguments(mode: str) -> dict[str, str]:
     """Arguments of the Glue job: ``search``, ``erase`` or ``verify``."""
     latest = {"--start_date": "latest", "--end_date": "latest"}
     return {**job_arguments(erasure_mode=mode), **latest}
-
-
-def request_store(aws_conn_id: str | None = "aws_default") -> RequestStore:
-    """The requests, by an Airflow connection for AWS."""
-    return RequestStore(aws_client("s3", aws_conn_id), get_settings().processed_bucket)
-
-
-def forget_request(context: Context) -> None:
-    """DAG callback: a run that failed, by itself or because somebody marked it so, keeps nobody's data."""
-    run: Any = context.get("dag_run")
-    run_id = str(context.get("run_id") or (run.run_id if run else ""))
-    if run_id:
-        request_store().forget_run(run_key(run_id), _request_name(getattr(run, "conf", None) or {}))
-
-
-def _request_name(params: Mapping[str, Any]) -> str:
-    name = str(params.get("request") or "")
-    return name if name.replace("-", "").replace("_", "").isalnum() else ""
 
 
 class _ErasureOperator(WarehouseOperator):
@@ -361,7 +342,7 @@ class ErasureVerifyOperator(_ErasureOperator):
         kept = [q for q in left.get("questions", []) if q["answer"] == "keep"]
         self.log.info("Nothing of the person is left in lake and warehouse; %s", record)
         if kept:
-            self.log.info("Kept by decision:\n%s", "\n".join(map(_question, kept[:_SHOWN])))
+            self.log.info("Kept by decision:\n%s", "\n".join(map(question_line, kept[:SHOWN])))
         return {"erasure_id": erasure_id, **record, "kept_by_decision": len(kept)}
 
     @staticmethod
@@ -375,61 +356,3 @@ class ErasureVerifyOperator(_ErasureOperator):
             "Put the request again and trigger the DAG again, with an answer to each question: what is left is erased "
             "under the same pseudonym, what is gone stays gone."
         )
-
-
-class ForgetRequestOperator(BaseOperator):
-    """Delete whom the run was about. A teardown: it runs at every end of the run."""
-
-    ui_color = "#f3e5f5"
-
-    def __init__(self, *, aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.aws_conn_id = aws_conn_id
-
-    def execute(self, context: Context) -> None:
-        name = _request_name(context["params"])
-        request_store(self.aws_conn_id).forget_run(run_key(context["dag_run"].run_id), name)
-        self.log.info("The request and what was known of the person are deleted")
-
-
-class OldRequestsOperator(BaseOperator):
-    """Weekly: delete requests that nobody ran or whose run could not clean up, and findings of long ago."""
-
-    ui_color = "#fdf3dc"
-    requests, marks, findings = timedelta(days=2), timedelta(days=30), timedelta(days=90)
-
-    def __init__(self, *, aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.aws_conn_id = aws_conn_id
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        dry, store = is_dry_run(context), request_store(self.aws_conn_id)
-        running = context["ti"].get_dr_count(dag_id=ERASE, states=["running", "queued"])  # type: ignore[attr-defined]
-        old = store.old(datetime.now(UTC), requests=self.requests, marks=self.marks, findings=self.findings)
-        if running:
-            self.log.info("an erasure is running; what belongs to erasures stays for now")
-            old = []
-        self.log.info("%s %d objects of erasures", "Would delete" if dry else "Deleting", len(old))
-        if not dry:
-            store.forget(*old)
-        return {"objects": len(old), "dry_run": dry}
-
-
-def open_questions(found: Mapping[str, Any]) -> list[str]:
-    """The questions without an answer as lines for a person."""
-    waiting = [question for question in found.get("questions", []) if not question["answer"]]
-    lines = [_question(question) for question in waiting[:_SHOWN]]
-    return lines + ([f"  … and {len(waiting) - _SHOWN:,} more"] if len(waiting) > _SHOWN else [])
-
-
-def _question(question: Mapping[str, Any]) -> str:
-    version = f" (version {question['version']})" if question["version"] else ""
-    rows = (
-        f", {question['rows']:,} rows, lines {', '.join(map(str, question['lines']))}"
-        if question["rows"]
-        else ""
-    )
-    reason = f": {question['reason']}" if question["reason"] else ""
-    return (
-        f"  {question['id']} {question['kind']} {question['bucket']}/{question['key']}{version}{rows}{reason}"
-    )
