@@ -34,16 +34,8 @@ from pathlib import Path  # noqa: E402
 import botocore.loaders  # noqa: E402
 import psycopg  # noqa: E402
 import pytest  # noqa: E402
-from servers import (  # noqa: E402
-    REPO,
-    LocalAws,
-    LocalRedshift,
-    Mailbox,
-    ScriptedGlue,
-    start_local_aws,
-    start_mail,
-    start_redshift,
-)
+from server_fixtures import aws, local_aws, mail_server, mailbox  # noqa: E402, F401 - pytest finds them here
+from servers import REPO, LocalRedshift, ScriptedGlue, start_redshift  # noqa: E402
 
 sys.path.insert(0, str(REPO))
 # Each hook has a session of its own, and each session parses megabytes of service models again.
@@ -73,21 +65,6 @@ def airflow_db() -> str:
         timeout=120,
     )
     return os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
-
-
-@pytest.fixture(scope="session")
-def local_aws(tmp_path_factory) -> LocalAws:
-    """The local AWS endpoint with the deployment's buckets, crawler and jobs."""
-    with start_local_aws(tmp_path_factory.mktemp("aws")) as aws:
-        yield aws
-
-
-@pytest.fixture
-def aws(local_aws, monkeypatch) -> LocalAws:
-    """The endpoint as Airflow's connection ``aws_default``, its raw and processed buckets empty."""
-    local_aws.clear()
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(local_aws.connection))
-    return local_aws
 
 
 @pytest.fixture
@@ -126,20 +103,6 @@ def shop(local_redshift, monkeypatch) -> Iterator[psycopg.Connection]:
         local_shop.create(config)
         monkeypatch.setenv("AIRFLOW_CONN_SHOP_POSTGRES", json.dumps(local_shop.connection(config)))
         yield owner
-
-
-@pytest.fixture(scope="session")
-def mail_server(tmp_path_factory) -> Mailbox:
-    with start_mail(tmp_path_factory.mktemp("mail")) as mailbox:
-        yield mailbox
-
-
-@pytest.fixture
-def mailbox(mail_server, monkeypatch) -> Mailbox:
-    """The SMTP server as Airflow's connection ``smtp_default``; its mailbox is empty."""
-    mail_server.clear()
-    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(mail_server.connection))
-    return mail_server
 
 
 @pytest.fixture(scope="session")

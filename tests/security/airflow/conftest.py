@@ -22,40 +22,9 @@ os.environ.update(
 TESTS = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TESTS / "dags"), str(TESTS / "unit")]
 
-import json  # noqa: E402 - Airflow reads the environment when it is first imported
-from collections.abc import Iterator  # noqa: E402
-
-import pytest  # noqa: E402
+import pytest  # noqa: E402 - Airflow reads the environment when it is first imported
 from page_site import Site  # noqa: E402
-from servers import LocalAws, Mailbox, start_local_aws, start_mail  # noqa: E402
-
-
-@pytest.fixture(scope="session")
-def local_aws(tmp_path_factory) -> Iterator[LocalAws]:
-    with start_local_aws(tmp_path_factory.mktemp("aws")) as aws:
-        yield aws
-
-
-@pytest.fixture
-def aws(local_aws, monkeypatch) -> LocalAws:
-    """The local AWS endpoint as Airflow's connection ``aws_default``, its buckets empty."""
-    local_aws.clear()
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(local_aws.connection))
-    return local_aws
-
-
-@pytest.fixture(scope="session")
-def mail_server(tmp_path_factory) -> Iterator[Mailbox]:
-    with start_mail(tmp_path_factory.mktemp("mail")) as mailbox:
-        yield mailbox
-
-
-@pytest.fixture
-def mailbox(mail_server, monkeypatch) -> Mailbox:
-    """The SMTP server as Airflow's connection ``smtp_default``; its mailbox is empty."""
-    mail_server.clear()
-    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(mail_server.connection))
-    return mail_server
+from server_fixtures import aws, local_aws, mail_server, mailbox  # noqa: E402, F401 - pytest finds them here
 
 
 @pytest.fixture(scope="module")
