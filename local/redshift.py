@@ -9,6 +9,7 @@ from local import postgres
 from local.config import LocalConfig, keep_private, load_config
 from local.product import load_settings
 from local.shop import READER
+from local.stack import metadata
 from redshift_local.running import prepare_logging, run
 from redshift_local.settings import S3Access, Settings
 
@@ -38,7 +39,7 @@ def settings(config: LocalConfig, database: str) -> Settings:
                 config.aws_secret_key,
                 config.aws_environ()["AWS_DEFAULT_REGION"],
             ),
-            foreign_roles=(READER,),  # of the shop's database, on the same PostgreSQL
+            foreign_roles=(READER, metadata.ROLE),  # of the shop's and of Airflow's database, on the same PostgreSQL
         )
     except ValueError as error:
         raise ValueError(f"DWH_LOCAL_REDSHIFT_ISOLATION: {error}") from None

@@ -169,7 +169,15 @@ def plan(config: LocalConfig) -> Plan:
         Chore(
             "airflow-database",
             "Airflow's own database",
-            [str(config.airflow_python), airflow_command, "db", "migrate"],
+            [
+                python,
+                "-m",
+                "local.stack.metadata",
+                str(config.airflow_python),
+                airflow_command,
+                "db",
+                "migrate",
+            ],
             airflow_environ,
             needs=("postgres",),
             done=lambda: _metadata_current(config),
@@ -245,9 +253,9 @@ def _marked(config: LocalConfig, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _metadata_url(config: LocalConfig) -> str:
-    from local.postgres import sqlalchemy_url  # late import: loads only when a stack is planned
+    from local.stack.metadata import url  # late import: loads only when a stack is planned
 
-    return sqlalchemy_url(config, "airflow")
+    return url(config)
 
 
 def _postgres_answers(config: LocalConfig) -> bool:

@@ -8,15 +8,18 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
+import psycopg
 import pytest
 from hostile_http import send
 
 from aws_local.spark import spark_defaults
-from local import aws
+from local import aws, postgres
 from local.config import LocalConfig
-from local.stack.airflow import LOGIN, PASSWORD
+from local.stack import metadata as metadata_database
+from local.stack.airflow import LOGIN, PASSWORD, airflow_environ
 from local.stack.supervisor import Stack
 
 EVIL = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
@@ -158,7 +161,7 @@ def test_nobody_else_reads_what_the_stack_keeps(stack: LocalConfig) -> None:
         stack.postgres_dir,
     ):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder
-    for name in ("passwords.json", "keys.json"):
+    for name in ("passwords.json", "keys.json", "database-password"):
         assert stat.S_IMODE((stack.airflow_home / name).stat().st_mode) == 0o600
 
 
@@ -167,3 +170,85 @@ def test_a_jobs_driver_is_shut_to_others() -> None:
     conf = spark_defaults(aws.settings(LocalConfig(host="0.0.0.0")))
     assert conf["spark.driver.host"] == conf["spark.driver.bindAddress"] == "127.0.0.1"
     assert (conf["spark.ui.enabled"], conf["spark.authenticate"]) == ("false", "true")
+
+
+@pytest.fixture
+def metadata(stack: LocalConfig) -> Iterator[psycopg.Connection[Any]]:
+    """The connection that Airflow's own processes, and so its tasks' parents, have."""
+    options = airflow_environ(stack, metadata_database.url(stack), "dwh")
+    url = options["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+def test_airflow_owns_its_database_and_is_no_superuser(metadata: psycopg.Connection[Any]) -> None:
+    role = metadata.execute(
+        "select rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls from pg_roles "
+        "where rolname = current_user"
+    ).fetchone()
+    assert role == (False,) * 5
+    owners = metadata.execute(
+        "select distinct pg_get_userbyid(relowner) from pg_class where relnamespace = 'public'::regnamespace"
+    ).fetchall()
+    assert owners == [(metadata_database.ROLE,)]
+    assert metadata.execute("select count(*) > 0 from dag").fetchone() == (True,)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "copy (select 1) to '/tmp/airflow_was_here'",
+        "copy dag from program 'id'",
+        "select pg_read_file('/etc/passwd')",
+        "create extension adminpack",
+        "create role other superuser",
+        f"alter role {metadata_database.ROLE} superuser",
+        "set role postgres",
+        "set session authorization postgres",
+        "create database other",
+        "select passwd from pg_shadow",
+        "alter system set log_connections = on",
+    ],
+)
+def test_airflow_s_connection_reaches_no_file_program_or_role(
+    metadata: psycopg.Connection[Any], statement: str
+) -> None:
+    with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.FeatureNotSupported)):
+        metadata.execute(statement.encode())
+
+
+@pytest.mark.parametrize("database", ["postgres", "template1"])
+def test_airflow_s_role_enters_no_other_database(stack: LocalConfig, database: str) -> None:
+    url = metadata_database.url(stack).replace("+psycopg2", "").replace("/airflow?", f"/{database}?")
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(url)
+
+
+def test_tables_that_the_superuser_made_get_airflow_s_role_as_owner(
+    stack: LocalConfig, metadata: psycopg.Connection[Any]
+) -> None:
+    """A stack of an earlier release has such tables; its next start migrates them."""
+    with psycopg.connect(postgres.url(stack, metadata_database.DATABASE), autocommit=True) as superuser:
+        superuser.execute("create type public.old_kind as enum ('a')")
+        superuser.execute("create table public.old_table (id serial primary key, kind old_kind)")
+        superuser.execute('create view public."Old view" as select id from old_table')
+        superuser.execute("create function public.old_function() returns int language sql return 1")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        metadata.execute("alter table old_table add column note text")
+
+    for _ in range(2):
+        metadata_database.prepare(stack)
+
+    metadata.execute("alter table old_table add column note text")
+    metadata.execute('drop view "Old view"')
+    metadata.execute("drop function old_function()")
+    metadata.execute("drop table old_table")
+    metadata.execute("drop type old_kind")
+
+
+def test_the_warehouse_s_admin_has_no_power_over_airflow_s_role(stack: LocalConfig) -> None:
+    with psycopg.connect(postgres.url(stack, "postgres")) as superuser:
+        powers = superuser.execute(
+            "select pg_has_role(%s, %s, 'MEMBER')", (stack.redshift_user, metadata_database.ROLE)
+        ).fetchone()
+    assert powers == (False,)
