@@ -1,4 +1,4 @@
-"""Clients of AWS services by an Airflow connection, and the answers of AWS that a later attempt gets past."""
+"""Clients of AWS services by an Airflow connection, and the AWS errors that a later attempt can get past."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-# Codes that stand for throttling or a fault of the service. Others (no such job, access denied) must reach the task
-# at once: a later attempt gets the same answer.
+# Codes of throttling or of a fault of the service. Other errors (no such job, access denied) must reach the task at
+# once, because a later attempt gets the same answer.
 _PASSING_ERRORS = {
     "Throttling",
     "ThrottlingException",

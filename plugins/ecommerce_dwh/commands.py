@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet_airflow() -> Iterator[None]:
-    """Keep Airflow's own words out of a command's answer: errors go to standard error, the rest nowhere.
+    """Keep Airflow's own log out of a command's output: errors go to standard error, the rest nowhere.
 
     To be entered before Airflow's hooks are imported: Airflow reads its log level once.
     """

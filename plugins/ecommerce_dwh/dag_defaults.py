@@ -29,7 +29,7 @@ def default_args() -> dict[str, Any]:
 
 
 def daily_schedule() -> BaseTimetable:
-    """What starts the daily load, by the option ``daily_trigger``.
+    """The schedule of the daily load, by the option ``daily_trigger``.
 
     By time, the interval is the day that ended: ``{{ ds }}`` names it (a bare cron string would give an empty
     interval). By assets, a run starts when the raw files of all sources have been delivered for a day; the day is

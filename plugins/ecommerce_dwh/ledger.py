@@ -1,7 +1,7 @@
-"""The columns of the ledger: for each source and day what was delivered, and what became of it.
+"""The columns of the ledger: the delivered rows of each source and day, and their parts.
 
 Every delivered row is accepted (loaded), superseded by another row of its key, or quarantined; the same holds for the
-money of the rows. Tables, reports, pages, logs and metrics name these figures as they stand here.
+money of the rows. Tables, reports, pages, logs and metrics use these names.
 
 Nothing here needs Airflow or Spark; the module travels to Glue in the library zip.
 """

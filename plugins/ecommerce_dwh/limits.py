@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 
 
 class RawLimitsError(ValueError):
-    """A text that gives no limits; the message says which part is wrong."""
+    """A text that cannot be read as limits; the message names the wrong part."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class RawLimits:
         return min(self.bytes, max(FREE_BYTES, self.ratio * size))
 
 
-# Growing to so much costs nothing worth a refusal, however small the file was.
+# Expanding to this size is cheap, however small the stored file is, so it is never refused.
 FREE_BYTES = 64 << 20
 # Spark's CSV parser and the generated code take no more columns; Python's JSON parser no deeper values.
 MAX_COLUMNS = 10_000

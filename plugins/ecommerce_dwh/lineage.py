@@ -1,7 +1,7 @@
 """Lineage for OpenLineage: the tables and files that a task reads and writes, and the origin of each column.
 
-The statements were read when files were generated (`lineage_sql`), so telling costs a look into
-``include/generated/lineage.json``. Without a transport in the section ``[openlineage]`` nothing is told.
+``make generate`` reads the statements (`tools.generate.sql_lineage`), so a task only reads
+``include/generated/lineage.json``. Without a transport in the section ``[openlineage]`` nothing is sent.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def well_formed(text: str) -> str:
 def cut(text: str, limit: int) -> str:
     """At most ``limit`` characters of a text, the last of them a mark where there were more.
 
-    A word that the cut would halve goes whole: half a telephone number is one that no mask recognises.
+    A word at the cut is removed as a whole, because no mask recognises half a telephone number.
     """
     if len(text) <= limit:
         return text

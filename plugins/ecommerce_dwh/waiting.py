@@ -3,7 +3,7 @@
 A deferral costs a few seconds of hand-over, a sleeping worker costs its slot; the setting ``defer_after_seconds``
 weighs the two. The whole wait, deferrals included, ends at one deadline, counted from the start of the task's try.
 
-A trigger only watches: it decides nothing, and the task that resumes looks again by itself. A wrong or repeated event
+A trigger only observes and decides nothing; the task that resumes observes again by itself. A wrong or repeated event
 therefore does no harm, and a trigger can stay small.
 """
 
@@ -33,7 +33,7 @@ _TRIGGER_GRACE = timedelta(minutes=2)
 
 
 class NotYet(Exception):
-    """The awaited thing is not there; the message says what was found instead."""
+    """The awaited thing is absent; the message describes the state that was found."""
 
 
 class PassingErrors:
@@ -43,12 +43,12 @@ class PassingErrors:
         self._in_a_row = 0
 
     def allow(self, error: Exception) -> bool:
-        """Whether to look again after this error: it is passing, and not the 21st in a row."""
+        """Whether to observe again after this error: the error is passing, and not the 21st in a row."""
         self._in_a_row += 1
         return is_passing(error) and self._in_a_row <= _MAX_PASSING_ERRORS
 
     def forget(self) -> None:
-        """A look succeeded."""
+        """An observation succeeded."""
         self._in_a_row = 0
 
 
@@ -57,7 +57,7 @@ class Wait:
     """One wait of a task.
 
     Attributes:
-        poll_seconds: pause between two looks.
+        poll_seconds: pause between two observations.
         defer_after: seconds on the worker before the triggerer takes over; negative never defers.
         deadline: Unix time at which the whole wait is over; None waits for ever.
         began: Unix time at which this worker began to wait.
@@ -86,33 +86,33 @@ class Wait:
 
     @property
     def pause(self) -> float:
-        """Seconds until the next look, which is not later than the deadline."""
+        """Seconds until the next observation, which is not later than the deadline."""
         if self.deadline is None:
             return self.poll_seconds
         return min(self.poll_seconds, max(self.deadline - time.time(), 0.1))
 
     def until(
-        self, task: Any, look: Callable[[], Found], trigger: Callable[[], BaseTrigger], method_name: str
+        self, task: Any, observe: Callable[[], Found], trigger: Callable[[], BaseTrigger], method_name: str
     ) -> Found:
-        """Look until there is a result; in time, hand over to the triggerer.
+        """Observe until there is a result; after ``defer_after`` seconds, hand over to the triggerer.
 
         Args:
             task: operator or sensor.
-            look: returns the result, or raises `NotYet`.
+            observe: returns the result, or raises `NotYet`.
             trigger: makes the trigger that watches on; called only when the task defers.
             method_name: method of the task that resumes after the trigger.
 
         Returns:
-            The result of ``look``.
+            The result of ``observe``.
 
         Raises:
-            NotYet: the deadline has passed; that of the last look.
+            NotYet: the deadline has passed; the error of the last observation.
             TaskDeferred: Airflow's signal that the triggerer takes over.
         """
         errors, said = PassingErrors(), ""
         while True:
             try:
-                return look()
+                return observe()
             except NotYet as why:
                 if self.is_over:
                     raise
@@ -123,7 +123,7 @@ class Wait:
             except Exception as error:
                 if self.is_over or not errors.allow(error):
                     raise
-                task.log.warning("Look failed, trying again: %s", error)
+                task.log.warning("Observation failed, trying again: %s", error)
             if self.defer_after >= 0 and time.time() - self.began >= self.defer_after:
                 task.defer(trigger=trigger(), method_name=method_name, timeout=self._longest_deferral)
             time.sleep(self.pause)
@@ -143,7 +143,7 @@ def is_timeout(event: Mapping[str, Any] | None, what: str) -> bool:
         what: the watched thing, in words, for the error.
 
     Raises:
-        AirflowException: the trigger could not look; the message has AWS's answer.
+        AirflowException: the trigger could not observe; the message has AWS's answer.
     """
     status = (event or {}).get("status")
     if status == "error":
@@ -152,10 +152,10 @@ def is_timeout(event: Mapping[str, Any] | None, what: str) -> bool:
 
 
 class PollingTrigger(BaseTrigger):
-    """Base: poll until `look` returns something, or until the deadline passes.
+    """Base: poll until `observe` returns a mapping, or until the deadline passes.
 
     Args:
-        poll_seconds: pause between two looks.
+        poll_seconds: pause between two observations.
         deadline: Unix time at which to give up and fire ``{"status": "timeout"}``; None waits for ever.
         aws_conn_id: Airflow connection for AWS.
         region_name: region, or None for the connection's.
@@ -190,8 +190,8 @@ class PollingTrigger(BaseTrigger):
         }
         return f"{type(self).__module__}.{type(self).__qualname__}", {**common, **self.arguments()}
 
-    async def look(self, client: Any) -> Mapping[str, Any] | None:
-        """One look; a mapping ends the waiting."""
+    async def observe(self, client: Any) -> Mapping[str, Any] | None:
+        """One observation; a mapping ends the wait, None continues it."""
         raise NotImplementedError
 
     def aws(self, client_type: str | None = None) -> AwsBaseHook:
@@ -211,13 +211,13 @@ class PollingTrigger(BaseTrigger):
         async with await self.aws().get_async_conn() as client:
             while True:
                 try:
-                    found = await self.look(client)
+                    found = await self.observe(client)
                     errors.forget()
                 except Exception as error:
                     if not errors.allow(error):
                         yield TriggerEvent({"status": "error", "message": f"{type(error).__name__}: {error}"})
                         return
-                    self.log.warning("Look failed, trying again: %s", error)
+                    self.log.warning("Observation failed, trying again: %s", error)
                     found = None
                 if found is not None:
                     yield TriggerEvent({"status": "done", **found})

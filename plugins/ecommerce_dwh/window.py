@@ -36,12 +36,12 @@ def source_tables(folder: Path) -> tuple[SourceTable, ...]:
 
 
 class WindowError(AirflowFailException):
-    """The days asked for cannot be loaded; trying again would not help, so the task fails at once."""
+    """The requested days cannot be loaded; a retry would not help, so the task fails at once."""
 
 
 @dataclass(frozen=True)
 class LoadWindow:
-    """What a run loads and where it finds and leaves its files.
+    """The days of a run, and the places of its files.
 
     Templates see it as ``load``: ``{{ load.start_date }}``, ``{{ load.run_key }}``, …
 
@@ -52,7 +52,7 @@ class LoadWindow:
         run_key: the run id in the characters that S3 keys and file names bear everywhere.
         raw_bucket: bucket of the delivered files.
         processed_bucket: bucket of the Glue jobs' output.
-        copy_iam_role: what stands behind ``IAM_ROLE`` in a COPY: ``default`` or a quoted ARN.
+        copy_iam_role: value of ``IAM_ROLE`` in a COPY: ``default`` or a quoted ARN.
     """
 
     start_date: str

@@ -10,8 +10,8 @@ from contexts import context_of, execute, in_dag
 
 from ecommerce_dwh.alerts.callbacks import mail_run_failure, note_failure
 from ecommerce_dwh.contracts import load_contracts
+from ecommerce_dwh.lake.crawler import GlueCrawlerOperator
 from ecommerce_dwh.lake.drift_task import SchemaDriftError, SchemaDriftOperator
-from ecommerce_dwh.lake.glue import GlueCrawlerOperator
 from ecommerce_dwh.settings import get_settings
 
 RAW = "ecommerce-dwh-dev-raw"

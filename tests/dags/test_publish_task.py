@@ -9,7 +9,8 @@ import pytest
 from contexts import context_of, execute, in_dag
 from servers import free_port
 
-from ecommerce_dwh.publishing.assets import lag_hours, published_assets
+from ecommerce_dwh.publishing.assets import published_assets
+from ecommerce_dwh.publishing.freshness import lag_hours
 from ecommerce_dwh.publishing.publish_task import PublishOperator
 
 

@@ -1,1 +1,1 @@
-"""Alert mails: Airflow callbacks, texts, sending, open incidents, and what Airflow knows of a run's tasks."""
+"""Alert mails: Airflow callbacks, texts, sending, open incidents, and the history of a run's tasks."""

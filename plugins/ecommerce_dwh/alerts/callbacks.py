@@ -1,9 +1,9 @@
-"""Who hears of what: callbacks that turn failures and missed deadlines into one mail per incident.
+"""Callbacks that turn failures and missed deadlines into one mail per incident.
 
-A failure is told in two steps. The failing task notes what it knows (error, last published day) in XCom while
-it still has it; when the run has failed, the DAG's callback collects the notes of all failed tasks into one
-mail. So several tasks that fail together make one mail, and a task whose worker was killed is told as well.
-The first success afterwards is told too: what was mailed is remembered in `incidents`.
+A failure is notified in two steps. The failing task stores its error and the last published day in XCom; when the run
+has failed, the DAG's callback collects these notes of all failed tasks into one mail. Several tasks that fail together
+therefore make one mail, and a task whose worker was killed is part of it. The first success afterwards is mailed as
+well, because `incidents` stores what was mailed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _MAX_MESSAGE = 4000  # characters of an error that are kept for the mail; the lo
 
 
 def note_failure(context: Context) -> None:
-    """Task callback: keep what the failing task knows, for the run's mail."""
+    """Task callback: store the failing task's error and context for the run's mail."""
     if "exception" not in context:
         # Run by the DAG processor for a task that was ended from outside. It knows no error, and XComs cannot be
         # written there: the request would never be answered.
@@ -140,7 +140,7 @@ def mail_run_failure(context: Context) -> None:
 
 
 def _send_whatever_happens(build: Callable[[], Alert], title: str, run_id: str) -> None:
-    """Send an alert; when its text cannot be made out of what the run left, one that says so."""
+    """Send an alert; where its text cannot be built from the run's notes, send one that says so."""
     try:
         alert = build()
     except Exception:
@@ -155,12 +155,12 @@ def _send_whatever_happens(build: Callable[[], Alert], title: str, run_id: str) 
 
 
 def mail_run_success(context: Context) -> None:
-    """DAG callback: when the run ends trouble that was mailed, say so; otherwise silent."""
+    """DAG callback: mail the end of incidents that were mailed; without any, send nothing."""
     run: Any = context.get("dag_run")
     dag = context["dag"]
     run_id = str(context.get("run_id") or (run.run_id if run else ""))
     window = _window_of(run)
-    # A DAG that takes days mends the days of its run; any other is well again as a whole.
+    # The success of a DAG with days resolves the incidents of its days; of any other DAG, all of its incidents.
     days = _days(window) if "start_date" in dag.params or _is_scheduled_by_day(dag) else ("", "")
     closed = [incident for incident in IncidentLog().close(dag.dag_id, *days) if incident.is_mailed]
     if closed:
@@ -172,7 +172,7 @@ def _is_scheduled_by_day(dag: Any) -> bool:
 
 
 def _collect_notes(ti: Any, dag_id: str, run_id: str) -> dict[str, dict[str, Any]]:
-    """Failed tasks of the run with their notes. Whatever cannot be read is left out: the mail matters more."""
+    """Failed tasks of the run with their notes; without those that cannot be read, because the mail matters more."""
     try:
         states = ti.get_task_states(dag_id=dag_id, run_ids=[run_id]).get(run_id, {})
         failed = [task for task, state in states.items() if str(state) in _FAILED_STATES]
@@ -190,14 +190,14 @@ def _collect_notes(ti: Any, dag_id: str, run_id: str) -> dict[str, dict[str, Any
 
 
 async def mail_missed_deadline(context: Mapping[str, Any], last_task: str = "") -> None:
-    """Deadline callback, run by the triggerer: tell that a scheduled run is late.
+    """Deadline callback, run by the triggerer: mail that a scheduled run is late.
 
-    Silent for runs that are over (a failure has its own mail) and for runs that nobody waits for at a certain
-    hour: backfills, and runs that a person started.
+    No mail is sent for runs that are over (a failure has its own mail) and for runs without a usual time of day:
+    backfills, and runs that a person started.
 
     Args:
-        context: what Airflow tells of the run and its deadline.
-        last_task: the run's last task, whose past ends say when the run usually ends.
+        context: the run and its deadline, as Airflow passes them.
+        last_task: the run's last task; its ends in earlier runs give the usual end of a run.
     """
     run = context["dag_run"]
     dag_id, run_id = str(run.get("dag_id")), str(run.get("dag_run_id"))
@@ -233,7 +233,7 @@ def _tell_late(run: Mapping[str, Any], deadline: Mapping[str, Any], last_task: s
 
 
 def _asked(question: Any, *arguments: Any) -> Any:
-    """An answer of Airflow, or None: a mail that says less is better than none."""
+    """The result of a question to Airflow, or None on an error: a mail without the figure is better than no mail."""
     try:
         return question(*arguments)
     except Exception as error:
@@ -270,7 +270,7 @@ def _contracts() -> dict[str, SourceContract]:
 
 
 def _window_of(run: Any) -> LoadWindow | None:
-    """The days that a run loads; None where the callback cannot tell."""
+    """The days that a run loads; None where they cannot be derived from the run."""
     if run is None:
         return None
     from ecommerce_dwh.window import WindowError, resolve_window  # late import: keeps alerts light
@@ -298,8 +298,7 @@ def _words(window: LoadWindow | None, run: Any) -> str:
 
 
 def _published_day() -> str | None:
-    """The last published day, or None when the warehouse does not answer at once: an alert must not wait for
-    it."""
+    """The last published day, or None when the warehouse does not answer within `_WAREHOUSE_PATIENCE` seconds."""
     found: list[str | None] = []
 
     def ask() -> None:

@@ -1,8 +1,8 @@
-"""Open incidents: what was mailed and is not mended yet, so that one incident makes one mail, and its end another.
+"""Open incidents: failures that were mailed and are not resolved. One incident makes one mail, and its end another.
 
 Kept as Airflow Variables, one per incident, because tasks, the DAG processor and the triggerer may all write these,
-and because a person sees them (Admin → Variables). Remembering is best effort: where it fails, the mail is sent all
-the same.
+and because a person sees them (Admin → Variables). Storing is best effort: where it fails, the mail is sent all the
+same.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 
 PREFIX = "ecommerce_dwh.incident"
 FAILED, LATE, STALE = "failed", "late", "stale"
-# Runs that fail for the same cause within this time (days of a backfill, looks of a watch) are one incident.
+# Runs that fail for the same cause within this time (days of a backfill, runs of a watch) are one incident.
 SAME_INCIDENT = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
 class Incident:
-    """Something that people were told of and that still stands.
+    """A failed, late or stale state that was notified and is not resolved.
 
     Attributes:
         kind: ``failed``, ``late`` or ``stale``.
@@ -34,11 +34,11 @@ class Incident:
         first_day: first day concerned, ``YYYY-MM-DD``; may be empty for DAGs that load no days.
         last_day: last day concerned.
         run_id: the run that raised it last.
-        since: when it was raised first, ISO 8601 in UTC.
+        since: time of the first failure, ISO 8601 in UTC.
         tasks: failed tasks.
-        cause: fingerprint of tasks and error, the same for the same trouble on another day.
-        count: how often it was raised.
-        is_mailed: whether a mail of its own was sent; a further run with a known cause makes none.
+        cause: fingerprint of tasks and error, equal for the same failure on another day.
+        count: number of failures.
+        is_mailed: whether this incident had a mail of its own; a further run with a known cause has none.
     """
 
     kind: str
@@ -54,7 +54,7 @@ class Incident:
 
     @property
     def key(self) -> str:
-        """Name of the Variable; of characters that Secrets Manager, which is asked first on AWS, knows as well."""
+        """Name of the Variable, in characters that Secrets Manager accepts: on AWS, Airflow looks there first."""
         return f"{PREFIX}.{self.dag_id}.{self.first_day}_{self.last_day}.{self.kind}"
 
     @property
@@ -77,7 +77,7 @@ def fingerprint(tasks: Iterable[str], errors: Iterable[str]) -> str:
 
 
 class Store(Protocol):
-    """Where incidents are kept: names and JSON texts."""
+    """Storage of incidents: names and JSON texts."""
 
     def keys(self, prefix: str) -> list[str]: ...
 
@@ -105,7 +105,7 @@ class VariableStore:
         from airflow.sdk import Variable
 
         Variable.set(
-            key, value, description="An open incident of the e-commerce warehouse; removed when mended"
+            key, value, description="An open incident of the e-commerce warehouse; removed when resolved"
         )
 
     def delete(self, key: str) -> None:
@@ -130,10 +130,10 @@ class IncidentLog:
             return []
 
     def open(self, incident: Incident, *, now: datetime | None = None) -> Incident:
-        """Note an incident; returns it as it stands now: with its count, and whether it deserves a mail.
+        """Store an incident; returns its current state, with the count and whether a mail is due.
 
-        Raised again for the same days, it is counted. Raised for other days with a cause that was mailed a short while
-        ago, it is noted without a mail of its own.
+        A repeated incident of the same days is counted. An incident of other days whose cause was mailed within
+        `SAME_INCIDENT` is stored without a mail of its own.
         """
         now = now or datetime.now(UTC)
         known = self.open_of(incident.dag_id)
@@ -164,7 +164,7 @@ class IncidentLog:
         *,
         kinds: Iterable[str] = (FAILED, LATE, STALE),
     ) -> list[Incident]:
-        """Forget the incidents of a DAG that lie within the given days (all of them when none are given).
+        """Remove the incidents of a DAG within the given days (all incidents when no days are given).
 
         Returns:
             the incidents that were open, oldest first.

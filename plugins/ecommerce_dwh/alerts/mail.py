@@ -3,7 +3,7 @@
 Building is pure. Sending tries a few times and then only logs: a mail server that is down must not fail a run.
 
 Texts of an alert come from run ids, error messages and reports, so from anywhere: `tidy` cuts them and replaces what
-UTF-8 or SMTP refuse. A mail that says a little less is sent; a mail that cannot be encoded would be lost.
+UTF-8 or SMTP refuse. A shortened mail is sent; a mail that cannot be encoded would be lost.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 _PAUSES = (1.0, 3.0)  # seconds between the attempts; callbacks of the DAG processor have to be brief
 _COLOURS = {"error": "#b3261e", "warning": "#8a5a00", "info": "#1a6b3c"}
-# The same colours where a mail program shows the page dark; they stand on black as the others do on white.
+# The same colours where a mail program shows the page dark; their contrast on black equals that of the others on white.
 _DARK_COLOURS = {"error": "#ff8a80", "warning": "#ffca66", "info": "#7ddba0"}
 _MAX_ERROR = 3000
 _MAX_SNS = 200_000  # bytes; SNS takes 256 KiB of message and attributes
@@ -66,7 +66,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Alert:
-    """What an alert says.
+    """The content of an alert.
 
     Attributes:
         kind: ``error``, ``warning`` or ``info``; sets the colour.
@@ -192,7 +192,7 @@ def message(alert: Alert, *, sender: str, recipients: Sequence[str]) -> EmailMes
 
 
 def send(alert: Alert, *, pauses: Sequence[float] = _PAUSES, settings: Settings | None = None) -> bool:
-    """Send an alert by mail, and to SNS when a topic is set. Never raises; returns whether anyone was told."""
+    """Send an alert by mail, and to SNS when a topic is set. Never raises; returns whether a channel took it."""
     settings = settings or get_settings()
     told = [_attempt("mail", lambda: _send_mail(alert, settings), pauses)]
     if settings.sns_topic_arn:
@@ -218,7 +218,7 @@ def _send_mail(alert: Alert, settings: Settings) -> None:
     recipients = _addresses(settings.alert_email)
     with _smtp_hook() as hook:
         sender = hook.from_email or hook.smtp_user or recipients[0]
-        # The hook's own send method knows HTML only; its client carries the mail with both parts.
+        # The hook's own send method takes HTML only; its client sends the mail with both parts.
         mail = message(alert, sender=sender, recipients=recipients)
         hook._smtp_client.send_message(mail)  # type: ignore[union-attr]
 

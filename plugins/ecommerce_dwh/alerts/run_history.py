@@ -1,7 +1,7 @@
-"""What Airflow remembers of a run's tasks, asked in the ways that a triggerer and a DAG processor may ask.
+"""States and usual durations of a run's tasks, by the messages that a triggerer and a DAG processor may send.
 
-Neither has the metadata database. Of the task SDK's messages both may ask for the states of a run's tasks and for the
-newest instance of a task before a date; how long a task usually takes is put together from these.
+Neither process can query the metadata database. The task SDK lets both request the states of a run's tasks and the
+newest instance of a task before a date; the usual duration of a task is computed from these.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 
-PAST_RUNS = 7  # successful instances of a task whose median is what it usually takes
+PAST_RUNS = 7  # successful instances of a task; their median is its usual duration
 _PATIENCE = 20.0  # seconds that the questions of one alert may take together
 
 
 @dataclass(frozen=True)
 class TaskTiming:
-    """A task of a run beside what it usually takes.
+    """The duration of a task in a run, and its usual duration.
 
     Attributes:
         task_id: the task.
         state: its state, ``none`` before it is scheduled.
-        seconds: how long it took or has been at it, retries included; None before it started.
+        seconds: duration so far, retries included; None before the task started.
         usual_seconds: median of its newest successful instances in earlier runs; None without any.
     """
 
@@ -84,7 +84,7 @@ def task_timings(
 
 
 def usual_finish(dag_id: str, task_id: str, logical_date: datetime) -> timedelta | None:
-    """How long after its logical date a scheduled run usually ends: the median end of its last task."""
+    """Usual time from the logical date of a scheduled run to its end: the median for its last task."""
     ends = [
         (ti.end_date - ti.logical_date).total_seconds()
         for ti in _past(dag_id, task_id, logical_date)
@@ -125,8 +125,8 @@ def _ask(message: Any) -> Any:
     try:
         return task_runner.SUPERVISOR_COMMS.send(message)
     except ValidationError as refused:
-        # The triggerer of Airflow 3.3.1 passes the question for a task instance on and gets the answer, but the answer
-        # is missing from the types that it knows; the refusal holds it.
+        # The triggerer of Airflow 3.3.1 forwards the request for a task instance and receives the answer, but the
+        # answer's type is missing from its union of types. The validation error holds the answer.
         answer = refused.errors(include_url=False)[0]["input"]
         if isinstance(answer, dict) and answer.get("type") == "PreviousTIResult":
             return PreviousTIResult.model_validate(answer)

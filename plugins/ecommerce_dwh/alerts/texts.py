@@ -1,4 +1,4 @@
-"""What the alerts say. Pure: facts in, an `Alert` out."""
+"""Texts of the alerts. Pure: facts in, an `Alert` out."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def deadline_alert(
     Args:
         run: the DAG run as the deadline's callback gets it.
         deadline: when it should have been done, ISO 8601.
-        published_day: the last published day, if known.
+        published_day: the last published day; None when the warehouse did not answer.
         timings: its tasks in the order of their start.
         usual_finish: how long after its logical date a run usually ends.
         now: the moment of the alert.
@@ -174,7 +174,7 @@ def slow_task(timings: Sequence[TaskTiming]) -> TaskTiming | None:
 
 
 def describe_slow(timing: TaskTiming) -> str:
-    """The slow task in words."""
+    """A sentence on the slow task."""
     usual = f"; usually {span(timing.usual_seconds)}" if timing.usual_seconds is not None else ""
     if timing.seconds is None:
         return f"{timing.task_id} {_WAITING.get(timing.state, 'has not started')}{usual}"
@@ -244,7 +244,7 @@ def stale_alert(
         dag_id: the DAG that should have published.
         published_day: the last published day.
         lag_hours: hours since its end.
-        why: what is known of the cause.
+        why: the cause, as far as it is known.
         count: how often this was mailed, this time included.
     """
     settings = get_settings()
@@ -291,7 +291,7 @@ def _quoted(name: str) -> str:
 
 
 def span(seconds: float | timedelta | None) -> str:
-    """A length of time as a person says it; empty for None."""
+    """A duration for a person, for example ``2 h 05 min``; empty for None."""
     if seconds is None:
         return ""
     total = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds

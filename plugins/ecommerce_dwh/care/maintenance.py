@@ -1,4 +1,4 @@
-"""What maintenance decides: which tables need care, which files nobody names, which runs are orphans. Pure."""
+"""Decisions of the weekly maintenance: tables to vacuum, unreferenced files, orphaned runs. Pure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TableHealth:
 
 @dataclass(frozen=True)
 class TableCare:
-    """What a table needs, and why."""
+    """Statements that a table needs, and the reason."""
 
     health: TableHealth
     statements: tuple[str, ...]
@@ -114,7 +114,7 @@ def gather_folders(objects: Iterable[Mapping[str, Any]]) -> dict[str, Folder]:
 
 @dataclass(frozen=True)
 class Removal:
-    """A folder that goes, and why."""
+    """A folder to delete, and the reason."""
 
     folder: Folder
     why: str
@@ -156,7 +156,7 @@ def plan_removals(
 def lifecycle_findings(
     bucket: str, rules: Sequence[Mapping[str, Any]], *, is_raw: bool, is_versioned: bool
 ) -> list[tuple[str, str]]:
-    """What is wrong with a bucket's lifecycle, as (severity, text); severity is ``error`` or ``warning``.
+    """Findings on a bucket's lifecycle as (severity, text); severity is ``error`` or ``warning``.
 
     Raw files must never expire, since the warehouse is a function of them. Elsewhere, old versions must go some day.
     """

@@ -25,7 +25,7 @@ from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.audits import WarehouseAuditOperator
 from ecommerce_dwh.warehouse.client import Cursor, Warehouse
 from ecommerce_dwh.warehouse.operators import WarehouseOperator
-from ecommerce_dwh.warehouse.sensors import Look, WarehouseSensor
+from ecommerce_dwh.warehouse.sensors import Observation, WarehouseSensor
 from ecommerce_dwh.warehouse.sql_text import Audit, split_statements
 from ecommerce_dwh.window import LoadWindow, load_window
 
@@ -172,15 +172,15 @@ class StagingCleanupOperator(WarehouseOperator):
 class WarehouseIdleSensor(WarehouseSensor):
     """Wait until everything that was merged is audited and published, so that whole-warehouse audits can compare."""
 
-    def look(self, context: Context) -> Look:
+    def observe(self, context: Context) -> Observation:
         left = self.warehouse(context).transaction(_unpublished)
         if not left:
-            return Look(True, "everything that was merged is published")
-        return Look(False, f"{left}; mend or finish it")
+            return Observation(True, "everything that was merged is published")
+        return Observation(False, f"{left}; fix or finish that run")
 
 
 class UnpublishedWorkError(Exception):
-    """A run is between its merges and the refresh of the aggregates; the message says what is left."""
+    """A run is between its merges and the refresh of the aggregates; the message lists the unpublished work."""
 
 
 class WholeWarehouseAudit(WarehouseAuditOperator):
@@ -226,7 +226,7 @@ class WholeWarehouseAudit(WarehouseAuditOperator):
 
 
 def _unpublished(cursor: Cursor) -> str:
-    """What was merged and is not published yet, in words; empty when the warehouse is at rest."""
+    """A sentence on work that is merged and not published; empty without such work."""
     left = cursor.query(maintenance_sql("unpublished_work")[0], title="unpublished work")
     what = ", ".join(f"{int(count):,} {name}" for name, count in left)
     return f"a run has merged but not published ({what})" if left else ""

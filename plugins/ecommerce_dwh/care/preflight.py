@@ -1,10 +1,10 @@
-"""What a backfill over a range of days would find, and how far one has come.
+"""The preflight of a backfill: the raw files and the loaded days of a range, without loading anything.
 
     python -m ecommerce_dwh.care.preflight --start 2026-01-01 --end 2026-02-28 [--json]
 
-Lists the raw bucket and asks the warehouse's ledger, through the connections ``aws_default`` and ``redshift_default``.
-Ends with 0 when every day can be loaded or is loaded, with 1 when required files are missing. On Amazon MWAA, which has
-no shell, the DAG ``ecommerce_dwh_preflight`` says the same.
+The command lists the raw bucket and queries the warehouse's ledger, through the connections ``aws_default`` and
+``redshift_default``. The exit code is 0 when every day can be loaded or is loaded, 1 when required files are missing.
+On Amazon MWAA, which has no shell, the DAG ``ecommerce_dwh_preflight`` gives the same result.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def loaded_days(ledger: Iterable[Mapping[str, Any]], sources: Sequence[str]) -> 
     return {day for day, found in seen.items() if found >= set(sources)}
 
 
-def look(
+def inspect(
     start: str, end: str, *, s3: Any, ledger: Iterable[Mapping[str, Any]]
 ) -> tuple[list[Day], list[RawObject]]:
     """Survey the days from ``start`` to ``end``, both included; also gives the objects that are not loaded.
@@ -220,7 +220,7 @@ def _look_by_connections(start: str, end: str) -> tuple[list[Day], list[RawObjec
 
         rows = RedshiftSQLHook().get_records(ledger_sql(), parameters=(start, end)) or []
         ledger = [{"source": row[0], "delivery_date": row[1]} for row in rows]
-        return look(start, end, s3=aws_client("s3"), ledger=ledger)
+        return inspect(start, end, s3=aws_client("s3"), ledger=ledger)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The look ahead at a backfill, as a task: for Amazon MWAA, which has no shell."""
+"""The preflight of a backfill as a task, for Amazon MWAA, which has no shell."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PreflightOperator(WarehouseOperator):
             return cursor.as_dicts(cursor.query(preflight.ledger_sql(), (window.start_date, window.end_date)))
 
         ledger = self.warehouse(context).transaction(read)
-        days, unloaded = preflight.look(
+        days, unloaded = preflight.inspect(
             window.start_date,
             window.end_date,
             s3=aws_client("s3", self.aws_conn_id),

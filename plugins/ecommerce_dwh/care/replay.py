@@ -1,8 +1,8 @@
-"""Which quarantined rows a replay would bring back, and what it brought. Pure: no Airflow, no AWS.
+"""Rows that a replay would load from quarantine, and rows that it did load. Pure: no Airflow, no AWS.
 
-Quarantined rows are never patched into the warehouse by themselves. A replay runs the days that hold them again, from
-their raw files: with a mended contract, rule or file the rows are accepted now, and with nothing mended they are
-quarantined once more. So a replay can be repeated at any time and a day is never half old, half new.
+A replay loads the days of quarantined rows again, from their raw files. With a corrected contract, rule or file the
+rows are accepted; without a correction they are quarantined again. Rows are never added to the warehouse one by one,
+so a replay can be repeated at any time and a day never mixes two loads.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Held:
     """Quarantined rows of a source and day.
 
     Attributes:
-        run: run key of the run that speaks for the day: the one that loaded it, else the newest that judged it.
+        run: run key of the run that counts for the day: the one that loaded it, else the newest that judged it.
         rows: rows in quarantine.
         is_loaded: whether the warehouse holds the day.
         rules: rows by reason, counted over the run's whole window.
@@ -45,7 +45,7 @@ def held_rows(
     """Quarantined rows of each day, of the run that counts for it.
 
     Args:
-        days: days asked for.
+        days: requested days.
         ledger: rows of the warehouse's ledger for these days (source, delivery_date, run_id, quarantined_rows).
         reports: quality report by run key.
         newest: newest quality report by day, for days that no run has loaded.
@@ -81,7 +81,7 @@ def _held(
 
 
 def select(held: Iterable[Held], *, source: str = ALL_SOURCES, rule: str = "") -> list[Held]:
-    """Those that a replay is asked for: with rows, of the source, and with the reason where one is named.
+    """The quarantined rows that a replay is requested for: of the source, and of the reason where one is given.
 
     A reason is ``<kind>:<column>`` or only its beginning. A run without a report is never left out on its account.
     """
@@ -127,7 +127,7 @@ def as_plain(held: Iterable[Held]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Change:
-    """What a replay did to a source and day."""
+    """Quarantined rows of a source and day before and after a replay."""
 
     day: str
     source: str

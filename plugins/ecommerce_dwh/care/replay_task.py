@@ -1,4 +1,4 @@
-"""The two ends of a replay: what is in quarantine, and what the replay moved."""
+"""Operators at both ends of a replay: the quarantined rows before it, and the difference after it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def replay_params() -> dict[str, Param]:
 
 
 class _ReplayOperator(WarehouseOperator):
-    """What both ends need of the warehouse and of S3."""
+    """Base of both operators: the ledger of the warehouse, and S3."""
 
     template_fields: Sequence[str] = ("conn_id",)
 
@@ -161,7 +161,7 @@ class ReplaySurveyOperator(_ReplayOperator):
 
 
 class ReplayResultOperator(_ReplayOperator):
-    """Tell how many rows left the quarantine, by comparing the survey with the ledger after the replay.
+    """Count the rows that left the quarantine: the ledger after the replay, compared with the survey.
 
     Args:
         survey_task: task id of the survey.

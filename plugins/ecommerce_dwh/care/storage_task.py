@@ -1,4 +1,4 @@
-"""Operators of the weekly maintenance that look after buckets and Glue runs; the decisions are in `maintenance`."""
+"""Operators of the weekly maintenance for buckets and Glue runs; the decisions are in `maintenance`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SHOWN = 50
 
 
 class UnreferencedFilesOperator(BaseOperator):
-    """Delete files of the processed bucket that nobody needs: left by dead attempts, or older than their retention.
+    """Delete orphaned files of the processed bucket (left by failed attempts) and files older than their retention.
 
     Args:
         aws_conn_id: Airflow connection for AWS.

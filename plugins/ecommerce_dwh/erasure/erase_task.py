@@ -1,8 +1,7 @@
-"""Operators that take one person out of lake and warehouse, and prove it.
+"""Operators that erase one person from lake and warehouse, and prove it.
 
-Whom they are about lies in one object of the processed bucket while the erasure lasts
-(`ecommerce_dwh.erasure.requests`), so that neither parameters, logs and XCom nor arguments of Glue runs hold anything
-of the person.
+The person's data are in one object of the processed bucket while the erasure lasts (`ecommerce_dwh.erasure.requests`);
+parameters, logs, XCom and arguments of Glue runs hold nothing of the person.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ class _ErasureOperator(WarehouseOperator):
 
     @staticmethod
     def folder(context: Context) -> str:
-        """Where this erasure keeps its request and its results."""
+        """Folder of this erasure's request and results."""
         return f"{FOLDER}{run_key(context['dag_run'].run_id)}/"
 
     def request(self, context: Context) -> Request:
@@ -118,10 +117,10 @@ class _ErasureOperator(WarehouseOperator):
         )
 
     def traces(self, context: Context, request: Request) -> dict[str, int]:
-        """Rows by table that carry the person's key, and texts that speak of them."""
+        """Number of rows with the person's key by table, and of texts that name the person."""
         person = Person.of(request)
 
-        def look(cursor: Cursor) -> dict[str, int]:
+        def count(cursor: Cursor) -> dict[str, int]:
             self.name(cursor, request)
             found = {
                 str(t): int(n) for t, n in cursor.query(self.control_sql("erasure_traces"), title="traces")
@@ -130,10 +129,10 @@ class _ErasureOperator(WarehouseOperator):
             texts = {"free text of the person's rows": sum(own), "samples and messages": len(own) - sum(own)}
             return {**found, **{name: count for name, count in texts.items() if count}}
 
-        return self.warehouse(context).transaction(look)
+        return self.warehouse(context).transaction(count)
 
     def texts(self, cursor: Cursor, person: Person) -> list[tuple[str, str, int]]:
-        """Text that speaks of the person, what takes its place, and 1 for free text of the person's own rows.
+        """Texts that name the person: the text, its replacement, and 1 for free text of the person's own rows.
 
         In the person's own rows a full name alone is enough, as in raw files.
         """
@@ -207,10 +206,10 @@ class ErasureSurveyOperator(_ErasureOperator):
 
 
 def refuse_naming(person: Person, reason: str, params: Mapping[str, Any], run_id: str) -> None:
-    """Refuse a reason that names the person, and whatever else Airflow keeps of the run.
+    """Refuse a reason, parameters or run id that name the person, because Airflow keeps them.
 
     Raises:
-        AirflowFailException: it does; nothing of it was written.
+        AirflowFailException: one of them names the person; nothing was written.
     """
     if person.names(reason):
         raise AirflowFailException(
@@ -225,12 +224,12 @@ def refuse_naming(person: Person, reason: str, params: Mapping[str, Any], run_id
 
 
 class ErasurePlanOperator(_ErasureOperator):
-    """Say what the search found; in a dry run that is all, and the tasks behind it are skipped."""
+    """Log what the search found; in a dry run, skip the tasks that follow."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         request, store = self.request(context), self.store
         found = store.read(self.folder(context) + "search.json") or {"found": [], "questions": [], "days": []}
-        # The search may have learned values that the warehouse does not know.
+        # The search may have found values that the warehouse does not hold.
         refuse_naming(Person.of(request), request["reason"], context["params"], context["dag_run"].run_id)
         tables = self.traces(context, request)
         raw = [item for item in found["found"] if item["bucket"] == "raw"]
@@ -267,7 +266,7 @@ class ErasurePlanOperator(_ErasureOperator):
 
 
 class EraseWarehouseOperator(_ErasureOperator):
-    """Take the person out of the warehouse, and say which days must be loaded again.
+    """Erase the person from the warehouse, and return the days to load again.
 
     Returns the configurations of the daily DAG's runs: the days whose files were rewritten, or the published day
     where only the warehouse knew the person, so that what depends on the change is recomputed.

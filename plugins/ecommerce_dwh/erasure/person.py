@@ -1,11 +1,11 @@
-"""Whom an erasure is about, and where a text speaks of them.
+"""The person of an erasure, and the places of a text that name this person.
 
-Rows are the person's by their key alone, which is compared as a whole field and never looked for in text. In text that
-has no fields (a line that cannot be read, a URL, the name of a file, a message) only values count that point at one
-person: an e-mail address, a telephone number in any of its spellings, or the full name together with a second value.
-What several people may share, or a full name alone, is *doubtful*: a person decides about it.
+A row belongs to the person by its key alone, which is compared as a whole field and never searched in text. In text
+that has no fields (a line that cannot be read, a URL, the name of a file, a message) only values count that point at
+one person: an e-mail address, a telephone number in any of its spellings, or the full name together with a second
+value. What several people may share, or a full name alone, is *doubtful*: a person decides about it.
 
-Pure Python, beside `phonenumbers` (https://github.com/daviddrysdale/python-phonenumbers); the module travels to Glue in
+Pure Python, except `phonenumbers` (https://github.com/daviddrysdale/python-phonenumbers); the module travels to Glue in
 the library zip.
 """
 
@@ -53,7 +53,7 @@ class Hit(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a text says of the person: ``certain``, ``doubtful`` or nothing, and the hits that say so."""
+    """The verdict on a text (``certain``, ``doubtful`` or empty), and the hits that it rests on."""
 
     verdict: str
     hits: tuple[Hit, ...]
@@ -65,9 +65,9 @@ class Person:
 
     Attributes:
         customer_id: the natural key.
-        pseudonym: what takes its place; says nothing of the person.
-        values: personal values that are known, by kind (`KINDS`).
-        shared: those of them that other customers have, too (a family's telephone); they point at nobody alone.
+        pseudonym: replaces the key; random, so it reveals nothing.
+        values: known personal values by kind (`KINDS`).
+        shared: values that other customers have as well (a family's telephone); alone they identify nobody.
         region: two letters of the country in which numbers without a country code are dialled; may be empty.
     """
 
@@ -115,7 +115,7 @@ class Person:
     # --- reading a text ---
 
     def read(self, text: str) -> Reading:
-        """What a text without fields says of the person."""
+        """The reading of a text without fields."""
         hits = self._hits(text)
         if not hits:
             return Reading(NONE, ())
@@ -143,7 +143,7 @@ class Person:
         return bool(numbers & {number.lstrip("0") or "0" for number in re.findall(r"\d+", folded(text))})
 
     def may_be_in(self, text: bytes) -> bool:
-        """A quick look at a row: no means no."""
+        """A quick test of a row: False is certain, True needs the full test."""
         return self._quick.search(text) is not None
 
     def _hits(self, text: str) -> tuple[Hit, ...]:
@@ -203,7 +203,7 @@ class Person:
 
     @cached_property
     def _quick(self) -> re.Pattern[bytes]:
-        """What a row must hold to be worth a closer look: the key, a word of a value, or any kind of encoding."""
+        """Pattern of rows that need the full test: the key, a word of a value, or any kind of encoding."""
         parts = [
             re.escape(self.customer_id.encode()),
             rb"%[0-9a-f]{2}",

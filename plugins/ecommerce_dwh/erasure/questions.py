@@ -9,7 +9,7 @@ SHOWN = 50
 
 
 def open_questions(found: Mapping[str, Any]) -> list[str]:
-    """The questions without an answer as lines for a person."""
+    """The unanswered questions as lines of text."""
     waiting = [question for question in found.get("questions", []) if not question["answer"]]
     lines = [question_line(question) for question in waiting[:SHOWN]]
     return lines + ([f"  … and {len(waiting) - SHOWN:,} more"] if len(waiting) > SHOWN else [])

@@ -1,13 +1,13 @@
-"""Where an erasure keeps whom it is about, and how all of it goes.
+"""Objects of an erasure in S3, and their deletion.
 
-All of it lies below ``erasures/`` of the processed bucket, so that neither an Airflow run's parameters, nor logs, XCom
-or arguments of Glue runs hold anything of a person:
+All of them are below ``erasures/`` of the processed bucket, so that an Airflow run's parameters, logs, XCom and the
+arguments of Glue runs hold nothing of a person:
 
-* ``requests/<name>.json``: what a colleague puts there before the run; gone as soon as the run has read it.
-* ``<run key>/request.json``: the same while the run lasts, with what is known of the person.
-* ``<run key>/search.json``, ``erase.json``, ``verify.json``: what was found; without values of the person.
-* ``open/<name>.json``: of an erasure that has begun to rewrite and has not come to its end: the pseudonym, the days to
-  load, and a salted hash by which a later run for the same person knows it. It is gone when the erasure is proven.
+* ``requests/<name>.json``: the request, put there by a colleague; deleted as soon as the run has read it.
+* ``<run key>/request.json``: the request while the run lasts, with the known values of the person.
+* ``<run key>/search.json``, ``erase.json``, ``verify.json``: findings, without values of the person.
+* ``open/<name>.json``: an erasure that has begun to rewrite and is not proven: the pseudonym, the days to load, and a
+  salted hash by which a later run recognises the same person. Deleted when the erasure is proven.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class RequestStore:
     # --- requests ---
 
     def forget_run(self, run_key: str, name: str) -> None:
-        """Delete what a run knows of the person, and the request that it was given."""
+        """Delete the run's copy of the request, and the request itself."""
         self.forget(f"{FOLDER}{run_key}/{REQUEST}", *([f"{REQUESTS}{name}.json"] if name else []))
 
     def forget_others(self, run_key: str) -> int:

@@ -1,4 +1,4 @@
-"""Operators and the DAG callback that delete requests of erasures, whatever became of their runs."""
+"""Operators and the DAG callback that delete requests of erasures, however their runs ended."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def request_store(aws_conn_id: str | None = "aws_default") -> RequestStore:
 
 
 def forget_request(context: Context) -> None:
-    """DAG callback: a run that failed, by itself or because somebody marked it so, keeps nobody's data."""
+    """DAG callback: delete the request of a run that failed or was marked as failed."""
     run: Any = context.get("dag_run")
     run_id = str(context.get("run_id") or (run.run_id if run else ""))
     if run_id:
@@ -39,7 +39,7 @@ def _request_name(params: Mapping[str, Any]) -> str:
 
 
 class ForgetRequestOperator(BaseOperator):
-    """Delete whom the run was about. A teardown: it runs at every end of the run."""
+    """Delete the run's request. A teardown, so it runs at every end of the run."""
 
     ui_color = "#f3e5f5"
 
@@ -54,7 +54,7 @@ class ForgetRequestOperator(BaseOperator):
 
 
 class OldRequestsOperator(BaseOperator):
-    """Weekly: delete requests that nobody ran or whose run could not clean up, and findings of long ago."""
+    """Weekly: delete requests without a run, requests whose run could not clean up, and old findings."""
 
     ui_color = "#fdf3dc"
     requests, marks, findings = timedelta(days=2), timedelta(days=30), timedelta(days=90)

@@ -25,7 +25,7 @@ class GlueCrawlerOperator(GlueOperator):
 
     Args:
         crawler_name: the crawler (templated).
-        poll_seconds: pause between two looks; the deployment's setting when not given.
+        poll_seconds: pause between two observations; the deployment's setting when not given.
         defer_after: seconds to wait on the worker before handing over to the triggerer; negative never defers.
     """
 
@@ -72,7 +72,7 @@ class GlueCrawlerOperator(GlueOperator):
         return True
 
     def _until_ready(self, wait: Wait, method_name: str) -> None:
-        def look() -> None:
+        def observe() -> None:
             if (state := self._crawler().get("State")) in CRAWLER_LIVE_STATES:
                 raise NotYet(f"crawler {self.crawler_name} is {state}")
 
@@ -80,7 +80,7 @@ class GlueCrawlerOperator(GlueOperator):
             return CrawlerTrigger(crawler_name=self.crawler_name, **self.watched(wait))
 
         try:
-            wait.until(self, look, trigger, method_name)
+            wait.until(self, observe, trigger, method_name)
         except NotYet:
             raise self._too_late() from None
 

@@ -1,9 +1,9 @@
 """Compares the columns that a crawler found with a source's contract. Pure: no Airflow, no AWS.
 
 A column is **retyped** when the crawler found a type that the processing job cannot read as the contract's: dates
-where numbers are agreed, numbers where dates are, lists where single values are. In text files a type is what all
-sampled values look like, so text where numbers are agreed proves nothing (one bad row makes it so): such rows go to
-quarantine, and too many of them close the gate.
+where numbers are agreed, numbers where dates are, lists where single values are. In text files the crawler takes a
+type only when all sampled values have it. Text instead of numbers is therefore no finding (one bad row causes it):
+such rows go to quarantine, and too many of them close the gate.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Crawled:
 
     Attributes:
         columns: type in Hive's spelling by column.
-        records: rows that the crawler counted; None when it says nothing.
+        records: rows that the crawler counted; None without a count.
         is_typed: the files themselves carry the types (Parquet).
     """
 
@@ -41,7 +41,7 @@ class Crawled:
 
 @dataclass
 class Drift:
-    """What differs from the contracts, each finding as (source, column) → days.
+    """Differences from the contracts, each finding as (source, column) → days.
 
     Types follow the column: (source, column, type found, type agreed).
     """
@@ -56,14 +56,14 @@ class Drift:
     partitions: int = 0
 
     def failures(self) -> list[str]:
-        """Findings that stop the day, in words."""
+        """Findings that fail the day, as sentences."""
         return [
             f"{source}: the required column {column} is missing on {_days(days)}"
             for (source, column), days in sorted(self.missing_required.items())
         ] + [_retyped(*what, days) for what, days in sorted(self.retyped.items())]
 
     def warnings(self) -> list[str]:
-        """Findings to know of: new columns, files whose header the crawler did not recognise."""
+        """Findings without consequence: new columns, files whose header the crawler did not recognise."""
         return (
             [
                 f"{source}: column {column} is not in the contract and was kept out, on {_days(days)}"
@@ -101,7 +101,7 @@ class Drift:
 
 
 def compare(drift: Drift, contract: SourceContract, day: str, crawled: Crawled) -> None:
-    """Add what one crawled day of a source tells to ``drift``."""
+    """Add the findings of one crawled day of a source to ``drift``."""
     types = {column.strip().strip("\ufeff").lower(): kind for column, kind in crawled.columns.items()}
     found = set(types)
     drift.partitions += 1

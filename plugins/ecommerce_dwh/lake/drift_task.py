@@ -75,7 +75,7 @@ class SchemaDriftOperator(LoadTemplates, BaseOperator):
         return drift.as_dict()
 
     def _partitions(self, glue: Any, database: str, source: str, window: LoadWindow) -> dict[str, Crawled]:
-        """What the catalogue says of each day."""
+        """The catalogue's partitions by day."""
         first, last = window.start_date, window.end_date
         try:
             table = glue.get_table(DatabaseName=database, Name=source)["Table"]

@@ -61,7 +61,7 @@ class GlueOperator(LoadTemplates, BaseOperator):
     """Base of the operators of jobs and crawlers: the connection to Glue and the wait.
 
     Args:
-        poll_seconds: pause between two looks; the deployment's setting when not given.
+        poll_seconds: pause between two observations; the deployment's setting when not given.
         defer_after: seconds to wait on the worker before handing over to the triggerer; negative never defers.
         aws_conn_id: Airflow connection for AWS (templated).
         region_name: region (templated), or None for the connection's.
@@ -121,7 +121,7 @@ class GlueJobOperator(GlueOperator):
         job_name: the job (templated).
         script_args: arguments of the script (templated; templates see the run's window as ``load``).
         run_job_kwargs: further arguments of ``StartJobRun`` (templated), for example ``NumberOfWorkers``.
-        poll_seconds: pause between two looks; the deployment's setting when not given.
+        poll_seconds: pause between two observations; the deployment's setting when not given.
         defer_after: seconds to wait on the worker before handing over to the triggerer; negative never defers.
     """
 
@@ -153,7 +153,7 @@ class GlueJobOperator(GlueOperator):
         wait, arguments = self.wait(context), self._arguments(context)
         while not self._attach(arguments[TASK_UUID_ARGUMENT]) and not self._start(arguments):
             other = self._live_run()
-            if other is None:  # the run ended between the two calls, or Glue is still cleaning up behind it
+            if other is None:  # the run ended between the two calls, or Glue is still cleaning up
                 time.sleep(self.poll_seconds)
                 continue
             self.log.info("Job %s is busy with run %s; waiting for it", self.job_name, other)
@@ -271,14 +271,14 @@ class GlueJobOperator(GlueOperator):
         return self.hook.conn.get_job_run(JobName=self.job_name, RunId=run_id)["JobRun"]
 
     def _until_over(self, wait: Wait, run_id: str, method_name: str, *, owned: bool) -> None:
-        def look() -> None:
+        def observe() -> None:
             if (state := self._job_run(run_id)["JobRunState"]) in GLUE_LIVE_STATES:
                 raise NotYet(f"run {run_id} is {state}")
 
         def trigger() -> GlueRunTrigger:
             return GlueRunTrigger(job_name=self.job_name, run_id=run_id, owned=owned, **self.watched(wait))
 
-        wait.until(self, look, trigger, method_name)
+        wait.until(self, observe, trigger, method_name)
 
     def _persist_links(self, context: Context, run_id: str) -> None:
         where = {"region_name": self.hook.conn_region_name, "aws_partition": self.hook.conn_partition}

@@ -1,12 +1,12 @@
-"""From the shop's PostgreSQL to the raw bucket: what changed on a day, streamed, compressed, all or nothing.
+"""Extraction from the shop's PostgreSQL to the raw bucket: the changes of a day, streamed, compressed, all or nothing.
 
-A day's extraction holds the rows whose watermark (a column that the shop sets whenever it writes a row) lies in
-``[day − overlap, day + 1)``. The overlap brings what committed late: a row written just before midnight by a
-transaction that ended after the last extraction. Rows that come twice cost nothing but space, because the
-warehouse keeps one of equal versions.
+A day's extraction holds the rows whose watermark (a column that the shop sets whenever it writes a row) is in
+``[day − overlap, day + 1)``. The overlap covers late commits: a row written just before midnight by a
+transaction that ended after the last extraction. Rows that are extracted twice cost only space, because the warehouse
+keeps one of equal versions.
 
 Rows flow from ``COPY … TO STDOUT`` through gzip into parts of S3 multipart uploads, so memory does not grow with
-them, and nothing is to be seen in the bucket before an upload is completed. Nothing here imports Airflow.
+them, and the bucket shows nothing before an upload is completed. Nothing here imports Airflow.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ def check_shop_schema(
 
 
 def extract_of(contract: SourceContract) -> Extract:
-    """Where a source comes from in the shop.
+    """The shop's table of a source.
 
     Raises:
-        ShopSchemaError: its contract does not say.
+        ShopSchemaError: the contract of the source has no extract.
     """
     if contract.extract is None:
         raise ShopSchemaError(

@@ -42,7 +42,7 @@ def ingest_params() -> dict[str, Param]:
 
 
 class _ShopOperator(LoadTemplates, BaseOperator):
-    """What both operators need of the shop's database.
+    """Base of both operators: the connection to the shop's database.
 
     Args:
         shop_conn_id: Airflow connection of type ``postgres``; its user needs no more than SELECT.

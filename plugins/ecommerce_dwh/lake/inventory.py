@@ -1,4 +1,4 @@
-"""Which days of which sources the raw bucket holds; how its keys read is in `ecommerce_dwh.lake.layout`."""
+"""The inventory of the raw bucket by source and day; `ecommerce_dwh.lake.layout` reads its keys."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def listing_request(bucket: str, source: str, start_date: str, end_date: str) ->
 
 @dataclass
 class Inventory:
-    """What the raw bucket holds of a window.
+    """The objects of a window in the raw bucket.
 
     Attributes:
         files: files to load and empty markers, by source and day.
@@ -48,7 +48,7 @@ class Inventory:
     def add_page(
         self, page: Mapping[str, Any], request: dict[str, Any], source: str, end_date: str
     ) -> dict[str, Any] | None:
-        """Take in one answer of ``list_objects_v2``; returns the next page's request, or None at the end."""
+        """Add one answer of ``list_objects_v2``; returns the next page's request, or None at the end."""
         for entry in page.get("Contents", ()):
             if is_behind(entry["Key"], source, end_date):
                 return None
@@ -121,7 +121,7 @@ def describe_missing(bucket: str, missing: list[str], limit: int = 10) -> str:
 
 
 def add_strays(client: Any, bucket: str, sources: Iterable[str], inventory: Inventory) -> None:
-    """Add what lies beside the days: at the top of a source's folder, or of the bucket.
+    """Add objects outside of day folders: at the top of a source's folder, or of the bucket.
 
     Folders are listed, not what is in them, so this costs a request per thousand days of a source.
     """

@@ -6,8 +6,8 @@ declares a day without activity. Every key has exactly one of the kinds below, s
 * ``data``: a file to load.
 * ``empty``: the marker ``_EMPTY``.
 * ``hidden``: a name that starts with ``_`` or ``.``, or a folder marker; left alone, as Spark and Athena do.
-* ``refused``: lies where files to load lie, but cannot be read; fails its day, because rows would be missing.
-* ``unfit``: lies elsewhere (a sub-folder, a day that no calendar has, no day at all); never loaded, always named.
+* ``refused``: in a folder of files to load, but not readable; fails its day, because rows would be missing.
+* ``unfit``: in another place (a sub-folder, an impossible day, no day at all); never loaded, always named.
 
 Nothing here needs Airflow, boto3 or Spark; the module travels to Glue in the library zip.
 """
@@ -45,7 +45,7 @@ class RawObject:
         day: ``YYYY-MM-DD`` of the folder below it; empty where it is no real day.
         name: what follows the day's folder; the whole key where there is none.
         format: ``csv``, ``json`` or ``parquet`` by the end of the name, of every kind of object; empty otherwise.
-        gzipped: whether the name says gzip.
+        gzipped: whether the name ends in ``.gz``.
         reason: why the object is refused or unfit, and what to do, as the end of a sentence about it.
     """
 
@@ -71,7 +71,7 @@ class RawObject:
 
     @property
     def is_named(self) -> bool:
-        """Whether a person must hear of the object, because it is not loaded."""
+        """Whether the object must be reported, because it is not loaded."""
         return self.kind in (REFUSED, UNFIT)
 
     @property
@@ -178,7 +178,7 @@ def window_prefix(source: str, start_date: str, end_date: str) -> tuple[str, str
     """Prefix and start of the one listing that shows a source's days from ``start_date`` to ``end_date``.
 
     Keys come back in the order of their UTF-8 bytes, and ISO dates sort like days, so a range is one scan from its
-    first day on; `is_behind` tells where the scan ends. Neighbours whose folder only begins like a day's are part of
+    first day on; `is_behind` finds the end of the scan. Neighbours whose folder only begins like a day's are part of
     it, so that ``dt=2026-01-01 copy/`` is seen.
     """
     prefix = f"{source}/dt={start_date}"
@@ -186,6 +186,6 @@ def window_prefix(source: str, start_date: str, end_date: str) -> tuple[str, str
 
 
 def is_behind(key: str, source: str, end_date: str) -> bool:
-    """Whether a key, and so every later one of the listing, lies behind the window's last day."""
+    """Whether a key, and so every later one of the listing, is after the window's last day."""
     begin = len(source) + len("/dt=")
     return key[begin : begin + len(end_date)] > end_date

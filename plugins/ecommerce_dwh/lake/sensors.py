@@ -105,7 +105,7 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
         return self._report(window, required, optional)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Resumed: look again, since the content of the bucket counts and not the event."""
+        """Resumed: the bucket is listed again, because its content counts and not the event."""
         is_timeout(event, "the raw bucket")
         window = load_window(context)
         required, optional = self._sources()
@@ -116,7 +116,7 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
         return self._report(window, required, optional)
 
     def _check(self, window: LoadWindow, required: Sequence[str]) -> None:
-        inventory = self._look(window, required)
+        inventory = self._inventory(window, required)
         if missing := inventory.missing(required, window.start_date, window.end_date):
             raise FilesMissingError(missing, inventory)
 
@@ -131,7 +131,7 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
             [contract.name for contract in contracts if contract.delivery != "required"],
         )
 
-    def _look(self, window: LoadWindow, sources: Sequence[str], *, strays: bool = False) -> Inventory:
+    def _inventory(self, window: LoadWindow, sources: Sequence[str], *, strays: bool = False) -> Inventory:
         client = aws_client("s3", self.aws_conn_id)
         inventory = take_inventory(client, window.raw_bucket, sources, window.start_date, window.end_date)
         if strays:
@@ -140,7 +140,7 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
         return inventory
 
     def _report(self, window: LoadWindow, required: list[str], optional: list[str]) -> dict[str, Any]:
-        inventory = self._look(window, [*required, *optional], strays=True)
+        inventory = self._inventory(window, [*required, *optional], strays=True)
         absent = inventory.missing(optional, window.start_date, window.end_date)
         for source, counts in inventory.counts().items():
             self.log.info(

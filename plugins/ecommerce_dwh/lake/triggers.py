@@ -31,7 +31,7 @@ class GlueRunTrigger(PollingTrigger):
     def arguments(self) -> dict[str, Any]:
         return {"job_name": self.job_name, "run_id": self.run_id, "owned": self.owned}
 
-    async def look(self, client: Any) -> Mapping[str, Any] | None:
+    async def observe(self, client: Any) -> Mapping[str, Any] | None:
         run = (await client.get_job_run(JobName=self.job_name, RunId=self.run_id))["JobRun"]
         return None if run["JobRunState"] in GLUE_LIVE_STATES else {"run_id": self.run_id}
 
@@ -53,7 +53,7 @@ class CrawlerTrigger(PollingTrigger):
     def arguments(self) -> dict[str, Any]:
         return {"crawler_name": self.crawler_name}
 
-    async def look(self, client: Any) -> Mapping[str, Any] | None:
+    async def observe(self, client: Any) -> Mapping[str, Any] | None:
         crawler = (await client.get_crawler(Name=self.crawler_name))["Crawler"]
         return None if crawler.get("State") in CRAWLER_LIVE_STATES else {"crawler": self.crawler_name}
 
@@ -78,7 +78,7 @@ class RawFilesTrigger(PollingTrigger):
             "end_date": self.end_date,
         }
 
-    async def look(self, client: Any) -> Mapping[str, Any] | None:
+    async def observe(self, client: Any) -> Mapping[str, Any] | None:
         from ecommerce_dwh.lake.inventory import Inventory, listing_request  # late import: triggerer only
 
         inventory = Inventory()

@@ -25,7 +25,7 @@ _OWN_FILE = re.compile(rf"{FILE_STEM}-\d{{5}}\.csv\.gz")
 
 @dataclass(frozen=True)
 class Extraction:
-    """What was extracted of a source and day.
+    """The result of extracting a source and day.
 
     Attributes:
         source: the source.
@@ -76,7 +76,7 @@ class GzipUpload:
             del self._waiting[:PART_BYTES]
 
     def close(self) -> None:
-        """Send the rest; the file is whole, and still not to be seen."""
+        """Send the rest; the file is complete, and not visible yet."""
         self._waiting += self._zip.flush()
         self._send(bytes(self._waiting))
         self._waiting.clear()
@@ -89,7 +89,7 @@ class GzipUpload:
         self._upload = ""
 
     def abort(self) -> None:
-        """Give the upload up; what lay under the key stays."""
+        """Abort the upload; an earlier object of the key stays."""
         if self._upload:
             with suppress(Exception):  # the bucket's lifecycle rule removes what is left
                 self.client.abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=self._upload)
@@ -164,12 +164,12 @@ class DayUpload:
             self._flush()
 
     def abort(self) -> None:
-        """Give up; the day stays as it was."""
+        """Abort all uploads; the day stays as it was."""
         for file in self._files:
             file.abort()
 
     def close(self) -> None:
-        """Everything is in S3, nothing to be seen yet."""
+        """Finish all uploads; none of the files is visible yet."""
         if self._files:
             self._flush()
             self._files[-1].close()
@@ -213,7 +213,7 @@ class DayUpload:
         return [key for key in keys if _OWN_FILE.fullmatch(key.removeprefix(self._key("")))]
 
     def _note(self) -> dict[str, Any]:
-        """What an earlier extraction of the day noted of itself."""
+        """The note of an earlier extraction of the day; empty without one."""
         body = read_object(self.client, self.bucket, self._key(NOTE), LIST_BYTES)
         return {} if body is None else dict(json.loads(body))
 

@@ -1,9 +1,10 @@
 """Finds e-mail addresses and telephone numbers in a text, in any spelling.
 
-A text is brought into its plainest spelling first: percent signs, HTML entities and escapes are decoded, also within
-one another; full-width and other compatibility characters become ordinary ones, digits of every script become ASCII,
-invisible characters go. Then addresses are sought around each ``@`` and each way to spell it out, numbers among groups
-of digits with separators between, and both again in words that decode from base64 or hexadecimal.
+The text is normalised first (`ecommerce_dwh.privacy.plain_spelling`): percent signs, HTML entities and escapes are
+decoded, also within one another; full-width and other compatibility characters become ordinary ones, digits of every
+script become ASCII, invisible characters are removed. The search then tests the surroundings of each ``@`` (also
+spelt out) for addresses and groups of digits with separators for numbers, and repeats both in words that decode from
+base64 or hexadecimal.
 
 Telephone numbers are judged by Google's libphonenumber data (package ``phonenumberslite``), as written in India
 (`REGION`) when they have no country code; domains that are spelt out, by ``email-validator``. A bare run of digits is

@@ -1,11 +1,11 @@
-"""Which texts may be shown to people who may not read personal data, and what is shown in place of the others.
+"""Masks texts for people who may not read personal data.
 
-Reports, mails, XComs, pages and log lines reach more people than the rows that they speak of. Whatever goes there
+Reports, mails, XComs, pages and log lines reach more people than the rows that they quote. Every text that goes there
 passes one of these functions first; the DAGs, the quality page and the Glue jobs use the same ones:
 
 =====================  ==================================================================================
 `mask`                 prose: e-mail addresses and telephone numbers, in any spelling, become `MASK`
-`mask_error`           words of a database or of Spark: what they quote of a row is hidden as well
+`mask_error`           messages of a database or of Spark: quotations of a row are hidden as well
 `mask_path`            keys of objects and names of files
 `shown_value`          a rejected value: as it is when harmless, else its length and form
 `shown_key`            a row's key: as it is when it has the form of a key, else its length and form
@@ -14,11 +14,11 @@ passes one of these functions first; the DAGs, the quality page and the Glue job
 =====================  ==================================================================================
 
 A name of a person has no form of its own. So a value out of a row is shown only when its form says that it cannot be
-one (`is_harmless`); everything else is described by `shape`. Whoever needs the text itself reads the quarantine files,
-which jobs and administrators can.
+one (`is_harmless`); everything else is described by `shape`. The text itself is in the quarantine files, which jobs and
+administrators can read.
 
-How long each function takes grows with the length of its text and not faster: texts are cut to a limit first, every
-pattern's repetitions are bounded. How addresses and numbers are found: `ecommerce_dwh.privacy.contact_data`.
+The time of each function grows linearly with its text: texts are cut to a limit first, and every pattern's repetitions
+are bounded. `ecommerce_dwh.privacy.contact_data` finds addresses and numbers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A text as it reads once its spellings are undone, with the way back to the characters that were written.
 
-Personal values stand in URLs, messages and names of files percent-encoded, as HTML entities, as JSON escapes, in
+Personal values occur in URLs, messages and names of files percent-encoded, as HTML entities, as JSON escapes, in
 full-width or Arabic digits, in any case, or with invisible characters between. `View` undoes all of these and knows for
 each character where it came from, so that what is found in the reading can be overwritten in the writing.
 """

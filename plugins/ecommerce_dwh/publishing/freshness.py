@@ -1,9 +1,10 @@
-"""How old the published data is, judged without any run of the daily DAG. Also a command, for cron:
+"""The age of the published data, judged without any run of the daily DAG. Also a command, for cron:
 
     python -m ecommerce_dwh.publishing.freshness [--mail]
 
-asks the warehouse through Airflow's connection ``redshift_default`` and ends with 0 (fresh), 1 (stale) or 2 (not
-known). It needs no scheduler, so it also notices a dead one; ``--mail`` tells the alert list.
+The command queries the warehouse through Airflow's connection ``redshift_default``. The exit code is 0 (fresh), 1
+(stale) or 2 (not known). The command needs no scheduler and therefore detects a dead one; ``--mail`` notifies the
+alert list.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ DAILY = "ecommerce_dwh_daily"
 
 @dataclass(frozen=True)
 class Freshness:
-    """What is published, and whether that is new enough.
+    """The published day, and whether it is recent enough.
 
     Attributes:
         published_day: the last published day; None while nothing was ever published.
@@ -62,7 +63,7 @@ def judge(published_day: date | None, now: datetime, allowed_hours: float) -> Fr
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Ask the warehouse and say how fresh it is; returns the exit code."""
+    """Query the warehouse and print how fresh it is; returns the exit code."""
     settings = get_settings()
     parser = argparse.ArgumentParser(
         prog="ecommerce_dwh.publishing.freshness", description="How old the published data is."

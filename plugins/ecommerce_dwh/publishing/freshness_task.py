@@ -80,7 +80,7 @@ class FreshnessWatchOperator(WarehouseOperator):
             self.log.info("Already told: %s", ", ".join(f"{i.kind} {i.days}" for i in recent))
             return "told before"
         missing = (found.published_day + timedelta(days=1)).isoformat()
-        # Closed and opened anew, so that its age counts from the newest mail.
+        # Closed and opened again, so that its age counts from the newest mail.
         before = incidents.close(self.watched_dag_id, kinds=(STALE,))
         count = 1 + max((incident.count for incident in before), default=0)
         incidents.open(Incident(STALE, self.watched_dag_id, missing, missing, count=count), now=now)
@@ -98,7 +98,7 @@ class FreshnessWatchOperator(WarehouseOperator):
         return "stale"
 
     def _reason(self, context: Context) -> tuple[str, list[Link]]:
-        """What Airflow knows of the DAG that should have published."""
+        """A sentence on the state of the DAG that should have published, and links to its runs."""
         ti: Any = context["ti"]
         try:
             if self._is_paused():

@@ -1,4 +1,4 @@
-"""The last step of a run: tell the world that the day is out."""
+"""The last task of a run: assets are updated and metrics sent for the published day."""
 
 from __future__ import annotations
 

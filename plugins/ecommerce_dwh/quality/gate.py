@@ -1,4 +1,4 @@
-"""The quality gate: opens when a run's quality report says so. Usable in any DAG."""
+"""The quality gate: opens or closes by a run's quality report. Usable in any DAG."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class QualityPageLink(BaseOperatorLink):
 class DataQualitySensor(LoadTemplates, BaseSensorOperator):
     """Open or close a gate by a quality report in S3.
 
-    The gate opens only on a whole report of the expected run without failed rules. A missing, truncated or
+    The gate opens only on a complete report of the expected run without failed rules. A missing, truncated or
     foreign report keeps the sensor waiting until its timeout; then it fails and says why. A report with failed
     rules fails it at once, naming them.
 
@@ -158,7 +158,7 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
             context, limit=self.timeout, poll_seconds=self.poke_interval, defer_after=self.defer_after
         )
 
-        def look() -> dict[str, Any]:
+        def observe() -> dict[str, Any]:
             try:
                 return self._decide(context)
             except ReportNotReady as why:
@@ -167,7 +167,7 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
         try:
             return wait.until(
                 self,
-                look,
+                observe,
                 lambda: QualityReportTrigger(
                     bucket=self._bucket,
                     key=self.key,
@@ -288,5 +288,5 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
     def _give_up(self, why: BaseException | None) -> NoReturn:
         raise AirflowSensorTimeout(
             f"the quality gate stays closed: {why}. Waited {timedelta(seconds=self.timeout)} for "
-            f"s3://{self._bucket}/{self.key}; look at the quality job's log, then clear it."
+            f"s3://{self._bucket}/{self.key}; see the quality job's log, then clear it."
         )

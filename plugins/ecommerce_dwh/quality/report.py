@@ -17,7 +17,7 @@ _DAY_FOLDER = re.compile(r"/dt=(\d{4}-\d{2}-\d{2})/")
 
 
 class ReportNotReady(Exception):
-    """There is no report to judge yet; the message says why."""
+    """There is no report to judge yet; the message has the reason."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class FailedRule:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the gate opens, and why not."""
+    """Whether the gate opens, and the reasons against it."""
 
     is_open: bool
     status: str
@@ -184,7 +184,7 @@ class OverrideRefused(ValueError):
 def override_record(
     report: Mapping[str, Any], verdict: Verdict, *, reason: str, by: str, at: str, dag_id: str
 ) -> dict[str, Any]:
-    """What is kept of a gate that a person opened: who, why, when, and which rules they let pass.
+    """The record of a gate that a person opened: who, why, when, and the rules that were overridden.
 
     Raises:
         OverrideRefused: the reason is too short to be one.

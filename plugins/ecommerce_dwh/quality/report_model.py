@@ -1,10 +1,10 @@
 """The form of a quality report as gate, page, mails and replay take it: types, lengths, ranges.
 
-A report lies in a bucket and is read like a file of a stranger. What a reader could stumble over (another type, an
-infinite number, a year 0001, a key that occurs twice) is refused here with its place. Fields that the schema does not
-know are dropped; texts for people are cut. The published form is ``docs/quality-report.schema.json``: this one adds
-limits (lengths, numbers of entries, days from 1970 to 2999, names that occur once) and leaves optional what gates of
-other DAGs leave out.
+A report is an object in a bucket and is read as untrusted input. Values that could break a reader (another type, an
+infinite number, a year 0001, a key that occurs twice) are refused here with their place. Unknown fields are dropped;
+texts for people are cut. The published form is ``docs/quality-report.schema.json``: this one adds limits (lengths,
+numbers of entries, days from 1970 to 2999, names that occur once) and leaves optional what gates of other DAGs leave
+out.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ Sample = Annotated[str, AfterValidator(_texts(300))]
 
 @with_config(_STRICT)
 class History(TypedDict):
-    """What a rule against history measured."""
+    """The measurement of a rule against history."""
 
     day: Day
     value: Figure | None
@@ -133,7 +133,7 @@ class Table(TypedDict):
 
 @with_config(_STRICT)
 class LedgerEntry(TypedDict):
-    """What became of a source's rows of a day."""
+    """The ledger of a source and day."""
 
     source: Name
     delivery_date: Day
@@ -145,7 +145,7 @@ class LedgerEntry(TypedDict):
 
 @with_config(_STRICT)
 class RejectedRow(TypedDict):
-    """Where a quarantined row is, and what is wrong with it."""
+    """The place of a quarantined row, and its defect."""
 
     source_file: NotRequired[Words]
     source_line: NotRequired[Annotated[int, Field(ge=-1, le=MOST)]]
@@ -225,7 +225,7 @@ def parse_json(body: bytes | str) -> Any:
 
 
 def checked_report(content: object) -> dict[str, Any]:
-    """A parsed report, checked, without fields that nobody knows, and with its texts cut.
+    """A parsed and checked report, without unknown fields, and with its texts cut.
 
     Raises:
         NotAsDocumented: it is not of the documented form; the message names the first place and the trouble.
@@ -260,7 +260,7 @@ def checked(adapter: TypeAdapter[Any], content: object) -> Any:
 
 
 def shown(value: object) -> str:
-    """A value for an explanation: short, and whatever it is."""
+    """A value of any type as a short text for an explanation."""
     if isinstance(value, str):
         return repr(cut(value, 40))
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) <= MOST):

@@ -12,7 +12,7 @@ from ecommerce_dwh.waiting import PollingTrigger
 
 
 class QualityReportTrigger(PollingTrigger):
-    """Fires when a quality report of the expected run lies in the bucket."""
+    """Fires when the bucket holds a quality report of the expected run."""
 
     def __init__(self, *, bucket: str, key: str, run_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -23,7 +23,7 @@ class QualityReportTrigger(PollingTrigger):
     def arguments(self) -> dict[str, Any]:
         return {"bucket": self.bucket, "key": self.key, "run_id": self.run_id}
 
-    async def look(self, client: Any) -> Mapping[str, Any] | None:
+    async def observe(self, client: Any) -> Mapping[str, Any] | None:
         try:
             body = await read_object_async(client, self.bucket, self.key, REPORT_BYTES)
             if body is None:

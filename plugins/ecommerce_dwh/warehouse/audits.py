@@ -28,12 +28,10 @@ class AuditError(AirflowException):
 
 
 class WarehouseAuditOperator(WarehouseOperator):
-    """Run every audit below ``include/sql/<folder>`` and let the run go on only if all of severity ``fail``
-    pass.
+    """Run every audit below ``include/sql/<folder>``; fail unless all audits of severity ``fail`` pass.
 
-    Every outcome is written to ``quality.audit_results``. If none failed, ``quality.warehouse_state`` is told
-    how far the audits speak: the number of merges before they began, so that what was merged meanwhile is not
-    published unaudited.
+    Every outcome is written to ``quality.audit_results``. If none failed, ``quality.warehouse_state`` gets the number
+    of merges before the audits began, so that later merges are not published without an audit.
 
     Args:
         folder: folder of the audit files below ``include/sql``.

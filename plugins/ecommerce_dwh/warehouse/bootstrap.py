@@ -120,7 +120,7 @@ class MigrationOperator(WarehouseOperator):
 
 
 class CalendarOperator(WarehouseOperator):
-    """Write ``dimensions.dim_date`` anew, 2009-01-01 to 2035-12-31, in one transaction."""
+    """Rewrite ``dimensions.dim_date``, 2009-01-01 to 2035-12-31, in one transaction."""
 
     ui_color = "#e5f1fb"
 

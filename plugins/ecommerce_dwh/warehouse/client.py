@@ -33,7 +33,7 @@ QUERY_GROUP_LIMIT = 320  # characters that Redshift keeps of a query group
 
 @dataclass
 class StatementResult:
-    """What one statement did. ``rows`` is None where Redshift reports no count."""
+    """The result of one statement. ``rows`` is None where Redshift reports no count."""
 
     statement: str
     rows: int | None
@@ -42,7 +42,7 @@ class StatementResult:
 
 @dataclass
 class WorkSummary:
-    """What a task did in the warehouse; goes to XCom and to the log."""
+    """A task's work in the warehouse, for XCom and the log."""
 
     statements: list[StatementResult] = field(default_factory=list)
     attempts: int = 1
@@ -107,7 +107,7 @@ class Cursor:
             if is_conflict(error):
                 raise
             of = f" of {self._total}" if self._total else ""
-            # Without the driver's own error, whose fields quote rows and would stand in the log beside ours.
+            # Without the driver's own error, whose fields quote rows and would be logged as the cause.
             raise StatementError(f"statement {number}{of} ({title}) failed: {describe(error)}") from None
         rows = self._raw.rowcount if self._raw.rowcount is not None and self._raw.rowcount >= 0 else None
         result = StatementResult(title, rows, round(time.monotonic() - started, 3))
@@ -164,7 +164,7 @@ class Warehouse:
         conn_id: Airflow connection of type ``redshift``.
         tag: query group of all statements.
         statement_timeout: seconds after which Redshift ends a statement; None leaves the server's limit.
-        max_attempts: how often a transaction is tried when others get in its way.
+        max_attempts: attempts of a transaction that conflicts with others.
         backoff_seconds: pause before the second attempt; doubled for each further one, with jitter.
     """
 
@@ -290,8 +290,8 @@ class Warehouse:
                 )
                 time.sleep(pause)
             finally:
-                # Closed without rollback here: after a time-out the protocol may stand in mid-answer, and the
-                # server rolls back by itself when the connection ends.
+                # Closed without rollback: after a time-out the connection may be in the middle of an answer, and
+                # the server rolls back by itself when the connection ends.
                 self._running_pids.discard(pid)
                 _quietly(connection.close)
         raise AssertionError("unreachable")

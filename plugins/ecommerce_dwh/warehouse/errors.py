@@ -1,4 +1,4 @@
-"""Errors of Redshift: which of them a repetition gets past, and what is told of the others."""
+"""Errors of Redshift: conflicts that a repetition resolves, and the messages of all others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CONFLICT = re.compile(
 
 
 class StatementError(AirflowException):
-    """A statement failed; the message says which, and what Redshift said."""
+    """A statement failed; the message names the statement and has Redshift's error."""
 
 
 class GuardError(StatementError):

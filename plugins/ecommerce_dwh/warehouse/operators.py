@@ -34,7 +34,7 @@ class WarehouseOperator(LoadTemplates, BaseOperator):
 
     Args:
         conn_id: Airflow connection of type ``redshift``.
-        max_attempts: how often a transaction is tried when another one gets in its way.
+        max_attempts: attempts of a transaction that conflicts with another one.
         backoff_seconds: pause before the second attempt, doubled for each further one.
     """
 
@@ -56,7 +56,7 @@ class WarehouseOperator(LoadTemplates, BaseOperator):
         self._warehouse: Warehouse | None = None
 
     def warehouse(self, context: Context) -> Warehouse:
-        """The task's way to Redshift; one per task, so that a killed task knows what to cancel."""
+        """The task's connection to Redshift; one per task, so that a killed task can cancel its statement."""
         if self._warehouse is None:
             timeout = self.execution_timeout.total_seconds() if self.execution_timeout else None
             self._warehouse = Warehouse(
@@ -71,7 +71,7 @@ class WarehouseOperator(LoadTemplates, BaseOperator):
 
     @staticmethod
     def control_sql(name: str) -> str:
-        """The one statement of ``include/sql/control/<name>.sql``: what operators themselves ask or note."""
+        """The one statement of ``include/sql/control/<name>.sql``, the folder of the operators' own statements."""
         (statement,) = split_statements((get_settings().sql_dir / "control" / f"{name}.sql").read_text("utf-8"))
         return statement
 

@@ -1,6 +1,6 @@
 """Sensors for users' own DAGs: wait until the warehouse is fresh, or until its figures agree with another count.
 
-Both look from a worker and sleep in the triggerer, so that waiting holds no slot. Examples are in
+Both query from a worker and sleep in the triggerer, so that waiting holds no worker slot. Examples are in
 ``docs/data-quality.md``.
 """
 
@@ -32,8 +32,8 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 
 
 @dataclass(frozen=True)
-class Look:
-    """What one look found.
+class Observation:
+    """The result of one query.
 
     Attributes:
         is_met: whether the waiting is over.
@@ -47,11 +47,11 @@ class Look:
 
 
 class WarehouseSensor(LoadTemplates, BaseSensorOperator):
-    """Base: look into Redshift until `look` is content.
+    """Base: query Redshift until `observe` finds the condition met.
 
     Args:
         conn_id: Airflow connection of type ``redshift``.
-        defer: sleep in the triggerer between two looks; otherwise on the worker.
+        defer: sleep in the triggerer between two observations; otherwise on the worker.
     """
 
     template_fields: Sequence[str] = ("conn_id",)
@@ -70,15 +70,15 @@ class WarehouseSensor(LoadTemplates, BaseSensorOperator):
         self.conn_id = conn_id
         self.defer_between_looks = defer
 
-    def look(self, context: Context) -> Look:
-        """One look; must not change anything."""
+    def observe(self, context: Context) -> Observation:
+        """Query the warehouse once; must not change anything."""
         raise NotImplementedError
 
     def execute(self, context: Context) -> dict[str, Any]:
         return self._wait(context)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        """Woken by the clock: look again."""
+        """Resumed by the clock: observe again."""
         return self._wait(context)
 
     def _wait(self, context: Context) -> dict[str, Any]:
@@ -89,8 +89,8 @@ class WarehouseSensor(LoadTemplates, BaseSensorOperator):
             defer_after=0 if self.defer_between_looks else -1,
         )
 
-        def look() -> Look:
-            found = self.look(context)
+        def observe() -> Observation:
+            found = self.observe(context)
             if not found.is_met:
                 raise NotYet(found.words)
             return found
@@ -99,7 +99,7 @@ class WarehouseSensor(LoadTemplates, BaseSensorOperator):
             return DateTimeTrigger(moment=datetime.now(UTC) + timedelta(seconds=wait.pause))
 
         try:
-            found = wait.until(self, look, clock, "execute_complete")
+            found = wait.until(self, observe, clock, "execute_complete")
         except NotYet as left:
             raise AirflowSensorTimeout(f"{left}; waited {timedelta(seconds=self.timeout)}") from None
         self.log.info("%s", found.words)
@@ -130,8 +130,8 @@ class WarehouseSensor(LoadTemplates, BaseSensorOperator):
 class FreshnessSensor(WarehouseSensor):
     """Wait until the warehouse, or one of its tables, is fresh enough.
 
-    Without ``table`` it asks for the published day: what readers of ``analytics`` see. With ``table`` and ``column``
-    it asks for the newest value in the column.
+    Without ``table`` the sensor reads the published day, which readers of ``analytics`` see. With ``table`` and
+    ``column`` it reads the newest value of the column.
 
     Args:
         day: wait for this day (templated, ``YYYY-MM-DD``); by default the last day of the run's window.
@@ -140,7 +140,7 @@ class FreshnessSensor(WarehouseSensor):
         column: a date or timestamp column of the table.
 
     Raises:
-        AirflowSensorTimeout: it did not get fresh in time; the message says how fresh it is.
+        AirflowSensorTimeout: the data did not become fresh in time; the message has its age.
     """
 
     template_fields: Sequence[str] = ("conn_id", "day")
@@ -165,11 +165,11 @@ class FreshnessSensor(WarehouseSensor):
         self.table = table
         self.column = column
 
-    def look(self, context: Context) -> Look:
+    def observe(self, context: Context) -> Observation:
         what = f"{self.table}.{self.column}" if self.table else "the published day"
         newest = self._newest(context)
         if newest is None:
-            return Look(False, f"{what} is empty")
+            return Observation(False, f"{what} is empty")
         return judge_freshness(newest, what, day=self.day, max_age=self.max_age, now=datetime.now(UTC))
 
     def _newest(self, context: Context) -> date | None:
@@ -179,12 +179,14 @@ class FreshnessSensor(WarehouseSensor):
         return self.warehouse(context).transaction(lambda cursor: read_state(cursor.query)).published_day
 
 
-def judge_freshness(newest: date, what: str, *, day: str, max_age: timedelta | None, now: datetime) -> Look:
+def judge_freshness(
+    newest: date, what: str, *, day: str, max_age: timedelta | None, now: datetime
+) -> Observation:
     """Whether a newest value is fresh enough.
 
     Args:
         newest: a date (the day is there as a whole) or a timestamp in UTC.
-        what: what it is the newest of, in words.
+        what: name of the value, for the sentence.
         day: least day; empty to judge by age.
         max_age: greatest age.
         now: the time.
@@ -195,7 +197,7 @@ def judge_freshness(newest: date, what: str, *, day: str, max_age: timedelta | N
         words = (
             f"{what} is at {newest_day}, {'which is' if newest_day >= wanted else 'not yet'} {wanted} or later"
         )
-        return Look(newest_day >= wanted, words, {"newest": str(newest)})
+        return Observation(newest_day >= wanted, words, {"newest": str(newest)})
     if isinstance(newest, datetime):
         reached = newest if newest.tzinfo else newest.replace(tzinfo=UTC)
     else:
@@ -203,7 +205,7 @@ def judge_freshness(newest: date, what: str, *, day: str, max_age: timedelta | N
     age = max(now - reached, timedelta(0))
     old = age - timedelta(microseconds=age.microseconds)
     words = f"{what} is at {newest}, {old} old; at most {max_age} is asked for"
-    return Look(age <= max_age, words, {"newest": str(newest), "age_seconds": age.total_seconds()})
+    return Observation(age <= max_age, words, {"newest": str(newest), "age_seconds": age.total_seconds()})
 
 
 class ReconciliationSensor(WarehouseSensor):
@@ -265,7 +267,7 @@ class ReconciliationSensor(WarehouseSensor):
         self.first_day = first_day
         self.last_day = last_day
 
-    def look(self, context: Context) -> Look:
+    def observe(self, context: Context) -> Observation:
         if self.expected_sql:
             expected = self.scalar(context, self.expected_sql, self.expected_conn_id)
             return judge_values(expected, self.scalar(context, self.actual_sql), self.tolerance)
@@ -283,14 +285,14 @@ class ReconciliationSensor(WarehouseSensor):
         return judge_ledger(rows, self.sources, self.first_day, self.last_day, self.max_quarantined)
 
 
-def judge_values(expected: Any, actual: Any, tolerance: float) -> Look:
+def judge_values(expected: Any, actual: Any, tolerance: float) -> Observation:
     """Whether two figures agree within a share of the first."""
     if expected is None or actual is None:
-        return Look(False, f"expected {expected}, found {actual}: a figure is missing")
+        return Observation(False, f"expected {expected}, found {actual}: a figure is missing")
     difference = abs(Decimal(str(actual)) - Decimal(str(expected)))
     allowed = abs(Decimal(str(expected))) * Decimal(str(tolerance))
     words = f"expected {expected}, found {actual}, difference {difference}, allowed {allowed.normalize():f}"
-    return Look(difference <= allowed, words, {"expected": str(expected), "actual": str(actual)})
+    return Observation(difference <= allowed, words, {"expected": str(expected), "actual": str(actual)})
 
 
 def judge_ledger(
@@ -299,7 +301,7 @@ def judge_ledger(
     first_day: str,
     last_day: str,
     max_quarantined: float | None = None,
-) -> Look:
+) -> Observation:
     """Whether the ledger has every source and day, and each adds up.
 
     Args:
@@ -322,7 +324,7 @@ def judge_ledger(
             wrong.append(f"{source} of {day}: {quarantined:,} of {raw:,} rows quarantined")
     if not missing and not wrong:
         words = f"the ledger of {first_day} to {last_day} is complete and adds up"
-        return Look(True, words, {"rows": sum(int(row[DELIVERED]) for row in rows)})
+        return Observation(True, words, {"rows": sum(int(row[DELIVERED]) for row in rows)})
     parts_of_text = []
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
@@ -330,4 +332,4 @@ def judge_ledger(
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         parts_of_text.append(f"does not add up: {'; '.join(wrong[:3])}{more}")
-    return Look(False, "; ".join(parts_of_text))
+    return Observation(False, "; ".join(parts_of_text))

@@ -1,4 +1,4 @@
-"""Reads SQL files: splits them into statements and finds what logs and checks need to know of each.
+"""Reads SQL files: splits them into statements and derives from each what logs and checks need.
 
 Redshift's driver sends one statement at a time. Splitting at every ``;`` would break strings, comments and
 procedure bodies, so this is a small scanner of Redshift's lexical rules.

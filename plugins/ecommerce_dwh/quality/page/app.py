@@ -184,7 +184,7 @@ def _add_pages(app: FastAPI, reports: QualityStore, threads: PageThreads) -> Non
     def ledger_page(
         request: Request, months: Months = 1, to: MonthName = "", source: Text = ""
     ) -> HTMLResponse:
-        """What became of every row, by day and source."""
+        """The ledger by day and source."""
         span = _Span(reports, months, to)
         return page(
             request,
@@ -230,7 +230,7 @@ def _add_files(app: FastAPI, reports: QualityStore, threads: PageThreads) -> Non
 
 
 def _add_errors(app: FastAPI) -> None:
-    # Coroutines, so that an error is told even when every thread is taken.
+    # Coroutines, so that an error is answered even when every thread is busy.
     @app.exception_handler(StoreError)
     async def unreadable(request: Request, error: StoreError) -> HTMLResponse:
         return error_page(request, 503, "Reports cannot be read", str(error))
@@ -265,9 +265,9 @@ def _add_errors(app: FastAPI) -> None:
 
 
 def _way_back(request: Request) -> str:
-    """Where the visitor goes after the login: this page, as a path below Airflow's configured address.
+    """The path to return to after the login: this page, below Airflow's configured address.
 
-    Neither host nor scheme of the request occur in it, so that nobody is led elsewhere by a forged ``Host``.
+    The path holds neither host nor scheme of the request, so a forged ``Host`` leads nobody elsewhere.
     """
     inside = request.scope["path"].removeprefix(request.scope.get("root_path", "")).lstrip("/\\")
     if ".." in inside.replace("\\", "/").split("/"):

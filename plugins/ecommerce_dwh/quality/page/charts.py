@@ -1,7 +1,7 @@
 """Charts as inline SVG: no library, no script, no inline style (the page's content policy forbids both).
 
 Colours come from the style sheet by class, so that dark and light follow the visitor. Each chart has a text
-alternative; the figures themselves stand in a table beside it.
+alternative; the figures themselves are in a table next to it.
 """
 
 from __future__ import annotations

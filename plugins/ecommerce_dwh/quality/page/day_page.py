@@ -149,7 +149,7 @@ def day_view(
 
 
 def _quoted_parts(report: Mapping[str, Any], rules: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """What is shown of a report and may quote rows, as the privacy rules let it be shown.
+    """The shown parts of a report that may quote rows, masked by the privacy rules.
 
     Only that much, since looking for personal data takes longer than anything else.
     """
@@ -202,7 +202,7 @@ def _rule_state(rule: Mapping[str, Any]) -> str:
 
 
 def _measured(found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """What a rule against history measured, as words and figures."""
+    """Labels and figures of a rule against history."""
     if found.get("value") is None or found.get("low") is None:
         return ()
     z = found.get("z")

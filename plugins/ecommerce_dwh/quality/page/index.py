@@ -1,9 +1,9 @@
 """A month of quality reports in the few kilobytes that overview, trends and search need.
 
-Two years of daily reports are some 50 MB; nobody waits for that. Each month has one index object in S3 that holds, by
-day, the report's ETag, the states of its tables and the ledger, and by rule the figures of each day. An entry counts
-only while its ETag is still the report's, so an index can be stale, deleted or written by two servers at once without
-any harm: what does not match is read again.
+Two years of daily reports are some 50 MB, too much for a page to read. Each month has one index object in S3 that
+holds, by day, the report's ETag, the states of its tables and the ledger, and by rule the figures of each day. An
+entry counts only while its ETag is still the report's, so an index can be stale, deleted or written by two servers at
+once without harm: an entry that does not match is read again.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ PASSED, FAILED, UNKNOWN, NOT_JUDGED = "p", "f", "-", "n"
 
 
 class IndexUnusable(ValueError):
-    """An index object is not one of ours, or of another version; it is built anew."""
+    """An index object has another form or version; it is built again."""
 
 
 @dataclass
 class DayEntry:
-    """What the overview knows of a day's newest report.
+    """The figures of a day's newest report for the overview.
 
     Attributes:
         etag: of the report object that this was made from.
@@ -95,7 +95,7 @@ class Month:
         return monthrange(int(self.name[:4]), int(self.name[5:7]))[1]
 
     def forget(self, day: str) -> None:
-        """Take a day out: its report is gone or has changed."""
+        """Remove a day whose report is deleted or has changed."""
         self.days.pop(day, None)
         place = int(day[8:]) - 1
         for rule in self.rules.values():

@@ -1,4 +1,4 @@
-"""What the page hides of a report; the rules themselves are `ecommerce_dwh.privacy.masking`.
+"""Masks a report for the page; the rules themselves are `ecommerce_dwh.privacy.masking`.
 
 Reports that carry its version were decided upon before they were written; what is masked here once more is masked in
 vain. Reports of earlier code quote rejected values and keys of any form: the page hides what they quote.

@@ -1,7 +1,7 @@
-"""Runs the page's routes in threads of their own, of which there are few, and answers at once when all are taken.
+"""Runs the page's routes in a few threads of their own, and answers at once when all are busy.
 
 FastAPI runs plain functions in the event loop's common pool of 40 threads, the same in which Airflow answers most of
-its API. A store that does not answer would take them all, and Airflow with them.
+its API. A store that does not answer would occupy all of them and stop Airflow's API.
 """
 
 from __future__ import annotations

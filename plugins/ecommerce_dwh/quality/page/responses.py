@@ -88,7 +88,7 @@ def error_page(
     headers: Mapping[str, str] | None = None,
     login: str = "",
 ) -> HTMLResponse:
-    """An answer that says what went wrong and what to do."""
+    """An answer with the error and the next step."""
     answer = page(request, "error.html", status=status, title=title, text=text, login=login)
     answer.headers.update(headers or {})
     return answer

@@ -1,9 +1,9 @@
 """Reads quality reports from S3 for the page, fast enough for two years of them.
 
-Listing tells which reports exist and their ETags; the months' index objects (see `index`) hold what was read of them
-before; only reports that are new or have changed are read, several at once, newest first, and within a time budget:
-a visitor gets an answer at once and the rest is read behind their back. Index objects are written back to
-``quality/index/`` where the server may write; where it may not, memory serves.
+A listing gives the existing reports and their ETags; the months' index objects (see `index`) hold the figures that
+were read of them before. Only new and changed reports are read, in parallel, newest first, and within a time budget:
+a visitor gets an answer at once, and the rest is read in the background. Index objects are written back to
+``quality/index/`` where the server has the permission, and are kept in memory otherwise.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class MonthFiles:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is known of a span of months.
+    """The index of a span of months.
 
     Attributes:
         months: index of each month, oldest first.
@@ -81,7 +81,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class DayReport:
-    """A day's report as it lies in S3.
+    """A day's report as stored in S3.
 
     Attributes:
         report: the content; None when it is missing or cannot be read.
@@ -132,7 +132,7 @@ class QualityStore:
         self._in_flight: dict[str, Future[None]] = {}
         self._may_write = True
 
-    # --- what the page asks ---
+    # --- requests of the page ---
 
     def warm_up(self, months: int = 24) -> None:
         """Load provider, connection and index before the first visitor comes; errors are theirs to see."""

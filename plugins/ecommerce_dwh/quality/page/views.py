@@ -80,7 +80,7 @@ class RuleLine:
 
 @dataclass
 class Coverage:
-    """Which report speaks for a day: its own, or a later one of a range of days; the newest written counts."""
+    """The report that counts for each day: its own, or that of a range of days; the newest written wins."""
 
     by_day: dict[str, tuple[str, DayEntry]] = field(default_factory=dict)
 
@@ -280,7 +280,7 @@ def _line(
 
 @dataclass(frozen=True)
 class LedgerLine:
-    """What became of a source's rows on a day."""
+    """The ledger of a source and day."""
 
     day: str
     source: str
