@@ -39,7 +39,10 @@ def settings(config: LocalConfig, database: str) -> Settings:
                 config.aws_secret_key,
                 config.aws_environ()["AWS_DEFAULT_REGION"],
             ),
-            foreign_roles=(READER, metadata.ROLE),  # of the shop's and of Airflow's database, on the same PostgreSQL
+            foreign_roles=(
+                READER,
+                metadata.ROLE,
+            ),  # of the shop's and of Airflow's database, on the same PostgreSQL
         )
     except ValueError as error:
         raise ValueError(f"DWH_LOCAL_REDSHIFT_ISOLATION: {error}") from None
