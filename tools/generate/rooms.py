@@ -11,7 +11,7 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 
@@ -20,6 +20,7 @@ PAGE = Path("docs/architecture.md")
 PICTURE = Path("docs/images/rooms.svg")
 PACKAGE = Path("plugins/ecommerce_dwh")
 _BEGIN, _END = "<!-- rooms: begin, make generate -->", "<!-- rooms: end -->"
+_BASE = "contracts"  # this layer and all below are drawn as one box, because nearly every room imports them
 _WIDTH, _HEIGHT, _GAP, _STEP = 130, 28, 40, 62
 
 Imports = Mapping[str, frozenset[str]]
@@ -39,7 +40,7 @@ def layers(root: Path = REPO) -> list[list[str]]:
 
 
 def read_imports(root: Path = REPO) -> Imports:
-    """Per room of the package the other rooms that its modules import, imports within functions included."""
+    """Per room of the package the other rooms that its modules import, also within functions, not for annotations."""
     found: dict[str, set[str]] = {}
     for file in sorted((root / PACKAGE).rglob("*.py")):
         path = file.relative_to(root / PACKAGE)
@@ -47,13 +48,21 @@ def read_imports(root: Path = REPO) -> Imports:
             continue
         room = path.parts[0].removesuffix(".py")
         found.setdefault(room, set())
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        for node in _executed(ast.parse(file.read_text("utf-8"))):
             for name in _imported(node):
                 top, _, rest = name.partition(".")
                 other = rest.partition(".")[0]
                 if top == PACKAGE.name and other not in ("", room):
                     found[room].add(other)
     return {room: frozenset(others) for room, others in found.items()}
+
+
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a module, without those under ``if TYPE_CHECKING``."""
+    yield node
+    skipped = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    for child in node.orelse if skipped else ast.iter_child_nodes(node):  # type: ignore[attr-defined]
+        yield from _executed(child)
 
 
 def _imported(node: ast.AST) -> list[str]:
@@ -68,8 +77,13 @@ def without_detours(imports: Imports) -> Imports:
     """The imports that no other path implies: of a → b → c and a → c, the arrow a → c is left out."""
 
     def reached(room: str) -> set[str]:
-        below = set(imports.get(room, ()))
-        return below.union(*(reached(other) for other in below))
+        found: set[str] = set()
+        left = [room]
+        while left:
+            new = imports.get(left.pop(), frozenset()) - found
+            found |= new
+            left += new
+        return found
 
     return {
         room: others - frozenset().union(*(reached(other) for other in others))
@@ -79,22 +93,28 @@ def without_detours(imports: Imports) -> Imports:
 
 def picture(order: list[list[str]], imports: Imports) -> str:
     """The layers as an SVG that needs nothing else, readable on light and dark pages."""
-    rows = [[room for room in layer if room in imports] for layer in order]
+    first = next((n for n, layer in enumerate(order) if _BASE in layer), len(order))
+    rows = [[room for room in layer if room in imports] for layer in order[:first]]
+    base = [room for layer in order[first:] for room in layer if room in imports]
     widest = max(len(row) for row in rows)
-    total_width = widest * (_WIDTH + _GAP) + 140
+    total_width = widest * (_WIDTH + _GAP) + 260
     place = {
-        room: (total_width / 2 + (n - (len(row) - 1) / 2) * (_WIDTH + _GAP), 10 + number * _STEP)
+        room: (
+            total_width / 2 + (n - (len(row) - 1) / 2) * (_WIDTH + _GAP) + _shift(number, row),
+            10 + number * _STEP,
+        )
         for number, row in enumerate(rows)
         for n, room in enumerate(row)
     }
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total_width} {len(rows) * _STEP}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total_width} {(len(rows) + 1) * _STEP}" '
         f'font-family="Helvetica, Arial, sans-serif" font-size="13" role="img">',
         "<title>The rooms of the plugin package; an arrow leads from a room to one that it imports</title>",
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto"><path d="M0 0 L8 4 L0 8 z" fill="#90a4ae"/></marker></defs>',
     ]
-    for room, others in sorted(without_detours(imports).items()):
+    upper = {room: others & place.keys() for room, others in imports.items() if room in place}
+    for room, others in sorted(without_detours(upper).items()):
         lines += [_arrow(place[room], place[other], total_width) for other in sorted(others)]
     for room, (x, y) in place.items():
         lines.append(
@@ -102,7 +122,18 @@ def picture(order: list[list[str]], imports: Imports) -> str:
             f'fill="#eceff1" stroke="#90a4ae"/><text x="{x:.0f}" y="{y + 19}" text-anchor="middle" '
             f'fill="#263238">{escape(room)}</text>'
         )
+    y = 10 + len(rows) * _STEP
+    lines.append(
+        f'<rect x="10" y="{y}" width="{total_width - 20}" height="{_HEIGHT}" rx="4" fill="#cfd8dc" stroke="#90a4ae"/>'
+        f'<text x="{total_width / 2:.0f}" y="{y + 19}" text-anchor="middle" fill="#263238" font-size="12">'
+        f"for all rooms: {escape(', '.join(base))}</text>"
+    )
     return "\n".join([*lines, "</svg>", ""])
+
+
+def _shift(number: int, row: list[str]) -> float:
+    """Every other layer with one room is moved to the side, so that a long arrow passes between boxes."""
+    return (number % 2 - 0.5) * _WIDTH if len(row) == 1 else 0
 
 
 def _arrow(start: tuple[float, float], end: tuple[float, float], total_width: float) -> str:
