@@ -25,6 +25,7 @@ _SHARED = (
     "privacy/*.py",
     "lake/__init__.py",
     "lake/layout.py",
+    "ledger.py",
     "limits.py",
     "erasure/__init__.py",
     "erasure/person.py",

@@ -33,7 +33,7 @@ from tools import find_leaks
 DAYS = [f"2026-01-0{number}" for number in (1, 2, 3)]
 POISONED_DAY = date(2026, 1, 4)
 SPOILED = 6
-METRICS = ("RowsRaw", "RowsAccepted", "RowsQuarantined", "RulesFailed")
+METRICS = ("RowsDelivered", "RowsLoaded", "RowsSuperseded", "RowsQuarantined", "RulesFailed")
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ecommerce_dwh import ledger
 from ecommerce_dwh.contracts import Column, ContractError, SourceContract, load_contracts
 from tools.generate.erasure_sql import (
     declared_tables,
@@ -34,20 +35,7 @@ def _columns(*pairs: tuple[str, str]) -> tuple[Column, ...]:
 
 
 # Reports of the jobs: written by Glue, loaded like a source, columns in the order of the files.
-LEDGER_COLUMNS = _columns(
-    ("source", "varchar(64)"),
-    ("delivery_date", "date"),
-    ("run_id", "varchar(250)"),
-    ("files", "integer"),
-    ("raw_rows", "bigint"),
-    ("accepted_rows", "bigint"),
-    ("superseded_rows", "bigint"),
-    ("quarantined_rows", "bigint"),
-    ("raw_amount", "decimal(38,4)"),
-    ("accepted_amount", "decimal(38,4)"),
-    ("superseded_amount", "decimal(38,4)"),
-    ("quarantined_amount", "decimal(38,4)"),
-)
+LEDGER_COLUMNS = _columns(*ledger.COLUMNS)
 CHECK_RESULT_COLUMNS = _columns(
     ("run_id", "varchar(250)"),
     ("delivery_date", "date"),

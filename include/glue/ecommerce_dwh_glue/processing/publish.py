@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from ecommerce_dwh.contracts import type_of
+from ecommerce_dwh.ledger import COLUMNS
 from ecommerce_dwh.privacy.masking import mask_path
 from ecommerce_dwh_glue import manifest
 from ecommerce_dwh_glue.processing.context import Outcome, Run, Source
@@ -16,11 +18,7 @@ from ecommerce_dwh_glue.processing.ledger import Entry
 from ecommerce_dwh_glue.processing.window import Window
 from ecommerce_dwh_glue.storage import StoredObject
 
-_LEDGER_SCHEMA = (
-    "source string, delivery_date date, run_id string, files int, raw_rows bigint, accepted_rows bigint, "
-    "superseded_rows bigint, quarantined_rows bigint, raw_amount decimal(38,4), accepted_amount decimal(38,4), "
-    "superseded_amount decimal(38,4), quarantined_amount decimal(38,4)"
-)
+_LEDGER_SCHEMA = ", ".join(f"{name} {type_of(kind).spark or kind}" for name, kind in COLUMNS)
 # Objects that ``processing.json`` names. Thousands of them are leftovers, of which the count says enough.
 _NOT_LOADED = 1000
 

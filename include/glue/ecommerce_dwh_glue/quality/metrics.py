@@ -8,12 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-NAMESPACE = "EcommerceDWH"
-_LEDGER_METRICS = {
-    "RowsRaw": "raw_rows",
-    "RowsAccepted": "accepted_rows",
-    "RowsQuarantined": "quarantined_rows",
-}
+from ecommerce_dwh.ledger import JUDGED_METRICS, METRIC_NAMESPACE
 
 
 def send_metrics(cloudwatch: Any, env: str, report: Mapping[str, Any]) -> None:
@@ -26,7 +21,7 @@ def send_metrics(cloudwatch: Any, env: str, report: Mapping[str, Any]) -> None:
     """
     figures: dict[tuple[str, str], float] = defaultdict(float)
     for entry in report["ledger"]:
-        for metric, field in _LEDGER_METRICS.items():
+        for metric, field in JUDGED_METRICS.items():
             figures[(metric, entry["source"])] += entry[field]
     for table in report["tables"]:
         figures[("RulesFailed", table["source"])] += sum(not rule["passed"] for rule in table["rules"])
@@ -40,7 +35,7 @@ def send_metrics(cloudwatch: Any, env: str, report: Mapping[str, Any]) -> None:
         for (metric, source), value in sorted(figures.items())
     ]
     try:
-        cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
+        cloudwatch.put_metric_data(Namespace=METRIC_NAMESPACE, MetricData=data)
     except (BotoCoreError, ClientError) as error:
         # The verdict does not depend on metrics, and an alarm watches for missing ones.
         print(f"warning: metrics were not sent to CloudWatch: {error}")

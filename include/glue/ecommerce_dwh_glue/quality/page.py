@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from ecommerce_dwh.contracts import SourceContract
+from ecommerce_dwh.ledger import ROWS
 from ecommerce_dwh.privacy.masking import PRIVACY_MARK
 from ecommerce_dwh_glue.quality.page_style import STYLE
 
@@ -166,18 +167,17 @@ def _spark(days: list[tuple[str, int, int]], source: str) -> str:
 
 
 def _ledger(report: Mapping[str, Any]) -> str:
-    fields = ("raw_rows", "accepted_rows", "superseded_rows", "quarantined_rows")
-    totals: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(fields, 0))
+    totals: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(ROWS, 0))
     by_day: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
     for entry in report["ledger"]:
-        for field in fields:
+        for field in ROWS:
             totals[entry["source"]][field] += entry[field]
         by_day[entry["source"]].append((entry["delivery_date"], entry["raw_rows"], entry["quarantined_rows"]))
     several = report["start_date"] != report["end_date"]
     rows = []
     for source, total in totals.items():
         chart = _cell(_spark(by_day[source], source)) if several else ""
-        cells = "".join(_cell(_number(total[field]), True) for field in fields)
+        cells = "".join(_cell(_number(total[field]), True) for field in ROWS)
         rows.append(f"<tr><td><b>{escape(source)}</b></td>{cells}{chart}</tr>")
     head = [("Source", False), ("Raw", True), ("Accepted", True), ("Superseded", True), ("Quarantined", True)]
     if several:
@@ -267,16 +267,11 @@ def _banner(report: Mapping[str, Any], window: str) -> str:
 
 def _cards(report: Mapping[str, Any]) -> str:
     """Rows of the window by where they went."""
-    labels = {
-        "raw_rows": "rows delivered",
-        "accepted_rows": "accepted",
-        "superseded_rows": "superseded by a newer version",
-        "quarantined_rows": "quarantined",
-    }
+    labels = ("rows delivered", "accepted", "superseded by a newer version", "quarantined")
     cards = "".join(
         f"<div class=card><b>{_number(sum(entry[field] for entry in report['ledger']))}</b>"
         f"<span>{label}</span></div>"
-        for field, label in labels.items()
+        for field, label in zip(ROWS, labels, strict=True)
     )
     return f"<section class=cards>{cards}</section>"
 

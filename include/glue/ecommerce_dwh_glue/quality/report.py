@@ -9,6 +9,7 @@ from typing import Any
 
 from ecommerce_dwh.contracts import Rule, SourceContract
 from ecommerce_dwh.lake.layout import shown
+from ecommerce_dwh.ledger import ROWS
 from ecommerce_dwh.privacy.masking import PRIVACY_VERSION
 from ecommerce_dwh_glue.quality.context import Figures, Run
 from ecommerce_dwh_glue.quality.page import html_page
@@ -18,14 +19,7 @@ from ecommerce_dwh_glue.quality.verdicts import judge
 from ecommerce_dwh_glue.rules import history
 from ecommerce_dwh_glue.rules.kinds import Count
 
-_LEDGER_FIELDS = (
-    "source",
-    "delivery_date",
-    "raw_rows",
-    "accepted_rows",
-    "superseded_rows",
-    "quarantined_rows",
-)
+_LEDGER_FIELDS = ("source", "delivery_date", *ROWS)
 
 
 def build_report(run: Run, figures: Figures) -> dict[str, Any]:
