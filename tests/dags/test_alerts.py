@@ -300,7 +300,7 @@ def test_html_is_escaped_and_holds_all_that_the_text_holds():
     assert "<script>" not in page
     assert "<b>" not in page.replace('<b style="', "")
     assert "&lt;script&gt;" in page
-    assert 'href="http://a/?b=&quot;c&quot;&amp;d=1"' in page
+    assert 'href="http://a/?b=&#34;c&#34;&amp;d=1"' in page
     assert "x &lt; y\nz</pre>" in page
     for tag in ("<u>", "<h>", "<c>", "<caption>"):
         assert tag not in page
