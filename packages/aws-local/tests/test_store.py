@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from aws_local.store import ObjectStore, StoreError, after_prefix
+from aws_local.store import ObjectStore
+from aws_local.stored import StoreError, after_prefix
 
 KEYS = st.text("ab/=-é\ud7ff\U0001f600", min_size=1, max_size=6)
 BODIES = st.binary(max_size=50)

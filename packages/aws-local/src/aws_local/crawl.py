@@ -18,7 +18,8 @@ from typing import Any
 from .catalog import Catalog, partition_name
 from .inference import UNKNOWN, FileSchema, UnreadableError, classify, infer, merge_columns
 from .state import Document, Documents
-from .store import ObjectStore, StoredObject, StoreError
+from .store import ObjectStore
+from .stored import StoredObject, StoreError
 
 _READERS = 4
 _PARTITION_FOLDER = re.compile(r"([^=/]+)=([^/]*)")

@@ -11,7 +11,8 @@ from typing import Any
 
 from .errors import invalid
 from .state import Document
-from .store import BLOCK, ObjectStore, StoreError
+from .store import BLOCK, ObjectStore
+from .stored import StoreError
 
 _JOB_FIELDS = (
     "JobMode",

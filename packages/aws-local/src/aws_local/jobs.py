@@ -21,7 +21,8 @@ from .errors import ApiError, invalid, not_found
 from .job_launch import job_definition, run_command, run_environ
 from .runner import ProcessMark, RunProcess, exit_message, kill_tree
 from .state import Document, Documents
-from .store import ObjectStore, StoreError
+from .store import ObjectStore
+from .stored import StoreError
 
 log = logging.getLogger("aws_local.jobs")
 

@@ -24,7 +24,8 @@ from .errors import ApiError
 from .mwaa_pip import ImagePip
 from .s3_messages import Response
 from .state import Document, Documents
-from .store import ObjectStore, StoreError
+from .store import ObjectStore
+from .stored import StoreError
 
 log = logging.getLogger("aws_local.mwaa")
 

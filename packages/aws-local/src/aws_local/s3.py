@@ -29,7 +29,8 @@ from .s3_messages import (
     precondition,
     xml,
 )
-from .store import BLOCK, Blob, ObjectStore, StoredObject, StoreError, crc32_text, md5_text
+from .store import BLOCK, ObjectStore
+from .stored import Blob, StoredObject, StoreError, crc32_text, md5_text
 
 if TYPE_CHECKING:
     pass

@@ -13,7 +13,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 from xml.sax.saxutils import escape
 
-from .store import BLOCK, StoredObject, StoreError
+from .store import BLOCK
+from .stored import StoredObject, StoreError
 
 if TYPE_CHECKING:
     from .signatures import Signed

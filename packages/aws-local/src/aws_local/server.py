@@ -42,7 +42,8 @@ from .s3_messages import Response, error_response, request_from_environ
 from .settings import ACCOUNT, REGION, Settings
 from .signatures import Denied, Signatures, Signed, denial
 from .state import Documents
-from .store import ObjectStore, StoreError
+from .store import ObjectStore
+from .stored import StoreError
 from .trail import Trail
 
 log = logging.getLogger("aws_local")

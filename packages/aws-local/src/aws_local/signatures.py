@@ -28,7 +28,8 @@ from xml.sax.saxutils import escape
 from botocore.utils import normalize_url_path
 
 from .s3_messages import Response
-from .store import BLOCK, StoreError
+from .store import BLOCK
+from .stored import StoreError
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
