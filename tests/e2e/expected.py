@@ -8,8 +8,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from shop_data.raw_rows import rows_of
+from shop_data.raw_rules import Rules, Values, amount_of, checks_of, moment_of, rule_broken
 from shop_data.schema import SOURCES
-from shop_data.truth import Rules, Values, _amount, _checks, _moment, _rows, _rule_broken
 
 # Stock changes daily and is a fact of its own (fact_inventory), not a version of the product.
 _NOT_VERSIONED = ("updated_at", "stock_quantity")
@@ -42,11 +43,11 @@ class Expected:
 def accepted(folder: Path, source: str, rules: Rules) -> list[tuple[date, Values]]:
     """Rows that break no hard rule, with the day that delivered them."""
     found = []
-    checks = _checks(SOURCES[source], rules)
+    checks = checks_of(SOURCES[source], rules)
     for path in sorted((folder / source).glob("dt=*/*")):
         day = date.fromisoformat(path.parent.name.removeprefix("dt="))
-        for values, fault in _rows(path.name, path.read_bytes(), SOURCES[source]):
-            if values is not None and not fault and not _rule_broken(values, checks):
+        for values, fault in rows_of(path.name, path.read_bytes(), SOURCES[source]):
+            if values is not None and not fault and not rule_broken(values, checks):
                 found.append((day, values))
     return found
 
@@ -60,7 +61,7 @@ def expect(folder: Path, rules: Rules) -> Expected:
     lines: dict[str, tuple[date, set[tuple[str, int, Decimal]]]] = {}
     for day, values in accepted(folder, "order_items", rules):
         key, order = str(values["order_item_id"]), str(values["order_id"])
-        content = (order, int(Decimal(str(values["quantity"]))), _amount(values))
+        content = (order, int(Decimal(str(values["quantity"]))), amount_of(values))
         if key not in lines or day > lines[key][0]:
             lines[key] = (day, {content})
         elif day == lines[key][0]:
@@ -79,7 +80,7 @@ def expect(folder: Path, rules: Rules) -> Expected:
 
 def _version_at(day: date, values: Values) -> datetime:
     text = values.get("updated_at")
-    return (_moment(text) if text else None) or datetime(day.year, day.month, day.day)  # noqa: DTZ001
+    return (moment_of(text) if text else None) or datetime(day.year, day.month, day.day)  # noqa: DTZ001
 
 
 def _versions(folder: Path, source: str, rules: Rules) -> dict[str, list[Version] | None]:

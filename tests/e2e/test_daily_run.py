@@ -24,8 +24,9 @@ import pytest
 from ecommerce_dwh.contracts import load_contracts
 from local.config import REPO
 from local.stack import runs, summary
+from shop_data.raw_rules import Rules
 from shop_data.schema import SOURCES
-from shop_data.truth import RawTruth, Rules, count_raw
+from shop_data.truth import RawTruth, count_raw
 from tests.e2e.expected import Expected, expect
 from tests.e2e.support import FIRST_DAY, LAST_DAY, LocalStack, generate
 from tools import find_leaks

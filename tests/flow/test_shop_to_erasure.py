@@ -25,8 +25,8 @@ from local import postgres
 from local.config import REPO, LocalConfig
 from local.stack import runs
 from local.stack.ports import separate_config
+from shop_data.raw_rules import Rules, Values
 from shop_data.schema import SOURCES
-from shop_data.truth import Rules, Values
 from tests.e2e.expected import accepted, expect
 from tests.e2e.support import LocalStack
 

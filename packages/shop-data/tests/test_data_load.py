@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from shop_data.cli import main
 from shop_data.generate import Plan, day_range, generate
 from shop_data.load import LoadError, find_files, load_folder, row_day
+from shop_data.raw_rules import Rules
 from shop_data.records import UnreadableFileError, fields, read_records, split_records
 from shop_data.target import TargetError
-from shop_data.truth import Rules, count_raw
+from shop_data.truth import count_raw
 
 ORDERS = "order_id,customer_id,order_date\n"
 ITEMS = "order_item_id,order_id,product_id,quantity,unit_price,line_total\n"

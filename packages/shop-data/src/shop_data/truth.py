@@ -1,39 +1,28 @@
-"""Counts raw files in plain Python, to hold the warehouse against.
+"""Counts raw files in plain Python, so that the content of a warehouse can be compared with the counts.
 
 No code is shared with the pipeline: rows are read with this package's CSV reader and `json`, numbers with
-`Decimal`, and the rules are those of the design's section on sources, written down a second time. Everything is
+`Decimal`, and the rules of the sources are implemented a second time (`raw_rules`). All counts are
 kept in memory; meant for days that a test loads, a few million rows at most.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
-import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-import pyarrow.parquet as pq
-
-from shop_data.records import header_names, split_records
-from shop_data.schema import EMPTY_MARK, KEY_LENGTH, SOURCES, Source
+from shop_data.raw_rows import rows_of
+from shop_data.raw_rules import Rules, Values, amount_of, checks_of, moment_of, rule_broken
+from shop_data.schema import EMPTY_MARK, SOURCES, Source
 from shop_data.target import s3_client
 
 _KEY = re.compile(r"(?P<source>[a-z_]+)/dt=(?P<day>\d{4}-\d{2}-\d{2})/(?P<name>[^/]+)")
-_INTEGER = re.compile(r"[+-]?\d+(\.0*)?")
-_DATE = re.compile(
-    r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?( ?(Z|[+-]\d{2}(:?\d{2})?))?)?", re.ASCII
-)
-_BOOLEANS = frozenset({"true", "false", "t", "f", "yes", "no", "y", "n", "1", "0"})
-
-Values = dict[str, str | None]
 
 
 class Bucket(Protocol):
@@ -151,171 +140,6 @@ class RawTruth:
         }
 
 
-def _number(text: str) -> Decimal | None:
-    try:
-        return Decimal(text) if text.isascii() else None
-    except InvalidOperation:
-        return None
-
-
-def _moment(text: str, patterns: Sequence[str] = ()) -> datetime | None:
-    """A timestamp in UTC: ISO 8601 or one of the declared patterns (as of strptime)."""
-    for pattern in patterns:
-        try:
-            return datetime.strptime(text, pattern)  # noqa: DTZ007 - no zone means UTC
-        except ValueError:
-            continue
-    if not _DATE.fullmatch(text):
-        return None
-    try:
-        moment = datetime.fromisoformat(re.sub(r"(\d) ([Z+-])", r"\1\2", text))
-    except ValueError:
-        return None
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-
-
-@dataclass(frozen=True)
-class Rules:
-    """Rules that contracts add to the built-in ones, by source and column.
-
-    Attributes:
-        lengths: greatest length in bytes, beside the 64 of natural keys.
-        date_patterns: strptime patterns accepted beside ISO 8601.
-    """
-
-    lengths: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    date_patterns: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
-
-
-Check = Callable[[str], str]
-
-
-def _checks(source: Source, rules: Rules) -> list[tuple[str, bool, Check]]:
-    """Per column: whether it is required, and what names the rule that a value breaks."""
-
-    def text_check(limit: int) -> Check:
-        # A character has at most four bytes.
-        return lambda text: "too_long" if 4 * len(text) > limit and len(text.encode()) > limit else ""
-
-    def moment_check(patterns: Sequence[str]) -> Check:
-        return lambda text: "" if _moment(text, patterns) else "unparseable"
-
-    def check(name: str, kind: str) -> Check:
-        if kind == "text":
-            default = KEY_LENGTH if name.endswith("_id") and name != "session_id" else 1 << 30
-            return text_check(rules.lengths.get(source.name, {}).get(name, default))
-        if kind in ("integer", "money"):
-            return lambda text: _number_fault(name, kind, text)
-        if kind == "boolean":
-            return lambda text: "" if text.lower() in _BOOLEANS else "unparseable"
-        return moment_check(rules.date_patterns.get(source.name, {}).get(name, ()))
-
-    return [(name, name in source.required, check(name, kind)) for name, kind in source.columns.items()]
-
-
-def _rule_broken(values: Values, checks: list[tuple[str, bool, Check]]) -> str:
-    """The first rule that a row breaks; empty when it is fine."""
-    for name, required, check in checks:
-        text = values[name]
-        if text is None:
-            if required:
-                return "not_null"
-        elif rule := check(text):
-            return rule
-    return ""
-
-
-def _number_fault(name: str, kind: str, text: str) -> str:
-    number = _number(text)
-    if number is not None and not number.is_finite():
-        return "non_finite"
-    if number is None or (kind == "integer" and not _INTEGER.fullmatch(text)):
-        return "unparseable"
-    return "below_minimum" if name == "unit_price" and number < 0 else ""
-
-
-def _amount(values: Values) -> Decimal:
-    """``line_total``, else quantity × unit price, else nothing."""
-
-    def read(name: str) -> Decimal | None:
-        number = _number(values.get(name) or "")
-        return number if number is not None and number.is_finite() else None
-
-    total = read("line_total")
-    if total is not None:
-        return total
-    quantity, price = read("quantity"), read("unit_price")
-    if quantity is None or price is None or quantity != int(quantity):
-        return Decimal(0)
-    return quantity * price
-
-
-def _rows(name: str, data: bytes, source: Source) -> Iterator[tuple[Values | None, str]]:
-    """Rows of a file: values by column, and what is wrong with a row as a whole."""
-    if name.endswith(".parquet"):
-        for record in pq.read_table(io.BytesIO(data)).to_pylist():
-            texts = {column: _parquet_text(value) for column, value in record.items()}
-            yield {column: _clean(texts.get(column)) for column in source.columns}, ""
-        return
-    if name.endswith(".gz"):
-        data = gzip.decompress(data)
-    lines = data.splitlines(keepends=True) if b"\r" not in data else re.findall(rb"[^\n]*\n|[^\n]+", data)
-    if ".json" in name:
-        for line in lines:
-            if line.strip():
-                yield _json_row(line, source)
-        return
-    records = split_records(lines)
-    names = header_names(next(records)[1])
-    places = [(column, names.index(column) if column in names else -1) for column in source.columns]
-    for record, fields in records:
-        if not record.strip():
-            continue
-        if not _is_utf8(record):
-            yield None, "invalid_utf8"
-        elif len(fields) != len(names):
-            yield None, "wrong_field_count"
-        else:
-            cells = [value.decode() for value in fields]
-            yield {column: _clean(cells[at]) if at >= 0 else None for column, at in places}, ""
-
-
-def _json_row(line: bytes, source: Source) -> tuple[Values | None, str]:
-    if not _is_utf8(line):
-        return None, "invalid_utf8"
-    try:
-        members = json.loads(line, parse_float=str, parse_int=str)
-    except ValueError:
-        return None, "malformed_json"
-    if not isinstance(members, dict):
-        return None, "malformed_json"
-    texts = {
-        name: {True: "true", False: "false"}.get(value, str(value)) if value is not None else None
-        for name, value in members.items()
-    }
-    return {column: _clean(texts.get(column)) for column in source.columns}, ""
-
-
-def _is_utf8(data: bytes) -> bool:
-    if data.isascii():
-        return True
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _parquet_text(value: object) -> str | None:
-    if value is None:
-        return None
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _clean(text: str | None) -> str | None:
-    return (text or "").strip(" \t\r\n") or None
-
-
 def count_raw(
     place: str,
     window: tuple[date, date] | None = None,
@@ -361,12 +185,12 @@ class _Counter:
     def add_file(self, source: Source, day: str, name: str, data: bytes) -> None:
         tally = self.truth.days[source.name, day]
         tally.files += 1
-        checks = _checks(source, self._rules)
-        for values, defect in _rows(name, data, source):
-            amount = _amount(values) if values and source.name == "order_items" else Decimal(0)
+        checks = checks_of(source, self._rules)
+        for values, defect in rows_of(name, data, source):
+            amount = amount_of(values) if values and source.name == "order_items" else Decimal(0)
             tally.raw_rows += 1
             tally.raw_amount += amount
-            rule = _rule_broken(values, checks) if values else defect
+            rule = rule_broken(values, checks) if values else defect
             if rule or values is None:
                 tally.quarantined_rows += 1
                 tally.quarantined_amount += amount
@@ -379,7 +203,7 @@ class _Counter:
         truth = self.truth
         identity = values[source.key] or ""
         has_version = source.history or source.name == "orders"
-        version = _moment(values["updated_at"] or day) if has_version else None
+        version = moment_of(values["updated_at"] or day) if has_version else None
         self._versions[source.name, day][identity, str(version) if source.history else ""] += 1
         truth.keys[source.name].add(identity)
         if source.name == "order_items":
