@@ -70,7 +70,7 @@ load-sample: python setup-run ## land a folder of source files and run its days 
 
 ##@ Development
 
-.PHONY: setup setup-run lint format hooks generate soak docs docs-queries bench clean
+.PHONY: setup setup-run lint format hooks generate soak sql docs docs-queries bench clean
 setup: python ## build the Python environments from their hash-pinned requirements
 	@$(BOOTSTRAP) airflow spark local dev
 
@@ -93,6 +93,10 @@ generate: python setup-run ## rewrite what follows from other files: SQL, rulese
 
 soak: python setup ## 10,000 random histories against the guarantees; goes on where it was stopped (ARGS="--minutes 30")
 	@$(LOCAL) -m tests.soak $(ARGS)
+
+sql: python setup-run ## print a file of include/sql with macros and steps in their places (FILE=maintenance/rebuild_warehouse.sql)
+	@[ -n "$(FILE)" ] || { echo "Say which: make sql FILE=maintenance/rebuild_warehouse.sql"; exit 2; }
+	@PYTHONPATH=plugins $(LOCAL) -m tools.rendered_sql "$(FILE)"
 
 docs: python setup ## build the documentation site into artifacts/site, strictly (ARGS=--serve: live)
 	@$(DEV)/python -m tools.docs_site $(ARGS)

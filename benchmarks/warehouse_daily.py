@@ -52,7 +52,7 @@ from local import aws  # noqa: E402
 LAST_DAY = date(2026, 1, 28)  # of the history; the measured days follow
 LINES_PER_ORDER = 2.5
 PRODUCTS = 5000
-COPIES = tuple(f"staging/load_{name}.sql" for name in (*SOURCES, "ledger"))
+COPIES = tuple(f"staging/stg_{name}/copy.sql" for name in (*SOURCES, "ledger"))
 
 # One order: o is its number, d its day. One line: o and n, its number within the order.
 ORDER = """

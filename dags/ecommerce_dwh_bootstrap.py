@@ -1,9 +1,9 @@
 """### Creates the warehouse
 
-Run once before the first load, and again after every deployment that changes `include/sql/ddl`. Safe to repeat: it
-applies what is new or changed and leaves the rest.
+Run once before the first load, and again after every deployment that changes a definition in `include/sql`. Safe to
+repeat: it applies what is new or changed and leaves the rest.
 
-1. **apply_ddl**: schemas, roles, tables, views and grants, each file in one transaction, noted in
+1. **apply_ddl**: schemas, roles, tables, views and grants, each in one transaction, noted in
    `quality.schema_migrations`
 2. **load_dim_date**: the calendar 2009 to 2035 with ISO weeks, the fiscal year from April, and India's public holidays
 

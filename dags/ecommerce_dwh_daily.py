@@ -94,11 +94,11 @@ with DAG(
         "load_staging", tooltip="COPY from the processed bucket, then replace the run's days"
     ) as load_staging:
         copies = [
-            RedshiftSQLOperator(task_id=f"copy_{name}", sql=f"staging/load_{name}.sql")
+            RedshiftSQLOperator(task_id=f"copy_{name}", sql=f"staging/stg_{name}/copy.sql")
             for name in (*settings.sources, "ledger", "check_result")
         ]
         # All sources at once: history never holds half a day.
-        copies >> RedshiftSQLOperator(task_id="replace_slices", sql="staging/replace_slices.sql")
+        copies >> RedshiftSQLOperator(task_id="replace_slices", sql="history/replace_slices.sql")
 
     with TaskGroup("merge_dimensions", tooltip="Versions of customers and products") as merge_dimensions:
         # dim_geography has no task: fact_sales keeps it in its own transaction.

@@ -140,6 +140,11 @@ def linters() -> list[tuple[str, list[str], dict[str, str]]]:
         ),
         ("sqlfluff", [str(dev / "sqlfluff"), "lint", "--disable-progress-bar", "include/sql"], {}),
         (
+            "sqlfluff: rendered",
+            [python("local"), "-m", "tools.rendered_sql", "--lint", str(dev / "sqlfluff")],
+            {"PYTHONPATH": str(REPO / "plugins")},
+        ),
+        (
             "generated files",
             [python("airflow"), "-m", "tools.generate", "--check"],
             {"PYTHONPATH": str(REPO / "plugins")},

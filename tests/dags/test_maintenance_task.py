@@ -26,6 +26,7 @@ from ecommerce_dwh.care.maintenance_task import (
 from ecommerce_dwh.care.storage_task import OrphanRunsOperator, StorageCheckOperator, UnreferencedFilesOperator
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.audits import AuditError
+from ecommerce_dwh.warehouse.sql_files import migrations
 from ecommerce_dwh.warehouse.sql_text import split_statements
 
 PROCESSED = "ecommerce-dwh-dev-processed"
@@ -174,8 +175,8 @@ def test_a_lifecycle_that_deletes_raw_files_fails(aws):
 @pytest.fixture
 def staging(redshift):
     """Empty staging tables as bootstrap makes them."""
-    text = (REPO / "include" / "sql" / "ddl" / "200_staging.sql").read_text("utf-8")
-    redshift.run("create schema if not exists staging", *split_statements(text))
+    tables = [migration.text for migration in migrations() if migration.version.startswith("staging.")]
+    redshift.run("create schema if not exists staging", *split_statements("".join(tables)))
     yield redshift
     redshift.run("drop schema staging cascade")
 
@@ -238,11 +239,11 @@ def test_whole_warehouse_audits_wait_for_what_is_half_done(queue, change, words)
 def comparison(queue, tmp_path, monkeypatch):
     """The real audit of aggregates and facts, on tables that disagree as long as a run is between the two."""
     shipped = get_settings().sql_dir
-    (tmp_path / "sql" / "audits" / "full").mkdir(parents=True)
-    audit = (shipped / "audits" / "full" / "product_days_match_facts.sql").read_text()
-    (tmp_path / "sql" / "audits" / "full" / "product_days_match_facts.sql").write_text(audit)
-    for folder in ("control", "maintenance"):
-        (tmp_path / "sql" / folder).symlink_to(shipped / folder)
+    (tmp_path / "sql" / "maintenance" / "audits").mkdir(parents=True)
+    audit = (shipped / "maintenance" / "audits" / "product_days_match_facts.sql").read_text()
+    (tmp_path / "sql" / "maintenance" / "audits" / "product_days_match_facts.sql").write_text(audit)
+    for name in ("control", "macros", "maintenance/unpublished_work.sql"):
+        (tmp_path / "sql" / name).symlink_to(shipped / name)
     monkeypatch.setenv("AIRFLOW__ECOMMERCE_DWH__INCLUDE_DIR", str(tmp_path))
     get_settings.cache_clear()
     queue.run(

@@ -17,6 +17,7 @@ from ecommerce_dwh.warehouse.bootstrap import CalendarOperator, MigrationOperato
 from ecommerce_dwh.warehouse.client import Warehouse, query_group
 from ecommerce_dwh.warehouse.errors import GuardError, StatementError, is_conflict
 from ecommerce_dwh.warehouse.operators import RedshiftSQLOperator
+from ecommerce_dwh.warehouse.sql_files import SCHEMAS
 
 
 def sql_task(sql, **arguments):
@@ -350,9 +351,10 @@ def state(redshift):
 def audits(state, tmp_path, monkeypatch):
     """A folder of audits; the operators' own statements are the product's."""
     control = get_settings().sql_dir / "control"
-    folder = tmp_path / "sql" / "audits"
+    folder = tmp_path / "sql" / "facts" / "a" / "audits"
     folder.mkdir(parents=True)
     (tmp_path / "sql" / "control").symlink_to(control)
+    (tmp_path / "sql" / "macros").symlink_to(control.parent / "macros")
     monkeypatch.setenv("AIRFLOW__ECOMMERCE_DWH__INCLUDE_DIR", str(tmp_path))
     get_settings.cache_clear()
 
@@ -452,9 +454,10 @@ def test_without_audits_nothing_may_be_published(state, audits):
 @pytest.fixture
 def ddl(redshift, tmp_path, monkeypatch):
     control = get_settings().sql_dir / "control"
-    folder = tmp_path / "sql" / "ddl"
+    folder = tmp_path / "sql" / "ddl" / "before_tables"
     folder.mkdir(parents=True)
     (tmp_path / "sql" / "control").symlink_to(control)
+    (tmp_path / "sql" / "macros").symlink_to(control.parent / "macros")
     monkeypatch.setenv("AIRFLOW__ECOMMERCE_DWH__INCLUDE_DIR", str(tmp_path))
     get_settings.cache_clear()
     redshift.run("drop schema if exists quality cascade")
@@ -488,7 +491,9 @@ def test_a_migration_that_fails_leaves_nothing_and_is_tried_again(redshift, ddl)
     (ddl / "020_b.sql").write_text("create table t.b (n int);\ncreate table t.a (n int);")
     (ddl / "030_c.sql").write_text("create table t.c (n int);")
 
-    with pytest.raises(AirflowException, match=r"ddl/020_b.sql \(new\) was not applied and changed nothing"):
+    with pytest.raises(
+        AirflowException, match=r"ddl/before_tables/020_b\.sql \(new\) was not applied and changed nothing"
+    ):
         migrate()
     assert redshift.query("select version from quality.schema_migrations") == [("010_a",)]
 
@@ -504,17 +509,22 @@ def test_two_files_of_one_number_are_refused(redshift, ddl):
         migrate()
 
 
-def test_the_products_own_ddl_applies_twice_and_the_calendar_loads_in_seconds(local_redshift, monkeypatch):
-    """In this order: everything that the bootstrap DAG does."""
+@pytest.fixture
+def empty(local_redshift, monkeypatch):
+    """A Redshift without a warehouse."""
     monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(local_redshift.connection))
-    for schema in ("quality", "staging", "history", "dimensions", "facts", "analytics"):
+    for schema in SCHEMAS:
         local_redshift.run(f"drop schema if exists {schema} cascade")
     for role in ("dwh_etl", "dwh_analyst", "dwh_pii_reader"):
         try:
             local_redshift.run(f"drop role {role}")
         except Exception as error:
             assert "does not exist" in str(error), error
+    return local_redshift
 
+
+def test_the_products_own_ddl_applies_twice_and_the_calendar_loads_in_seconds(empty):
+    """In this order: everything that the bootstrap DAG does."""
     first = migrate()
     assert len(first["applied"]) >= 10
     assert migrate()["applied"] == []
@@ -525,12 +535,81 @@ def test_the_products_own_ddl_applies_twice_and_the_calendar_loads_in_seconds(lo
         assert execute(task, context_of(task)) == {"rows": 9861}
     assert time.monotonic() - began < 30
     assert (
-        local_redshift.query(
+        empty.query(
             "select count(*), min(full_date), max(full_date), sum(case when is_holiday then 1 else 0 end) > 400 "
             "from dimensions.dim_date"
         )[0][0]
         == 9861
     )
-    assert local_redshift.query(
+    assert empty.query(
         "select day_name, fiscal_year, is_weekend, holiday_name from dimensions.dim_date where date_key = 20260815"
     ) == [("Saturday", 2027, True, "Independence Day")]
+
+
+# What the release before tables had folders noted: files of include/sql/ddl with the checksums of their texts.
+EARLIER_RELEASE = {
+    "010_schemas": "400b03fe320bbf2efae3788a1ded95deac8744561c836ce530c9d91a862dade3",
+    "020_roles": "22d12de68d37e703812b3a08183368e0f4c2b45901299feec527daca63874f0f",
+    "100_quality": "9e5bef7c4cd4f1ce1838148265af8504da3a8de9148b01c95116f25c1a48ac5d",
+    "110_erasures": "3269084e3b6bd6522d39850c0f2dabae28522d51678afaa0578e5c7f04442516",
+    "200_staging": "9dcba42053f6ac20742d71bface04df0af76896ce22eb2ba3b2925844f89caa6",
+    "210_history": "575e56d1fbd462e57ebe5e731628e0a804aadaeab1ee11d5d980815ee8e9d78f",
+    "220_pending": "2bd24a34b743b7935aa45a8468d0429c2aa3c0cb4c85eeb2d5cd63f1f5b8f38a",
+    "230_product_version": "da1c61d86f566a8990d0ab8acfec669af52c257c6f9766d560d9151a98cb0691",
+    "300_dimensions": "6dfbccdbc7dfaedc0c88a732bb053192a956eb66ec8929ae61edd738743db0ea",
+    "400_facts": "51b34c6910df7e3a0f094ee3ef83c65d1daf91d2319ffc460d40f2aa96db0f23",
+    "500_analytics_tables": "31b212d0ae275abc8dcfb23dd9830ab71c62f6b7df5f20aee994a996c1e62dfb",
+    "600_analytics_views": "545c646409ee5a587cabee272fb55065df6d1994891514696df38a756e861e09",
+    "610_analytics_comments": "5875996c16edc85fd2256e1d486e194b4696b49335391d5786f5e7b49d1513b4",
+    "620_model_comments": "ca47644cde1533f98111a9d37347addb3c116e304ab413b96c5622244f60eb87",
+    "700_grants": "b0b767a9b7ce116ecd02769c992905be9c0e09fa49c702d4c158a5c7e6bd6076",
+}
+
+
+def catalogue(redshift):
+    """Columns, comments and kinds of all tables and views, and the rows that bootstrap writes."""
+    schemas = ", ".join(f"'{schema}'" for schema in SCHEMAS)
+    return [
+        redshift.query(query)
+        for query in (
+            "select table_schema, table_name, ordinal_position, column_name, data_type from information_schema.columns "
+            f"where table_schema in ({schemas}) order by 1, 2, 3",
+            "select n.nspname, c.relname, c.relkind, d.objsubid, d.description from pg_description as d "
+            "inner join pg_class as c on d.objoid = c.oid inner join pg_namespace as n on c.relnamespace = n.oid "
+            f"where n.nspname in ({schemas}) order by 1, 2, 4",
+            "select customer_key, customer_id, effective_from, effective_to from dimensions.dim_customer order by 1",
+            "select product_key, product_id, effective_from, effective_to from dimensions.dim_product order by 1",
+            "select merge_seq, audited_seq, published_day from quality.warehouse_state",
+            "select published_day from analytics.published",
+        )
+    ]
+
+
+def test_a_warehouse_of_the_release_before_tables_had_folders_is_applied_again_without_harm(empty):
+    """Its notes name other files, so every definition is new to it; roles, which cannot be made twice, are not."""
+    migrate()
+    noted = ", ".join(
+        f"('{version}', '{checksum}', getdate())" for version, checksum in EARLIER_RELEASE.items()
+    )
+    empty.run(
+        "delete from quality.schema_migrations",
+        f"insert into quality.schema_migrations (version, checksum, applied_at) values {noted}",
+        "update quality.warehouse_state set merge_seq = 7, audited_seq = 7, published_day = '2026-01-31'",
+        "update analytics.published set published_day = '2026-01-31'",
+        "insert into dimensions.dim_customer (customer_key, customer_id, effective_from, effective_to, is_current, "
+        "is_inferred, attribute_hash) values (5, 'C5', '1900-01-01', '9999-12-31', true, false, '')",
+        "insert into facts.agg_product_day (product_id, order_date, units) values ('P1', '2026-01-31', 3)",
+    )
+    before = catalogue(empty)
+
+    found = migrate()
+
+    assert found["unchanged"] == ["010_schemas", "020_roles", "700_grants"]
+    assert "facts.fact_sales" in found["applied"]
+    assert catalogue(empty) == before
+    assert empty.query("select product_id, units from facts.agg_product_day") == [("P1", 3)]
+    assert migrate()["applied"] == []
+    versions = {version for (version,) in empty.query("select version from quality.schema_migrations")}
+    assert versions == set(EARLIER_RELEASE) | set(found["applied"]), (
+        "an older release finds its own notes again"
+    )

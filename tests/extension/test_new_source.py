@@ -53,8 +53,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy2(REPO / name, target)
     (copy / ".venv").symlink_to((REPO / ".venv").resolve())
     shutil.copy(HERE / "returns.yaml", copy / "include" / "sources")
-    shutil.copy(HERE / "410_fact_returns.sql", copy / "include" / "sql" / "ddl")
-    shutil.copy(HERE / "fact_returns.sql", copy / "include" / "sql" / "facts")
+    shutil.copytree(HERE / "fact_returns", copy / "include" / "sql" / "facts" / "fact_returns")
     subprocess.run(
         [copy / ".venv" / "airflow" / "bin" / "python", "-m", "tools.generate"],
         cwd=copy,
@@ -92,7 +91,7 @@ def found(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
     return json.loads(line.removeprefix("FOUND "))  # type: ignore[no-any-return]
 
 
-def test_only_its_three_files_and_what_follows_from_them_are_new(copy: Path) -> None:
+def test_only_its_contract_and_its_tables_folder_and_what_follows_from_them_are_new(copy: Path) -> None:
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=REPO, check=True, capture_output=True
     ).stdout.decode()
@@ -100,10 +99,8 @@ def test_only_its_three_files_and_what_follows_from_them_are_new(copy: Path) -> 
     changed = {name for name, content in old.items() if (copy / name).read_bytes() != content}
     generated = (
         "docs/",
-        "include/sql/ddl/",
         "include/generated/",
         "include/sql/erasure/",
-        "include/sql/control/eras",
     )
     assert all(name.startswith(generated) for name in changed), changed
     new = {
@@ -114,9 +111,9 @@ def test_only_its_three_files_and_what_follows_from_them_are_new(copy: Path) -> 
     } - set(old)
     assert new == {
         "include/sources/returns.yaml",
-        "include/sql/ddl/410_fact_returns.sql",
-        "include/sql/facts/fact_returns.sql",
-        "include/sql/staging/load_returns.sql",
+        *(f"include/sql/facts/fact_returns/{name}" for name in ("columns.yaml", "merge.sql", "table.sql")),
+        *(f"include/sql/staging/stg_returns/{name}" for name in ("columns.yaml", "copy.sql", "table.sql")),
+        *(f"include/sql/history/returns/{name}" for name in ("columns.yaml", "table.sql")),
         "include/generated/dqdl/returns.dqdl",
     }
 
@@ -148,7 +145,7 @@ def test_its_fact_holds_the_newest_version_with_the_keys_of_the_sale(found: dict
 
 def test_its_customer_is_erased_by_its_columns(copy: Path, found: dict[str, Any]) -> None:
     """Named in no list: the contract says whose rows they are, lineage that the fact's column holds the key."""
-    traces = (copy / "include/sql/control/erasure_traces.sql").read_text()
+    traces = (copy / "include/sql/erasure/erasure_traces.sql").read_text()
     assert "from facts.fact_returns as kept\n    inner join erased_person on kept.returned_by" in traces
     erased = found["erased"]
     (pseudonym,) = erased["pseudonyms"]

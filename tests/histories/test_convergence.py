@@ -14,6 +14,8 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from worlds import DAYS, Day, Run, by_source, day_files, examples, histories
 
+from ecommerce_dwh.warehouse.sql_files import WHOLE_AUDITS
+
 Steps = list[tuple[Run, dict[int, Day]]]
 
 
@@ -31,7 +33,7 @@ def test_every_run_leaves_what_the_model_says(warehouse: Warehouse, steps: Steps
         last = load(warehouse, run, files)
         published = max(published or last, last)
         check(warehouse, published)
-    assert not warehouse.audit(load_of(DAYS[0], DAYS[-1]), folder="audits/full")
+    assert not warehouse.audit(load_of(DAYS[0], DAYS[-1]), files=WHOLE_AUDITS)
 
 
 @settings(max_examples=examples(0.2))

@@ -31,6 +31,7 @@ from harness import CONTRACTS, MERGES, REPLACE, REPO, SOURCES, VIEWS, Row, Wareh
 from serving import running_warehouse
 
 from aws_local.server import Endpoint
+from ecommerce_dwh.warehouse.sql_files import WHOLE_AUDITS
 from local import aws
 
 # Both sides of the turn of the year: ten days without files lie between.
@@ -137,7 +138,7 @@ def test_days_in_any_order_and_cut_give_the_same_bytes(
         load(warehouse, days, files)
     found = dump(warehouse)
     assert [name for name in in_one_run if found[name] != in_one_run[name]] == [], order
-    assert not warehouse.audit(load_of(*_span(files)), folder="audits/full")
+    assert not warehouse.audit(load_of(*_span(files)), files=WHOLE_AUDITS)
 
 
 def _span(files: Files) -> tuple[date, date]:
@@ -184,7 +185,7 @@ class Job:
                 key = path.relative_to(processed).as_posix()
                 self.store.put(load.processed_bucket, key, self.store.receive([path.read_bytes()]), {})
         shutil.rmtree(processed)
-        for file in (*(f"staging/load_{name}.sql" for name in (*SOURCES, "ledger")), REPLACE, *MERGES):
+        for file in (*(f"staging/stg_{name}/copy.sql" for name in (*SOURCES, "ledger")), REPLACE, *MERGES):
             self.warehouse.run(file, load)
         self.warehouse.publish(load)
 
@@ -238,4 +239,4 @@ def test_the_processing_job_gives_the_same_bytes_for_any_order_and_cut(
         job.run(cut[0], cut[-1], f"cut-{number}")
     found = dump(warehouse)
     assert [name for name in whole if found[name] != whole[name]] == [], order
-    assert not warehouse.audit(load_of(first, last), folder="audits/full")
+    assert not warehouse.audit(load_of(first, last), files=WHOLE_AUDITS)

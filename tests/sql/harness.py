@@ -18,11 +18,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, LiteralString, cast
 
-import jinja2
 import psycopg
 import redshift_connector
 
 from ecommerce_dwh.contracts import SourceContract, SourceTable, load_contracts, source_table
+from ecommerce_dwh.warehouse import sql_files
+from ecommerce_dwh.warehouse.sql_files import AUDITS
 from ecommerce_dwh.warehouse.sql_text import (
     Audit,
     guard_message,
@@ -38,13 +39,13 @@ CONTRACTS: dict[str, SourceContract] = load_contracts(REPO / "include" / "source
 SOURCES = tuple(CONTRACTS)
 
 MERGES = (
-    "dimensions/dim_customer.sql",
-    "dimensions/dim_product.sql",
-    "facts/fact_sales.sql",
-    "facts/fact_web_events.sql",
-    "facts/fact_inventory.sql",
+    "dimensions/dim_customer/merge.sql",
+    "dimensions/dim_product/merge.sql",
+    "facts/fact_sales/merge.sql",
+    "facts/fact_web_events/merge.sql",
+    "facts/fact_inventory/merge.sql",
 )
-REPLACE = "staging/replace_slices.sql"
+REPLACE = "history/replace_slices.sql"
 REFRESH = "analytics/refresh.sql"
 VIEWS = (
     "customer_360",
@@ -89,15 +90,10 @@ def load_of(first: date, last: date, run_key: str = "") -> Load:
     return Load(first.isoformat(), last.isoformat(), run_key or f"test-{first}-{last}")
 
 
-_JINJA = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(str(SQL)), undefined=jinja2.StrictUndefined, autoescape=False, cache_size=-1
-)
-
-
 @lru_cache(maxsize=4096)
 def statements(file: str, load: Load | None = None) -> tuple[str, ...]:
     """The statements of a file, rendered."""
-    return tuple(split_statements(_JINJA.get_template(file).render(load=load)))
+    return tuple(sql_files.statements(file, SQL, load=load))
 
 
 @lru_cache(maxsize=4096)
@@ -265,28 +261,28 @@ class Warehouse:
             self.run(file, load, session)
 
     def audit(
-        self, load: Load, session: Any = None, folder: str = "audits", beside: Any = None
+        self, load: Load, session: Any = None, files: str = AUDITS, beside: Any = None
     ) -> dict[str, list[Any]]:
         """Run the audits as the operator does; returns the rows of those that found any, by name.
 
         Args:
             load: the run that they are rendered for.
             session: the client connection; the test's own if None.
-            folder: folder of the audit files.
+            files: pattern of the audit files.
             beside: a second connection, which shares the work as the operator's second session does.
         """
         session = session or self.session
         try:
-            return self._audit(load, session, folder, beside)
+            return self._audit(load, session, files, beside)
         except Exception:
             self._abandon(session)
             raise
 
-    def _audit(self, load: Load, session: Any, folder: str, beside: Any) -> dict[str, list[Any]]:
+    def _audit(self, load: Load, session: Any, files: str, beside: Any) -> dict[str, list[Any]]:
         cursor = session.cursor()
         cursor.execute("select merge_seq from quality.warehouse_state")
         merge_seq = cursor.fetchone()[0]
-        audits = [parsed_audit(f"{folder}/{file.name}", load) for file in sorted((SQL / folder).glob("*.sql"))]
+        audits = [parsed_audit(file, load) for file in audit_files(files)]
         waiting = iter(sorted(audits, key=lambda audit: -len(audit.query)))
 
         def share(own: Any) -> dict[str, list[Any]]:
@@ -300,7 +296,7 @@ class Warehouse:
         with ThreadPoolExecutor(1) as pool:
             other = pool.submit(share, beside.cursor()) if beside else None
             failed = share(cursor) | (other.result() if other else {})
-        if folder == "audits" and not any(audit.severity == "fail" for audit in audits if audit.name in failed):
+        if files == AUDITS and not any(audit.severity == "fail" for audit in audits if audit.name in failed):
             cursor.execute(
                 f"update quality.warehouse_state set audited_seq = {merge_seq} where audited_seq < {merge_seq}"
             )
@@ -415,7 +411,14 @@ class Warehouse:
 
 @lru_cache(maxsize=512)
 def parsed_audit(file: str, load: Load) -> Audit:
-    return parse_audit(Path(file).stem, _JINJA.get_template(file).render(load=load))
+    return parse_audit(Path(file).stem, sql_files.render(file, SQL, load=load))
+
+
+def audit_files(pattern: str = AUDITS) -> list[str]:
+    """The audits of a pattern, as below ``include/sql``."""
+    return sorted(
+        (path.relative_to(SQL).as_posix() for path in SQL.glob(pattern)), key=lambda file: Path(file).stem
+    )
 
 
 _KEPT = {"dimensions.dim_date", "quality.warehouse_state", "analytics.published"}
@@ -442,10 +445,10 @@ def _empty_all(admin: psycopg.Connection[Any]) -> str:
 
 
 def bootstrap(connection: Any, admin: psycopg.Connection[Any]) -> None:
-    """Create the warehouse from ``include/sql/ddl`` and fill a small calendar."""
-    for file in sorted((SQL / "ddl").glob("*.sql")):
+    """Create the warehouse from the definitions in ``include/sql`` and fill a small calendar."""
+    for migration in sql_files.migrations(SQL):
         cursor = connection.cursor()
-        for statement in statements(f"ddl/{file.name}"):
+        for statement in split_statements(migration.text):
             cursor.execute(statement)
         connection.commit()
     admin.execute("delete from dimensions.dim_date")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
-from harness import SQL, Load, Warehouse, load_of, parsed_audit
+from harness import Load, Warehouse, audit_files, load_of, parsed_audit
 from shop import item, order
 from test_crash import _first_day, _second_day
+
+from ecommerce_dwh.warehouse.sql_files import AUDITS, WHOLE_AUDITS
 
 DAY = date(2026, 1, 31)
 SALE = "where order_item_id = 'I1'"
@@ -208,8 +211,8 @@ def load(warehouse: Warehouse) -> Load:
 
 
 CASES = [
-    (folder, audit, name, sql)
-    for folder, breakages in (("audits", BREAKAGES), ("audits/full", FULL))
+    (files, audit, name, sql)
+    for files, breakages in ((AUDITS, BREAKAGES), (WHOLE_AUDITS, FULL))
     for audit, ways in breakages.items()
     for name, sql in ways.items()
 ]
@@ -218,29 +221,30 @@ CASES = [
 @pytest.mark.slow
 def test_each_audit_sees_its_rule_broken(warehouse: Warehouse, load: Load) -> None:
     assert warehouse.audit(load) == {}
-    unseen = _unseen(warehouse, load, "audits")
+    unseen = _unseen(warehouse, load, AUDITS)
     warehouse.publish(load)
     nothing = load_of(date(2026, 2, 5), date(2026, 2, 5))
-    seen = set(_names("audits")) - set(_unseen(warehouse, nothing, "audits"))
+    seen = set(_names(AUDITS)) - set(_unseen(warehouse, nothing, AUDITS))
     seen = {name for name in seen if not name.startswith("merge_is_complete")}
     assert not seen, f"audits look at more than what a run touched: {sorted(seen)}"
-    assert warehouse.audit(load, folder="audits/full") == {}
-    unseen += _unseen(warehouse, load, "audits/full")
+    assert warehouse.audit(load, files=WHOLE_AUDITS) == {}
+    unseen += _unseen(warehouse, load, WHOLE_AUDITS)
     assert not unseen, "these breakages went unseen: " + "; ".join(unseen)
 
 
-def _names(folder: str) -> list[str]:
-    return [f"{audit}: {name}" for where, audit, name, _ in CASES if where == folder]
+def _names(files: str) -> list[str]:
+    return [f"{audit}: {name}" for where, audit, name, _ in CASES if where == files]
 
 
-def _unseen(warehouse: Warehouse, load: Load, folder: str) -> list[str]:
+def _unseen(warehouse: Warehouse, load: Load, files: str) -> list[str]:
     unseen = []
+    places = {Path(file).stem: file for file in audit_files(files)}
     for where, audit, name, sql in CASES:
-        if where != folder:
+        if where != files:
             continue
         session = warehouse.connect_psycopg()
         changed = session.execute(sql.encode()).rowcount
-        query = parsed_audit(f"{folder}/{audit}.sql", load).query
+        query = parsed_audit(places[audit], load).query
         found = session.execute(query.encode()).fetchall()
         session.rollback()
         session.close()
@@ -263,8 +267,8 @@ def test_held_lines_speak_up_above_two_percent_of_the_run(warehouse: Warehouse) 
 
 
 def test_every_audit_has_a_breakage() -> None:
-    for folder, breakages in (("audits", BREAKAGES), ("audits/full", FULL)):
-        assert {file.stem for file in (SQL / folder).glob("*.sql")} == set(breakages)
+    for files, breakages in ((AUDITS, BREAKAGES), (WHOLE_AUDITS, FULL)):
+        assert {Path(file).stem for file in audit_files(files)} == set(breakages)
 
 
 def test_refresh_refuses_aggregates_that_disagree(warehouse: Warehouse, load: Load) -> None:

@@ -93,7 +93,7 @@ def count(warehouse: Warehouse, name: str) -> int:
 def test_copy_replaces_the_runs_rows_and_leaves_no_trace_when_it_dies(
     warehouse: Warehouse, s3: Any, name: str
 ) -> None:
-    file = f"staging/load_{name}.sql"
+    file = f"staging/stg_{name}/copy.sql"
     deliver(s3, name, rows=3)
     warehouse.run(file, LOAD)
     warehouse.run(file, LOAD)

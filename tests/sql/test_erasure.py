@@ -49,8 +49,8 @@ def naming(shop: Shop, key: str) -> Iterator[Any]:
     session = shop.warehouse.session
     cursor = session.cursor()
     for name, rows in (("erased_person", [(key, GONE)]), ("erased_text", TEXTS)):
-        cursor.execute(statements(f"control/{name}.sql")[0])
-        (insert,) = split_statements((SQL / "control" / f"{name}_insert.sql").read_text())
+        cursor.execute(statements(f"erasure/{name}.sql")[0])
+        (insert,) = split_statements((SQL / "erasure" / f"{name}_insert.sql").read_text())
         for row in rows:
             cursor.execute(insert, row)
     yield cursor
@@ -70,13 +70,13 @@ def erase(shop: Shop, key: str) -> None:
         "facts/fact_web_events",
         "facts/fact_inventory",
     ):
-        shop.warehouse.run(f"{file}.sql", load)
+        shop.warehouse.run(f"{file}/merge.sql", load)
     shop.warehouse.publish(load)
 
 
 def traces(shop: Shop, key: str) -> list[tuple[Any, ...]]:
     with naming(shop, key) as cursor:
-        cursor.execute(statements("control/erasure_traces.sql")[0])
+        cursor.execute(statements("erasure/erasure_traces.sql")[0])
         return [tuple(row) for row in cursor.fetchall()]
 
 
@@ -191,7 +191,7 @@ def test_free_text_of_the_persons_rows_goes_where_no_file_is_left_to_load(shop: 
     ]
     shop.load(D1, customers=[person("C1", f"{D1} 08:00")], web_events=events)
     with naming(shop, "C1") as cursor:
-        cursor.execute(statements("control/erasure_texts.sql")[0])
+        cursor.execute(statements("erasure/erasure_texts.sql")[0])
         own = {str(text) for text, is_own in cursor.fetchall() if is_own}
     assert {named, "https://search.example/", "Pune"} <= own
     assert not own & {"C1", "E1", "sE1", "z@post.example"}, "keys and personal columns are no free text"
@@ -212,18 +212,18 @@ def test_prose_of_the_pipeline_is_read_whole(shop: Shop) -> None:
     cursor.execute(
         "insert into quality.audit_results values ('r', 'a', 'warn', 1, 'some', '2024-01-05 00:00:00')"
     )
-    cursor.execute(statements("control/erased_person.sql")[0])
-    cursor.execute(statements("control/erasure_texts.sql")[0])
+    cursor.execute(statements("erasure/erased_person.sql")[0])
+    cursor.execute(statements("erasure/erasure_texts.sql")[0])
     assert ("some", 0) in [tuple(row) for row in cursor.fetchall()]
     shop.warehouse.session.rollback()
 
 
 def test_every_table_with_the_key_is_searched() -> None:
     """By the catalogue of the warehouse, which knows nothing of contracts."""
-    text = "\n".join(statements("control/erasure_traces.sql"))
+    text = "\n".join(statements("erasure/erasure_traces.sql"))
     declared = re.findall(
         r"create table if not exists ([a-z_.0-9]+) \((.*?)\n\)",
-        "\n".join(path.read_text() for path in sorted((SQL / "ddl").glob("*.sql"))),
+        "\n".join(path.read_text() for path in sorted(SQL.glob("*/*/table.sql"))),
         re.DOTALL,
     )
     tables = {table for table, body in declared if re.search(r"^\s+customer_id varchar", body, re.MULTILINE)}
@@ -234,7 +234,7 @@ def test_every_table_with_the_key_is_searched() -> None:
 def test_what_is_known_of_a_person_says_what_others_share(shop: Shop) -> None:
     fill(shop)
     with naming(shop, "C1") as cursor:
-        cursor.execute(statements("control/erasure_values.sql")[0])
+        cursor.execute(statements("erasure/erasure_values.sql")[0])
         known = {(str(kind), str(value)): int(shared) for kind, value, shared in cursor.fetchall()}
 
     assert known == {

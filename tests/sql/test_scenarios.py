@@ -387,7 +387,7 @@ def test_full_snapshot_that_repeats_itself_touches_nothing(shop: Shop) -> None:
     before = shop.customers("customer_key, effective_from, effective_to")
     day = date.fromisoformat(D2)
     load = shop.warehouse.stage(day, day, {"customers": {day: snapshot}})
-    shop.warehouse.run("staging/replace_slices.sql", load)
+    shop.warehouse.run("history/replace_slices.sql", load)
     assert shop.read("select count(*) from history.pending_key where entity = 'customer'") == [(0,)]
     shop.warehouse.merge(load)
     assert shop.customers("customer_key, effective_from, effective_to") == before

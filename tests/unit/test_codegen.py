@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ecommerce_dwh.contracts import load_contracts
+from ecommerce_dwh.warehouse import sql_files
 from tools.generate import codegen, erasure_sql
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
@@ -26,7 +27,7 @@ def test_committed_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_drift_fails_with_a_diff(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = include / "sql" / "staging" / "load_orders.sql"
+    path = include / "sql" / "staging" / "stg_orders" / "copy.sql"
     path.write_text(path.read_text().replace("    currency,\n", ""))
     capsys.readouterr()
     assert codegen.main(["--check"], root=include.parent) == 1
@@ -35,20 +36,32 @@ def test_drift_fails_with_a_diff(include: Path, capsys: pytest.CaptureFixture[st
     assert "make generate" in output.err
 
 
-def test_a_script_without_contract_is_drift(include: Path) -> None:
-    (include / "sql" / "staging" / "load_returns.sql").write_text("select 1;")
+def test_a_table_without_contract_is_drift(include: Path) -> None:
+    text = (include / "sql" / "staging" / "stg_orders" / "table.sql").read_text()
+    left = include / "sql" / "staging" / "stg_returns" / "table.sql"
+    left.parent.mkdir()
+    left.write_text(text)
+    own = include / "sql" / "history" / "by_hand" / "table.sql"
+    own.parent.mkdir()
+    own.write_text("-- Written by a person.\ncreate table if not exists history.by_hand (a integer);\n")
     assert codegen.main(["--check"], root=include.parent) == 1
     assert codegen.main([], root=include.parent) == 0
-    assert not (include / "sql" / "staging" / "load_returns.sql").exists()
+    assert not left.exists()
+    assert own.exists()
 
 
 def test_a_new_contract_is_enough_for_tables_and_copy(include: Path) -> None:
     text = (include / "sources" / "products.yaml").read_text()
     (include / "sources" / "returns.yaml").write_text(text.replace("name: products\n", "name: returns\n"))
     assert codegen.main([], root=include.parent) == 0
-    assert "staging.stg_returns" in (include / "sql" / "ddl" / "200_staging.sql").read_text()
-    assert "history.returns" in (include / "sql" / "ddl" / "210_history.sql").read_text()
-    assert (include / "sql" / "staging" / "load_returns.sql").exists()
+    for table in ("staging/stg_returns", "history/returns"):
+        text = (include / "sql" / table / "table.sql").read_text()
+        assert f"create table if not exists {table.replace('/', '.')} (" in text
+        columns = sql_files.read_columns(include / "sql" / table / "columns.yaml")
+        assert set(re.findall(r"^    (\w+) \w+(?:\(|,| |$)", text, re.MULTILINE)) - {"primary"} == set(
+            columns.columns
+        )
+    assert (include / "sql" / "staging" / "stg_returns" / "copy.sql").exists()
 
 
 NEW_SOURCE = """
@@ -68,6 +81,7 @@ schema:
       - {name: customer_id, logicalType: string, physicalType: varchar(64)}
       - {name: nickname, logicalType: string, physicalType: varchar(64), required: true, tags: [pii]}
       - {name: points, logicalType: integer, physicalType: integer, tags: [pii]}
+      - {name: born, logicalType: date, physicalType: date, required: true, tags: [pii]}
 """
 
 
@@ -75,10 +89,17 @@ def test_a_new_source_with_a_customer_is_erased_by_its_columns(include: Path) ->
     (include / "sources" / "loyalty.yaml").write_text(NEW_SOURCE)
     assert codegen.main([], root=include.parent) == 0
     erase = (include / "sql" / "erasure" / "erase_person.sql").read_text()
-    sets = ("customer_id = erased_person.pseudonym", "nickname = 'x'", "points = null")
+    sets = (
+        "customer_id = erased_person.pseudonym",
+        "nickname = 'x'",
+        "points = null",
+        "born = '1900-01-01'",
+    )
     assert "update history.loyalty set\n    " + ",\n    ".join(sets) + "\n" in erase
     assert "delete from staging.stg_loyalty" in erase
-    traces = (include / "sql" / "control" / "erasure_traces.sql").read_text()
+    (include / "sql" / "macros").symlink_to(INCLUDE / "sql" / "macros")
+    assert "born = '1900-01-01'" in sql_files.render("erasure/erase_person.sql", include / "sql")
+    traces = (include / "sql" / "erasure" / "erasure_traces.sql").read_text()
     assert "from history.loyalty as kept" in traces
     assert "from staging.stg_loyalty as kept" in traces
 
@@ -96,7 +117,7 @@ def test_columns_that_hold_the_key_under_another_name_are_found_by_lineage() -> 
         "history.other": {"customer_id": "varchar(64)"},
     }
     lineage = {
-        "facts/fact_gift.sql": {
+        "facts/fact_gift/merge.sql": {
             "outputs": {
                 "facts.fact_gift": {
                     "gift_id": ["history.orders.order_id"],
@@ -123,9 +144,9 @@ def test_an_unusable_contract_generates_nothing(include: Path, capsys: pytest.Ca
 
 def test_tables_and_copy_name_the_same_columns_in_the_same_order() -> None:
     contracts = load_contracts(INCLUDE / "sources")
-    staging, history = codegen.staging_ddl(contracts), codegen.history_ddl(contracts)
     for name, contract in contracts.items():
         wanted = [column.name for column in contract.accepted_columns]
+        staging, history = codegen.staging_table(contract), codegen.history_table(contract)
         for ddl, table in ((staging, f"staging.stg_{name}"), (history, f"history.{name}")):
             body = ddl.split(f"create table if not exists {table} (\n")[1].split("\n)")[0]
             assert [line.split()[0] for line in body.splitlines() if "primary key" not in line] == wanted

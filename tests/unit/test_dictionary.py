@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tools.generate.dictionary import METRICS, PAGE, VIEW_COMMENTS, main
+from ecommerce_dwh.warehouse.sql_files import migrations
+from tools.generate.dictionary import METRICS, PAGE, main
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -15,7 +17,7 @@ REPO = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """What the generator reads, in a folder that may be changed."""
-    for name in ("include/sources", "include/sql/ddl"):
+    for name in ("include/sources", "include/sql"):
         shutil.copytree(REPO / name, tmp_path / name)
     (tmp_path / "docs").mkdir()
     for name in (METRICS, PAGE):
@@ -49,24 +51,27 @@ def test_a_changed_metric_changes_page_and_comment(copy: Path) -> None:
     change(copy / METRICS, "| cohort_size | known customers", "| cohort_size | registered customers")
     assert main([], root=copy) == 0
     assert "| `cohort_size` | Registered customers" in (copy / PAGE).read_text("utf-8")
-    comments = (copy / VIEW_COMMENTS).read_text("utf-8")
-    assert "comment on column analytics.customer_cohorts.cohort_size\nis 'registered customers" in comments
+    text = next(m.text for m in migrations(copy / "include/sql") if m.version == "analytics.customer_cohorts")
+    assert re.search(
+        r"comment on column analytics.customer_cohorts.cohort_size\s+is 'registered customers .*\(docs/metrics.md\)'",
+        text,
+    )
 
 
 def test_a_column_without_description_is_refused(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change(
-        copy / "include/sql/ddl/400_facts.sql",
+        copy / "include/sql/facts/fact_sales/table.sql",
         "    is_return boolean",
         "    novelty boolean,\n    is_return boolean",
     )
     assert main(["--check"], root=copy) == 1
-    assert "facts.fact_sales.novelty has no description" in capsys.readouterr().err
+    assert "facts/fact_sales: novelty must be in both table.sql and columns.yaml" in capsys.readouterr().err
 
 
 def test_a_comment_on_nothing_is_refused(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    change(copy / "include/sql/ddl/400_facts.sql", "    is_return boolean not null,\n", "")
+    change(copy / "include/sql/facts/fact_sales/table.sql", "    is_return boolean not null,\n", "")
     assert main(["--check"], root=copy) == 1
-    assert "comments on facts.fact_sales.is_return, which does not exist" in capsys.readouterr().err
+    assert "facts/fact_sales: is_return must be in both table.sql and columns.yaml" in capsys.readouterr().err
 
 
 def test_a_metric_defined_twice_is_refused(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:

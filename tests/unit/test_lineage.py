@@ -13,25 +13,27 @@ from ecommerce_dwh.settings import Settings, get_settings
 from tools.generate.sql_lineage import LineageError, lineage_of_files
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
-DDL = """create table if not exists history.a (
+DDL = {
+    "history/a": """create table if not exists history.a (
     a_id varchar(64) not null,
     word varchar(64),
     primary key (a_id)
 )
-distkey (a_id);
-create table if not exists facts.f (
+distkey (a_id);""",
+    "facts/f": """create table if not exists facts.f (
     f_id varchar(64) not null,
     text_length integer,
     twice integer
-);"""
+);""",
+}
 
 
 def read(folder: Path, sql: str) -> dict:
-    (folder / "ddl").mkdir()
-    (folder / "facts").mkdir()
-    (folder / "ddl" / "1.sql").write_text(DDL)
-    (folder / "facts" / "f.sql").write_text(sql)
-    return lineage_of_files(folder, {})["facts/f.sql"]
+    for table, ddl in DDL.items():
+        (folder / table).mkdir(parents=True)
+        (folder / table / "table.sql").write_text(ddl)
+    (folder / "facts" / "f" / "merge.sql").write_text(sql)
+    return lineage_of_files(folder, {})["facts/f/merge.sql"]
 
 
 def test_scratch_tables_ctes_and_aliases_are_seen_through(tmp_path):
@@ -66,7 +68,7 @@ def test_a_filter_is_an_input_and_no_origin(tmp_path):
 
 
 def test_what_cannot_be_read_is_said_with_its_place(tmp_path):
-    with pytest.raises(LineageError, match=r"facts/f\.sql, statement 1 \('insert into"):
+    with pytest.raises(LineageError, match=r"facts/f/merge\.sql, statement 1 \('insert into"):
         read(tmp_path, "insert into facts.f (f_id) selekt from;")
 
 
@@ -78,16 +80,20 @@ def told() -> dict:
 @pytest.mark.parametrize(
     ("file", "column", "origins"),
     [
-        ("dimensions/dim_customer.sql", "dimensions.dim_customer.email_domain", {"history.customers.email"}),
         (
-            "dimensions/dim_customer.sql",
+            "dimensions/dim_customer/merge.sql",
+            "dimensions.dim_customer.email_domain",
+            {"history.customers.email"},
+        ),
+        (
+            "dimensions/dim_customer/merge.sql",
             "dimensions.dim_customer.full_name",
             {"history.customers.first_name", "history.customers.last_name"},
         ),
-        ("facts/fact_sales.sql", "facts.fact_sales.unit_cost", {"dimensions.dim_product.cost"}),
-        ("facts/fact_sales.sql", "facts.fact_sales.order_status", {"history.orders.order_status"}),
-        ("staging/replace_slices.sql", "history.orders.currency", {"staging.stg_orders.currency"}),
-        ("staging/load_orders.sql", "staging.stg_orders.currency", {"accepted/orders.currency"}),
+        ("facts/fact_sales/merge.sql", "facts.fact_sales.unit_cost", {"dimensions.dim_product.cost"}),
+        ("facts/fact_sales/merge.sql", "facts.fact_sales.order_status", {"history.orders.order_status"}),
+        ("history/replace_slices.sql", "history.orders.currency", {"staging.stg_orders.currency"}),
+        ("staging/stg_orders/copy.sql", "staging.stg_orders.currency", {"accepted/orders.currency"}),
     ],
 )
 def test_columns_come_from_where_a_reader_finds_them(told, file, column, origins):
@@ -98,7 +104,7 @@ def test_columns_come_from_where_a_reader_finds_them(told, file, column, origins
 def test_every_column_of_every_fact_and_dimension_that_is_merged_is_told(told):
     from tools.generate.sql_lineage import _declared
 
-    declared = _declared(INCLUDE / "sql" / "ddl")
+    declared = _declared(INCLUDE / "sql")
     outputs = {t: set(c) for f in told.values() for t, c in f["outputs"].items()}
     for table, columns in declared.items():
         if table.startswith(("facts.", "dimensions.", "analytics.agg_")) and table != "dimensions.dim_date":
@@ -121,7 +127,7 @@ def test_datasets_are_named_as_openlineage_wants_them():
 
 
 def test_an_event_has_schema_and_column_lineage():
-    event = sql_lineage(["facts/fact_sales.sql"], "select 1")
+    event = sql_lineage(["facts/fact_sales/merge.sql"], "select 1")
 
     output = next(d for d in event.outputs if d.name.endswith("facts.fact_sales"))
     (cost,) = output.facets["columnLineage"].fields["unit_cost"].inputFields

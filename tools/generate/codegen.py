@@ -59,60 +59,61 @@ def _column_lines(columns: Iterable[Column]) -> str:
     )
 
 
-def staging_ddl(contracts: Mapping[str, SourceContract]) -> str:
-    """``create table`` statements of the ``staging`` schema."""
-    parts = [
-        HEADER,
-        "-- Staging: what COPY loads, one table per source, columns in the order of the Parquet files (COPY\n"
-        "-- of Parquet maps by position). Rows live until their run is published; run_id tells runs apart.\n"
-        "-- Distribution is that of history.*, so that replace_slices moves rows without crossing nodes;\n"
-        "-- there is no sort key, because slices are small and read once, and sorting would slow COPY down.\n",
-    ]
-    for contract in contracts.values():
-        parts.append(
-            f"\ncreate table if not exists staging.stg_{contract.name} (\n"
-            f"{_column_lines(contract.accepted_columns)}\n)\n"
-            f"diststyle key\ndistkey ({contract.distribution_column});\n"
-        )
-    for name, columns, grain in (
-        ("ledger", LEDGER_COLUMNS, "one row per source and day of a run: where each raw row went"),
-        ("check_result", CHECK_RESULT_COLUMNS, "one row per quality rule and day of a run"),
-    ):
-        parts.append(
-            f"\n-- {grain}; a few rows per run, so any distribution serves\n"
-            f"create table if not exists staging.stg_{name} (\n{_column_lines(columns)}\n)\ndiststyle even;\n"
-        )
-    return "".join(parts)
+_JOB_TABLES = {
+    "ledger": (LEDGER_COLUMNS, "One source and day of a run: where each raw row went."),
+    "check_result": (CHECK_RESULT_COLUMNS, "One quality rule and day of a run."),
+}
 
 
-def history_ddl(contracts: Mapping[str, SourceContract]) -> str:
-    """``create table`` statements of the delivered slices in the ``history`` schema."""
-    parts = [
-        HEADER,
-        "-- History: each day's accepted rows as delivered, one slice per source and day. A run replaces its\n"
-        "-- own slices; dimensions and facts are recomputed from here for the keys that changed.\n"
+def staging_table(contract: SourceContract) -> str:
+    """The definition of a source's table in the ``staging`` schema."""
+    return (
+        f"{HEADER}"
+        "-- What COPY loads of a run, columns in the order of the Parquet files (COPY of Parquet maps by position).\n"
+        "-- Rows live until their run is published; run_id tells runs apart.\n"
+        "-- Distribution is that of history.*, so that replace_slices moves rows without crossing nodes; there is no\n"
+        "-- sort key, because slices are small and read once, and sorting would slow COPY down.\n"
+        f"create table if not exists staging.stg_{contract.name} (\n{_column_lines(contract.accepted_columns)}\n)\n"
+        f"diststyle key\ndistkey ({contract.distribution_column});\n"
+    )
+
+
+def job_table(name: str) -> str:
+    """The definition of the staging table for what a Glue job reports: ``ledger`` or ``check_result``."""
+    columns, _ = _JOB_TABLES[name]
+    return (
+        f"{HEADER}-- A few rows per run, so any distribution serves.\n"
+        f"create table if not exists staging.stg_{name} (\n{_column_lines(columns)}\n)\ndiststyle even;\n"
+    )
+
+
+def history_table(contract: SourceContract) -> str:
+    """The definition of a source's table in the ``history`` schema."""
+    sort = dict.fromkeys(("delivery_date", contract.distribution_column))
+    why = ""
+    if contract.distribution_column != contract.key:
+        why = (
+            f"-- Spread by {contract.distribution_column}: its rows are recomputed and joined with their parent,\n"
+            "-- so both lie on the same node.\n"
+        )
+    return (
+        f"{HEADER}"
+        "-- Each day's accepted rows as delivered, one slice per day. A run replaces its own slices; dimensions and\n"
+        "-- facts are recomputed from here for the keys that changed.\n"
         "-- Replacing a slice finds its rows by delivery_date, which the sort key makes neighbours. Recomputing\n"
-        "-- joins all deliveries of few keys with the list of touched keys: the distribution key keeps that join\n"
-        "-- on the node.\n",
-    ]
-    for contract in contracts.values():
-        sort = dict.fromkeys(("delivery_date", contract.distribution_column))
-        why = ""
-        if contract.distribution_column != contract.key:
-            why = (
-                f"-- spread by {contract.distribution_column}: its rows are recomputed and joined with\n"
-                "-- their parent, so both lie on the same node\n"
-            )
-        parts.append(
-            f"\n-- {contract.name}: one row per day, {contract.key}"
-            f"{' and version' if contract.history == 'scd2' else ''}\n{why}"
-            f"create table if not exists history.{contract.name} (\n"
-            f"{_column_lines(contract.accepted_columns)},\n"
-            f"    primary key ({contract.key}, delivery_date, version_at)\n)\n"
-            f"diststyle key\ndistkey ({contract.distribution_column})\n"
-            f"compound sortkey ({', '.join(sort)});\n"
-        )
-    return "".join(parts)
+        "-- joins all deliveries of few keys with the list of touched keys: the distribution key keeps that join on\n"
+        "-- the node.\n"
+        f"{why}"
+        f"create table if not exists history.{contract.name} (\n{_column_lines(contract.accepted_columns)},\n"
+        f"    primary key ({contract.key}, delivery_date, version_at)\n)\n"
+        f"diststyle key\ndistkey ({contract.distribution_column})\ncompound sortkey ({', '.join(sort)});\n"
+    )
+
+
+def columns_yaml(description: str, columns: Iterable[Column], source: str) -> str:
+    """The ``columns.yaml`` of a generated table, whose columns mean what the contract, or else the ledger, says."""
+    lines = "".join(f"  {column.name}: {{source: {source}}}\n" for column in columns)
+    return f"#{HEADER.removeprefix('--')}description: {description}\ninternal: true\ncolumns:\n{lines}"
 
 
 def load_sql(name: str, columns: Iterable[Column]) -> str:
@@ -156,15 +157,28 @@ def generate(contracts: Mapping[str, SourceContract]) -> dict[str, str]:
         Text by path relative to ``include/``.
     """
     files = {
-        "sql/ddl/200_staging.sql": staging_ddl(contracts),
-        "sql/ddl/210_history.sql": history_ddl(contracts),
-        "sql/staging/load_ledger.sql": load_sql("ledger", LEDGER_COLUMNS),
-        "sql/staging/load_check_result.sql": load_sql("check_result", CHECK_RESULT_COLUMNS),
         "sql/erasure/erase_person.sql": erase_person_sql(contracts),
-        "sql/control/erasure_values.sql": values_sql(contracts),
+        "sql/erasure/erasure_values.sql": values_sql(contracts),
     }
+    for name, (columns, description) in _JOB_TABLES.items():
+        folder = f"sql/staging/stg_{name}"
+        files[f"{folder}/table.sql"] = job_table(name)
+        files[f"{folder}/columns.yaml"] = columns_yaml(f"'{description}'", columns, name)
+        files[f"{folder}/copy.sql"] = load_sql(name, columns)
     for contract in contracts.values():
-        files[f"sql/staging/load_{contract.name}.sql"] = load_sql(contract.name, contract.accepted_columns)
+        name, columns = contract.name, contract.accepted_columns
+        version = " and version" if contract.history == "scd2" else ""
+        for folder, table, description in (
+            (
+                f"sql/staging/stg_{name}",
+                staging_table(contract),
+                f"Accepted rows of {name} of runs in progress.",
+            ),
+            (f"sql/history/{name}", history_table(contract), f"One row per day, {contract.key}{version}."),
+        ):
+            files[f"{folder}/table.sql"] = table
+            files[f"{folder}/columns.yaml"] = columns_yaml(description, columns, name)
+        files[f"sql/staging/stg_{name}/copy.sql"] = load_sql(name, columns)
     return files
 
 
@@ -177,11 +191,11 @@ def generate_from_sql(include: Path, contracts: Mapping[str, SourceContract]) ->
     from tools.generate.sql_lineage import lineage_of_files  # late import: brings a SQL parser
 
     lineage = lineage_of_files(include / "sql", contracts)
-    tables = declared_tables(include / "sql" / "ddl")
+    tables = declared_tables(include / "sql")
     texts = text_columns(tables, contracts)
     return {
-        "sql/control/erasure_traces.sql": traces_sql(contracts, tables, lineage),
-        "sql/control/erasure_texts.sql": texts_sql(texts, contracts),
+        "sql/erasure/erasure_traces.sql": traces_sql(contracts, tables, lineage),
+        "sql/erasure/erasure_texts.sql": texts_sql(texts, contracts),
         "sql/erasure/erase_texts.sql": erase_texts_sql(texts, contracts),
         LINEAGE: json.dumps(lineage, indent=1) + "\n",
     }
@@ -202,9 +216,18 @@ def _below_include(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def _without_contract(root: Path, wanted: Mapping[str, str]) -> list[str]:
-    """COPY scripts of sources that have no contract any more."""
-    scripts = sorted((root / "include" / "sql" / "staging").glob("load_*.sql"))
-    return [name for path in scripts if (name := path.relative_to(root).as_posix()) not in wanted]
+    """Generated files of tables whose source has no contract any more."""
+    found = []
+    for pattern in ("staging/stg_*/*", "history/*/*"):
+        for path in sorted((root / "include" / "sql").glob(pattern)):
+            name = path.relative_to(root).as_posix()
+            if (
+                name not in wanted
+                and path.is_file()
+                and HEADER[3:-1] in path.read_text("utf-8").partition("\n")[0]
+            ):
+                found.append(name)
+    return found
 
 
 main = Generator(

@@ -1,9 +1,10 @@
 """Writes what people and catalogues read about the data, from where it is defined.
 
 ``docs/data-dictionary.md``
-    every source (from its contract) and every table and view of the warehouse (from the DDL and its comments).
-``include/sql/ddl/610_analytics_comments.sql``
-    the comments on the views of analytics and on all their columns, from the tables of ``docs/metrics.md``.
+    every source (from its contract), every table and view of the warehouse (from its definition and its
+    ``columns.yaml``).
+``include/sql/analytics/<view>/columns.yaml``
+    meaning of the views of analytics and of all their columns, from the tables of ``docs/metrics.md``.
 
 ``python -m tools.generate.dictionary`` writes both; ``--check`` writes nothing and fails with a diff when a file is
 not what follows. A column without a definition is refused.
@@ -14,26 +15,19 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from ecommerce_dwh.contracts import Column, ContractError, SourceContract, load_contracts
-from ecommerce_dwh.warehouse.sql_text import split_statements, without_comments
+from ecommerce_dwh.warehouse import sql_files
+from ecommerce_dwh.warehouse.sql_files import RelationColumns, SqlFileError
+from ecommerce_dwh.warehouse.sql_text import without_comments
 from tools.generate.files import Generator
 
 PAGE = "docs/data-dictionary.md"
 METRICS = "docs/metrics.md"
-VIEW_COMMENTS = "include/sql/ddl/610_analytics_comments.sql"
-
-# Sources of a table's columns that have no comment in the DDL: a column of the same name has the same meaning.
-ORIGINS = {
-    "dimensions.dim_customer": ("customers",),
-    "dimensions.dim_product": ("products",),
-    "facts.fact_sales": ("order_items", "orders"),
-    "facts.fact_web_events": ("web_events",),
-    "facts.agg_product_day": ("products",),
-    "facts.fact_inventory": ("products",),
-}
 _SCHEMAS = ("dimensions", "facts", "quality")
 _CONSTRAINTS = ("primary", "foreign", "unique")
 
@@ -56,20 +50,19 @@ class View:
     columns: Mapping[str, str]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Table:
-    """A table of the warehouse as the DDL has it.
+    """A table of the warehouse.
 
     Attributes:
-        grain: the comment above it.
-        columns: type (with ``not null``) by column.
-        comments: the DDL's comment by column.
+        name: ``schema.table``.
+        types: type (with ``not null``) by column.
+        known: what ``columns.yaml`` says.
     """
 
     name: str
-    grain: str
-    columns: dict[str, str] = field(default_factory=dict)
-    comments: dict[str, str] = field(default_factory=dict)
+    types: Mapping[str, str]
+    known: RelationColumns
 
 
 def read_views(page: str) -> list[View]:
@@ -95,48 +88,42 @@ def read_views(page: str) -> list[View]:
     return views
 
 
-def view_comments(views: Sequence[View]) -> str:
-    """The SQL that puts the definitions where catalogues and BI tools show them."""
-    parts = [f"-- generated from {METRICS}; run make generate\n-- noqa: disable=LT05\n"]
-    for view in views:
-        text = f"{_upper(view.grain)}. Definitions: {METRICS}"
-        parts.append(f"\ncomment on view analytics.{view.name}\nis {_quoted(text)};\n")
-        for name, definition in view.columns.items():
-            text = f"{definition.replace('`', '')} ({METRICS})"
-            parts.append(f"\ncomment on column analytics.{view.name}.{name}\nis {_quoted(text)};\n")
-    return "".join(parts)
+def view_columns(view: View) -> str:
+    """The ``columns.yaml`` of a view: what catalogues and BI tools show."""
+    content = {
+        "description": f"{_upper(view.grain)}.",
+        "definitions": METRICS,
+        "columns": dict(view.columns),
+    }
+    return f"# generated from {METRICS}; run make generate\n" + yaml.safe_dump(
+        content, sort_keys=False, allow_unicode=True, width=10_000
+    )
 
 
-def read_tables(ddl: Mapping[str, str]) -> list[Table]:
-    """The tables of dimensions, facts and quality, in the DDL's order.
+def read_tables(sql_dir: Path) -> list[Table]:
+    """The tables that people read, of dimensions, facts and quality.
 
-    Args:
-        ddl: text by file.
+    Raises:
+        DictionaryError: a ``columns.yaml`` does not name exactly the table's columns.
+        SqlFileError: one is missing or not usable.
     """
-    tables: dict[str, Table] = {}
-    for _, text in sorted(ddl.items()):
-        for statement in split_statements(text):
-            code = without_comments(statement).strip()
-            if found := re.match(r"create table if not exists (\w+\.\w+) \((.*?)\n\)", code, re.DOTALL):
-                if found[1].split(".")[0] in _SCHEMAS:
-                    tables[found[1]] = Table(found[1], _grain(statement), dict(_columns(found[2])))
-            elif found := re.fullmatch(r"comment on column (\w+\.\w+)\.(\w+)\s+is '(.*)'", code, re.DOTALL):
-                if found[1].startswith("analytics."):
-                    continue
-                if found[1] not in tables or found[2] not in tables[found[1]].columns:
-                    raise DictionaryError(f"the DDL comments on {found[1]}.{found[2]}, which does not exist")
-                tables[found[1]].comments[found[2]] = found[3].replace("''", "'")
-    return list(tables.values())
-
-
-def _grain(statement: str) -> str:
-    """The comment right above a statement, as one paragraph."""
-    head = statement[: statement.lower().index("create table")]
-    lines = head.rstrip().splitlines()
-    block: list[str] = []
-    while lines and lines[-1].startswith("--"):
-        block.insert(0, lines.pop().removeprefix("--").strip())
-    return " ".join(block).removeprefix("Grain: ")
+    tables = []
+    for relation in sql_files.relations(sql_dir):
+        if relation.kind != "table" or relation.schema not in _SCHEMAS:
+            continue
+        if (known := relation.columns()).internal:
+            continue
+        code = without_comments(sql_files.statements(relation.definition, sql_dir)[0])
+        found = re.match(r"create table if not exists \w+\.\w+ \((.*?)\n\)", code, re.DOTALL)
+        if found is None:
+            raise DictionaryError(f"{relation.definition} does not begin with 'create table if not exists'")
+        types = dict(_columns(found[1]))
+        if odd := sorted(set(types) ^ set(known.columns)):
+            raise DictionaryError(
+                f"{relation.schema}/{relation.name}: {', '.join(odd)} must be in both table.sql and columns.yaml"
+            )
+        tables.append(Table(str(relation), types, known))
+    return tables
 
 
 def _columns(body: str) -> Iterator[tuple[str, str]]:
@@ -154,7 +141,7 @@ def page(contracts: Mapping[str, SourceContract], tables: Sequence[Table], views
     """
     parts = [
         "# Data dictionary\n\n"
-        "<!-- generated from include/sources, include/sql/ddl and docs/metrics.md: make generate -->\n\n"
+        "<!-- generated from include/sources, include/sql and docs/metrics.md: make generate -->\n\n"
         "What every column holds: [sources](#sources) as they are delivered, "
         "[warehouse tables](#warehouse) as they are kept, [views](#analytics) as analysts read them. "
         "**pii** marks personal data: masked in logs and samples, and readable with the role `dwh_pii_reader` only.\n",
@@ -224,30 +211,33 @@ def _marks(column: Column, contract: SourceContract) -> str:
 
 
 def _table(table: Table, contracts: Mapping[str, SourceContract]) -> str:
-    origins = [contracts[name] for name in ORIGINS.get(table.name, ()) if name in contracts]
     rows = []
-    for name, kind in table.columns.items():
-        source = next(
-            (column for c in origins for column in (*c.columns, *c.derived_columns) if column.name == name),
-            None,
-        )
-        text = table.comments.get(name) or (source.description if source else "")
-        if not text:
-            raise DictionaryError(
-                f"{table.name}.{name} has no description; add one to include/sql/ddl/620_model_comments.sql"
-            )
+    for name, kind in table.types.items():
+        source = _source_column(table, name, contracts)
+        text = table.known.columns[name] or source.description if source else table.known.columns[name]
         rows.append((f"`{name}`", kind, "**pii**" if source and source.pii else "", _upper(text)))
-    return f"\n### `{table.name}`\n\n{_upper(table.grain)}\n\n" + _rows(("column", "type", "", "meaning"), rows)
+    return f"\n### `{table.name}`\n\n{table.known.description}\n\n" + _rows(
+        ("column", "type", "", "meaning"), rows
+    )
+
+
+def _source_column(table: Table, name: str, contracts: Mapping[str, SourceContract]) -> Column | None:
+    """The source's column whose meaning a column has; None where it has its own."""
+    if (source := table.known.sources.get(name)) is None:
+        return None
+    contract = contracts.get(source)
+    column = next((c for c in contract.accepted_columns if c.name == name), None) if contract else None
+    if column is None:
+        raise DictionaryError(
+            f"{table.name}: columns.yaml takes {name} from {source}, which has no such column"
+        )
+    return column
 
 
 def _rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
     lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
     return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def files(root: Path) -> dict[str, str]:
@@ -259,14 +249,15 @@ def files(root: Path) -> dict[str, str]:
     """
     contracts = load_contracts(root / "include" / "sources")
     views = read_views((root / METRICS).read_text("utf-8"))
-    ddl = {path.name: path.read_text("utf-8") for path in (root / "include" / "sql" / "ddl").glob("*.sql")}
     return {
-        VIEW_COMMENTS: view_comments(views),
-        PAGE: page(contracts, read_tables(ddl), views),
+        **{f"include/sql/analytics/{view.name}/columns.yaml": view_columns(view) for view in views},
+        PAGE: page(contracts, read_tables(root / "include" / "sql"), views),
     }
 
 
-main = Generator("tools.generate.dictionary", __doc__, files, errors=(DictionaryError, ContractError)).main
+main = Generator(
+    "tools.generate.dictionary", __doc__, files, errors=(DictionaryError, ContractError, SqlFileError)
+).main
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ecommerce_dwh.contracts import PERSON_KEY, Column, SourceContract, fixed_columns
+from ecommerce_dwh.warehouse import sql_files
 
 HEADER = "-- generated from include/sources; run make generate\n"
 # Entity in history.pending_key by source, for sources whose merges belong to the model.
@@ -29,11 +30,11 @@ _CHECKED = {"quality.erasures"}
 Tables = Mapping[str, Mapping[str, str]]  # types of columns by table
 
 
-def declared_tables(folder: Path) -> dict[str, dict[str, str]]:
-    """Types of the columns of every table that the DDL files declare, by ``schema.table``."""
+def declared_tables(sql_dir: Path) -> dict[str, dict[str, str]]:
+    """Types of the columns of every table, by ``schema.table``."""
     found = {}
-    for path in sorted(folder.glob("*.sql")):
-        for match in _CREATE.finditer(path.read_text(encoding="utf-8")):
+    for relation in sql_files.relations(sql_dir):
+        for match in _CREATE.finditer(sql_files.render(relation.definition, sql_dir)):
             columns = {column["name"]: column["type"] for column in _COLUMN.finditer(match["body"])}
             found[match["table"]] = {name: kind for name, kind in columns.items() if name != "primary"}
     return found
@@ -57,6 +58,7 @@ def erase_person_sql(contracts: Mapping[str, SourceContract]) -> str:
         HEADER,
         "-- Takes the person of erased_person out of the warehouse: key to pseudonym, personal columns to null. What\n"
         "-- depends on them is queued; the steps of the daily run recompute it.\n"
+        '{% from "macros/queue.sql" import count_merge %}\n'
         "lock table history.pending_key;\n"
         "\n"
         "insert into history.pending_key (entity, key_value)\n"
@@ -92,7 +94,7 @@ def erase_person_sql(contracts: Mapping[str, SourceContract]) -> str:
             "using erased_person\n"
             f"where stg_{name}.{key} = erased_person.customer_id;\n"
         )
-    parts.append("\nupdate quality.warehouse_state set merge_seq = merge_seq + 1;\n")
+    parts.append("\n{{ count_merge() }};\n")
     return "".join(parts)
 
 

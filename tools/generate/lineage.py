@@ -15,22 +15,19 @@ from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 
-import jinja2
-
 from ecommerce_dwh.contracts import load_contracts, source_table
+from ecommerce_dwh.warehouse import sql_files
 from ecommerce_dwh.warehouse.sql_text import split_statements, without_comments
 from tools.generate.files import REPO, Generator
 
 PAGE = Path("docs/lineage.md")
 PICTURE = Path("docs/images/lineage.svg")
 _FILES = (
-    "staging/load_*.sql",
-    "staging/replace_slices.sql",
-    "dimensions/*.sql",
-    "facts/*.sql",
+    "staging/*/copy.sql",
+    "history/replace_slices.sql",
+    "*/*/merge.sql",
     "analytics/refresh.sql",
-    "ddl/230_product_version.sql",
-    "ddl/600_analytics_views.sql",
+    "*/*/view.sql",
 )
 _BOOKKEEPING = re.compile(
     r"history\.(pending_\w+|published_line)|quality\.(warehouse_state|load_runs|audit_results)"
@@ -61,11 +58,10 @@ def read_lineage(root: Path = REPO) -> Edges:
         copy_iam_role="default",
         sources=sources,
     )
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - SQL
     edges: Edges = defaultdict(set)
     for pattern in _FILES:
         for file in sorted(sql.glob(pattern)):
-            text = environment.from_string(file.read_text("utf-8")).render(load=load)
+            text = sql_files.render(file.relative_to(sql).as_posix(), sql, load=load)
             for table, read in file_lineage(text).items():
                 edges[table] |= read
     for name in contracts:

@@ -15,17 +15,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import jinja2
 import sqlglot
 from sqlglot import exp
 from sqlglot.lineage import lineage
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import build_scope
 
-from ecommerce_dwh.contracts import SourceContract
-from ecommerce_dwh.warehouse.sql_text import split_statements, without_comments
+from ecommerce_dwh.contracts import SourceContract, source_table
+from ecommerce_dwh.warehouse import sql_files
+from ecommerce_dwh.warehouse.sql_text import without_comments
 
-FOLDERS = ("staging", "dimensions", "facts", "analytics")
+# What loads tables in a daily run, as below include/sql.
+LOADS = ("staging/*/copy.sql", "history/replace_slices.sql", "*/*/merge.sql", "analytics/refresh.sql")
 _TEMP = "temp"
 _CREATE = re.compile(
     r"create (?:or replace )?(table|view)(?: if not exists)? ([a-z_]+\.[a-z_0-9]+)", re.IGNORECASE
@@ -47,15 +48,13 @@ def lineage_of_files(sql_dir: Path, contracts: Mapping[str, SourceContract]) -> 
         By file: ``inputs`` (tables), and ``outputs``: for each table its columns with the columns they come from.
         A COPY's input is ``accepted/<source>``.
     """
-    columns = _declared(sql_dir / "ddl")
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(str(sql_dir)), autoescape=False)  # noqa: S701
+    columns = _declared(sql_dir)
     load = _Load(contracts)
     found = {}
-    for folder in FOLDERS:
-        for path in sorted((sql_dir / folder).glob("*.sql")):
-            name = f"{folder}/{path.name}"
-            text = environment.get_template(name).render(load=load)
-            found[name] = _File(name, columns).read(split_statements(text))
+    for pattern in LOADS:
+        for path in sorted(sql_dir.glob(pattern)):
+            name = path.relative_to(sql_dir).as_posix()
+            found[name] = _File(name, columns).read(sql_files.statements(name, sql_dir, load=load))
     return found
 
 
@@ -70,20 +69,15 @@ class _Load(SimpleNamespace):
             run_id="run",
             processed_bucket="processed",
             copy_iam_role="default",
-            sources=[
-                SimpleNamespace(
-                    name=contract.name, columns=[column.name for column in contract.accepted_columns]
-                )
-                for contract in contracts.values()
-            ],
+            sources=[source_table(contract) for contract in contracts.values()],
         )
 
 
-def _declared(ddl: Path) -> dict[str, list[str]]:
-    """Columns of every table of the DDL; a view's are read from its last SELECT."""
+def _declared(sql_dir: Path) -> dict[str, list[str]]:
+    """Columns of every table; a view's are read from its last SELECT."""
     found: dict[str, list[str]] = {}
-    for path in sorted(ddl.glob("*.sql")):
-        for statement in split_statements(path.read_text("utf-8")):
+    for relation in sql_files.relations(sql_dir):
+        for statement in sql_files.statements(relation.definition, sql_dir):
             text = without_comments(statement)
             match = _CREATE.match(text)
             if not match:

@@ -1,2 +1,2 @@
--- The calendar is written anew as a whole, in one transaction with its insert.
+-- The calendar is replaced as a whole, in one transaction with its insert.
 delete from dimensions.dim_date;

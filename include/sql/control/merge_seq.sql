@@ -1,3 +1,3 @@
--- How many merges there were: what an audit that starts now speaks for.
+-- The number of merges so far. An audit that starts now covers these.
 select merge_seq
 from quality.warehouse_state;

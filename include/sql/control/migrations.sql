@@ -1,4 +1,4 @@
--- Which files of include/sql/ddl were applied, in which version. Safe to repeat.
+-- Names and checksums of the migrations that were applied (sql_files.migrations). Safe to repeat.
 create schema if not exists quality;
 
 create table if not exists quality.schema_migrations (

@@ -1,6 +1,7 @@
 -- generated from include/sources; run make generate
 -- Takes the person of erased_person out of the warehouse: key to pseudonym, personal columns to null. What
 -- depends on them is queued; the steps of the daily run recompute it.
+{% from "macros/queue.sql" import count_merge %}
 lock table history.pending_key;
 
 insert into history.pending_key (entity, key_value)
@@ -65,4 +66,4 @@ delete from staging.stg_web_events
 using erased_person
 where stg_web_events.customer_id = erased_person.customer_id;
 
-update quality.warehouse_state set merge_seq = merge_seq + 1;
+{{ count_merge() }};

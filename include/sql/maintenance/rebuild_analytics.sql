@@ -1,9 +1,10 @@
--- Queues every key of the aggregates: the next analytics/refresh.sql empties them and counts all anew, in one transaction.
--- Readers see what is published until then.
+-- Queues every key of the aggregates: the next analytics/refresh.sql empties them and counts all
+-- again, in one transaction.
+-- Readers see the published day until then.
+{% from "macros/queue.sql" import dequeue %}
 lock table history.pending_key;
 
-delete from history.pending_key
-where entity in ('agg_all', 'agg_order', 'agg_customer', 'agg_product');
+{{ dequeue("agg_all", "agg_order", "agg_customer", "agg_product") }};
 delete from history.published_line;
 delete from history.pending_event_day;
 

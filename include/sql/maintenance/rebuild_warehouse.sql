@@ -1,6 +1,7 @@
 -- Empties dimensions and facts and queues every key of history: the steps of the daily run, from dim_customer on, then
 -- rebuild the warehouse. Analytics keep showing the last published day until the refresh flips them.
 -- VACUUM the facts before those steps: they look for moved facts among the deleted rows until then.
+{% from "macros/queue.sql" import count_merge %}
 lock table history.pending_key;
 
 delete from history.pending_key;
@@ -8,13 +9,14 @@ delete from history.pending_inventory;
 delete from history.pending_event_day;
 delete from history.published_line;
 
--- Nothing that the aggregates counted stands: the refresh counts all anew, and each step queues its keys for it.
+-- The aggregates are no longer those of the facts: the refresh counts all of them again, for the keys that each step
+-- queues.
 insert into history.pending_key (entity, key_value)
 select
     'agg_all' as entity,
     '*' as key_value;
 
--- The queue may hold a key twice, so the large sources need not be told apart from each other.
+-- The queue may hold a key twice, so duplicates in the large sources are not removed.
 insert into history.pending_key (entity, key_value)
 select
     'sales_order' as entity,
@@ -101,4 +103,4 @@ where customer_key <> -1;
 delete from dimensions.dim_product
 where product_key <> -1;
 
-update quality.warehouse_state set merge_seq = merge_seq + 1;
+{{ count_merge() }};

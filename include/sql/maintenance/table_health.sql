@@ -1,5 +1,5 @@
--- What VACUUM and ANALYZE would do for each table: rows marked as deleted, rows out of sort order (percent), and how far
--- the planner's statistics are off (percent). Needs a superuser to see tables of others.
+-- The work that VACUUM and ANALYZE would have in each table: rows marked as deleted, rows out of sort order (percent),
+-- and how far the planner's statistics are off (percent). Needs a superuser to see tables of others.
 select
     schema as schema_name,
     "table" as table_name,

@@ -1,4 +1,4 @@
--- What a run merged and nobody published yet; no row when the warehouse is at rest. Whole-warehouse audits compare
+-- Work that a run merged and that is not published yet; no row when there is none. Whole-warehouse audits compare
 -- aggregates with facts, which agree only then.
 select
     'keys of ' || entity as what,

@@ -21,12 +21,12 @@ from ecommerce_dwh.care.maintenance import (
     plan_care,
 )
 from ecommerce_dwh.lake.s3 import written_at
-from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.warehouse import sql_files
 from ecommerce_dwh.warehouse.audits import WarehouseAuditOperator
 from ecommerce_dwh.warehouse.client import Cursor, Warehouse
 from ecommerce_dwh.warehouse.operators import WarehouseOperator
 from ecommerce_dwh.warehouse.sensors import Observation, WarehouseSensor
-from ecommerce_dwh.warehouse.sql_text import Audit, split_statements
+from ecommerce_dwh.warehouse.sql_text import Audit
 from ecommerce_dwh.window import LoadWindow, load_window
 
 if TYPE_CHECKING:
@@ -164,9 +164,7 @@ class StagingCleanupOperator(WarehouseOperator):
         warehouse.transaction(work)
 
     def _statements(self, name: str, window: LoadWindow) -> list[str]:
-        path = get_settings().sql_dir / "maintenance" / f"{name}.sql"
-        template = self.get_template_env().from_string(path.read_text("utf-8"))
-        return split_statements(template.render(load=window))
+        return sql_files.statements(f"maintenance/{name}.sql", load=window)
 
 
 class WarehouseIdleSensor(WarehouseSensor):
@@ -204,7 +202,7 @@ class WholeWarehouseAudit(WarehouseAuditOperator):
         pause: timedelta = timedelta(minutes=1),
         **kwargs: Any,
     ) -> None:
-        super().__init__(folder="audits/full", mark_audited=False, **kwargs)
+        super().__init__(files=sql_files.WHOLE_AUDITS, mark_audited=False, **kwargs)
         self.patience = patience
         self.pause = pause
 
@@ -250,7 +248,7 @@ class SlowQueryReport(WarehouseOperator):
 
 def maintenance_sql(name: str) -> list[str]:
     """The statements of ``include/sql/maintenance/<name>.sql``."""
-    return split_statements((get_settings().sql_dir / "maintenance" / f"{name}.sql").read_text("utf-8"))
+    return sql_files.statements(f"maintenance/{name}.sql")
 
 
 def _is_older(client: Any, bucket: str, run_key: str, limit: datetime) -> bool:

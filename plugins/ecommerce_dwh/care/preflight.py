@@ -30,7 +30,7 @@ from ecommerce_dwh.lake.inventory import (
 )
 from ecommerce_dwh.lake.layout import REFUSED, RawObject, folder
 from ecommerce_dwh.settings import get_settings
-from ecommerce_dwh.warehouse.sql_text import split_statements
+from ecommerce_dwh.warehouse import sql_files
 
 LOADED, READY, INCOMPLETE, UNREADABLE, ABSENT = "loaded", "ready", "incomplete", "unreadable", "absent"
 _MARKS = {LOADED: "#", READY: "o", INCOMPLETE: "!", UNREADABLE: "x", ABSENT: "."}
@@ -209,8 +209,7 @@ def inspect(
 
 def ledger_sql() -> str:
     """The query for the ledger of a span of days; binds its first and last day."""
-    (statement,) = split_statements((get_settings().sql_dir / "control" / "ledger_days.sql").read_text("utf-8"))
-    return statement
+    return sql_files.statement("control/ledger_days.sql")
 
 
 def _look_by_connections(start: str, end: str) -> tuple[list[Day], list[RawObject]]:

@@ -21,10 +21,9 @@ from ecommerce_dwh.erasure.requests import FOLDER, REQUEST, REQUESTS, RequestErr
 from ecommerce_dwh.erasure.requests_task import request_store
 from ecommerce_dwh.lake.glue import job_arguments
 from ecommerce_dwh.quality.gate import OVERRIDE_PARAM
-from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.warehouse import sql_files
 from ecommerce_dwh.warehouse.client import Cursor
 from ecommerce_dwh.warehouse.operators import WarehouseOperator
-from ecommerce_dwh.warehouse.sql_text import split_statements
 from ecommerce_dwh.warehouse.state import read_state
 from ecommerce_dwh.window import run_key
 
@@ -75,6 +74,11 @@ def erasure_arguments(mode: str) -> dict[str, str]:
     return {**job_arguments(erasure_mode=mode), **latest}
 
 
+def _sql(name: str) -> str:
+    """The one statement of ``include/sql/erasure/<name>.sql``."""
+    return sql_files.statement(f"erasure/{name}.sql")
+
+
 class _ErasureOperator(WarehouseOperator):
     """The request in S3, and the person as temporary tables in the warehouse."""
 
@@ -109,9 +113,9 @@ class _ErasureOperator(WarehouseOperator):
 
     def name(self, cursor: Cursor, request: Request) -> None:
         """Make ``erased_person`` for the session, without a word in the log."""
-        cursor.run(self.control_sql("erased_person"), title="erased_person")
+        cursor.run(_sql("erased_person"), title="erased_person")
         cursor.run(
-            self.control_sql("erased_person_insert"),
+            _sql("erased_person_insert"),
             (request["customer_id"], request["pseudonym"]),
             title="erased_person",
         )
@@ -122,9 +126,7 @@ class _ErasureOperator(WarehouseOperator):
 
         def count(cursor: Cursor) -> dict[str, int]:
             self.name(cursor, request)
-            found = {
-                str(t): int(n) for t, n in cursor.query(self.control_sql("erasure_traces"), title="traces")
-            }
+            found = {str(t): int(n) for t, n in cursor.query(_sql("erasure_traces"), title="traces")}
             own = [is_own for *_, is_own in self.texts(cursor, person)]
             texts = {"free text of the person's rows": sum(own), "samples and messages": len(own) - sum(own)}
             return {**found, **{name: count for name, count in texts.items() if count}}
@@ -137,7 +139,7 @@ class _ErasureOperator(WarehouseOperator):
         In the person's own rows a full name alone is enough, as in raw files.
         """
         found = []
-        for prose, is_own in cursor.query(self.control_sql("erasure_texts"), title="samples and messages"):
+        for prose, is_own in cursor.query(_sql("erasure_texts"), title="samples and messages"):
             text, reading = str(prose), person.read(str(prose))
             names = reading.verdict if is_own else reading.verdict == CERTAIN
             is_key = is_own and text.strip() == person.customer_id
@@ -167,7 +169,7 @@ class ErasureSurveyOperator(_ErasureOperator):
 
         def known(cursor: Cursor) -> list[tuple[Any, ...]]:
             self.name(cursor, request)
-            return cursor.query(self.control_sql("erasure_values"), title="known values")
+            return cursor.query(_sql("erasure_values"), title="known values")
 
         rows = [row for row in self.warehouse(context).transaction(known) if row[1]]
         person = Person.of(request).knowing(
@@ -278,13 +280,13 @@ class EraseWarehouseOperator(_ErasureOperator):
 
         def erase(cursor: Cursor) -> date | None:
             self.name(cursor, request)
-            for statement in self._script("erase_person"):
+            for statement in sql_files.statements("erasure/erase_person.sql"):
                 cursor.run(statement)
             if texts := self.texts(cursor, person):
-                cursor.run(self.control_sql("erased_text"), title="erased_text")
+                cursor.run(_sql("erased_text"), title="erased_text")
                 for row in texts:
-                    cursor.run(self.control_sql("erased_text_insert"), row, title="erased_text")
-                for statement in self._script("erase_texts"):
+                    cursor.run(_sql("erased_text_insert"), row, title="erased_text")
+                for statement in sql_files.statements("erasure/erase_texts.sql"):
                     cursor.run(statement)
             return read_state(cursor.query).published_day
 
@@ -300,10 +302,6 @@ class EraseWarehouseOperator(_ErasureOperator):
             "To be loaded again: %s", ", ".join(f"{c['start_date']} … {c['end_date']}" for c in confs)
         )
         return confs
-
-    @staticmethod
-    def _script(name: str) -> list[str]:
-        return split_statements((get_settings().sql_dir / "erasure" / f"{name}.sql").read_text("utf-8"))
 
 
 class ErasureVerifyOperator(_ErasureOperator):
@@ -326,7 +324,7 @@ class ErasureVerifyOperator(_ErasureOperator):
         }
 
         def note(cursor: Cursor) -> None:
-            cursor.run(self.control_sql("erasure_delete"), (erasure_id,), title="record of the erasure")
+            cursor.run(_sql("erasure_delete"), (erasure_id,), title="record of the erasure")
             values = (
                 erasure_id,
                 request["pseudonym"],
@@ -334,7 +332,7 @@ class ErasureVerifyOperator(_ErasureOperator):
                 request["reason"],
                 *record.values(),
             )
-            cursor.run(self.control_sql("erasure_insert"), values, title="record of the erasure")
+            cursor.run(_sql("erasure_insert"), values, title="record of the erasure")
 
         self.warehouse(context).transaction(note)
         store.forget_unfinished(request["customer_id"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow.sdk import Asset
 
 from ecommerce_dwh.settings import Settings, get_settings
+from ecommerce_dwh.warehouse import sql_files
 
 _DIMENSIONS = ("dim_customer", "dim_product", "dim_geography", "dim_date")
 _VIEWS = (
@@ -20,7 +21,7 @@ _VIEWS = (
 
 def published_tables() -> dict[str, tuple[str, ...]]:
     """Every table and view that other DAGs may wait for, by schema; facts are those that have a merge."""
-    facts = tuple(sorted(file.stem for file in (get_settings().sql_dir / "facts").glob("*.sql")))
+    facts = tuple(sql_files.merges("facts"))
     return {"dimensions": _DIMENSIONS, "facts": facts, "analytics": _VIEWS}
 
 

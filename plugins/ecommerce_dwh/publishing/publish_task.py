@@ -10,9 +10,9 @@ from ecommerce_dwh.ledger import ROWS
 from ecommerce_dwh.publishing.assets import published_assets
 from ecommerce_dwh.publishing.metrics import metric_data, send_metrics
 from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.warehouse import sql_files
 from ecommerce_dwh.warehouse.client import Cursor
 from ecommerce_dwh.warehouse.operators import WarehouseOperator
-from ecommerce_dwh.warehouse.sql_text import split_statements
 from ecommerce_dwh.warehouse.state import read_state
 from ecommerce_dwh.window import load_window
 
@@ -47,10 +47,10 @@ class PublishOperator(WarehouseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         warehouse = self.warehouse(context)
-        ledger_sql = self.render_template(self.control_sql("run_ledger"), context)
+        ledger_sql = sql_files.statement("control/run_ledger.sql", load=load_window(context))
 
         def read(cursor: Cursor) -> tuple[dict[str, dict[str, int]], date | None]:
-            rows = cursor.query(split_statements(ledger_sql)[0])
+            rows = cursor.query(ledger_sql)
             ledger = {
                 str(row["source"]): {k: int(v or 0) for k, v in row.items() if k != "source"}
                 for row in cursor.as_dicts(rows)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from operator import itemgetter
-from pathlib import Path
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException
 
 from ecommerce_dwh.privacy.masking import shown_cell
 from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.warehouse import sql_files
 from ecommerce_dwh.warehouse.client import Cursor
 from ecommerce_dwh.warehouse.operators import WarehouseOperator
 from ecommerce_dwh.warehouse.sql_text import Audit, parse_audit
@@ -34,7 +34,7 @@ class WarehouseAuditOperator(WarehouseOperator):
     of merges before the audits began, so that later merges are not published without an audit.
 
     Args:
-        folder: folder of the audit files below ``include/sql``.
+        files: pattern of the audit files below ``include/sql``.
         sample_rows: how many offending rows an audit shows, the first ones by its first column.
         sessions: how many audits run at once.
         mark_audited: whether passing counts for publishing.
@@ -45,14 +45,14 @@ class WarehouseAuditOperator(WarehouseOperator):
     def __init__(
         self,
         *,
-        folder: str = "audits",
+        files: str = sql_files.AUDITS,
         sample_rows: int = 5,
         sessions: int = 2,
         mark_audited: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.folder = folder
+        self.files = files
         self.sample_rows = sample_rows
         self.sessions = sessions
         self.mark_audited = mark_audited
@@ -96,12 +96,14 @@ class WarehouseAuditOperator(WarehouseOperator):
         return int(cursor.query(self.control_sql("merge_seq"))[0][0])
 
     def _audits(self, context: Context) -> list[Audit]:
-        folder: Path = get_settings().sql_dir / self.folder
-        files = sorted(folder.glob("*.sql"))
-        if not files:
-            raise AuditError(f"there are no audits in {folder}; publishing without audits is not allowed")
+        sql_dir = get_settings().sql_dir
+        found = sorted(sql_dir.glob(self.files), key=attrgetter("stem"))
+        if not found:
+            raise AuditError(
+                f"there are no audits in {sql_dir / self.files}; publishing without audits is not allowed"
+            )
         return [
-            parse_audit(file.stem, self.render_template(file.read_text("utf-8"), context)) for file in files
+            parse_audit(path.stem, self.render_template(path.read_text("utf-8"), context)) for path in found
         ]
 
     def _check(self, audit: Audit, cursor: Cursor) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from ecommerce_dwh.lineage import sql_lineage
 from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.warehouse import sql_files
 from ecommerce_dwh.warehouse.client import (
     Cursor,
     StatementResult,
@@ -72,8 +73,7 @@ class WarehouseOperator(LoadTemplates, BaseOperator):
     @staticmethod
     def control_sql(name: str) -> str:
         """The one statement of ``include/sql/control/<name>.sql``, the folder of the operators' own statements."""
-        (statement,) = split_statements((get_settings().sql_dir / "control" / f"{name}.sql").read_text("utf-8"))
-        return statement
+        return sql_files.statement(f"control/{name}.sql")
 
     def on_kill(self) -> None:
         if self._warehouse is not None:
@@ -181,26 +181,23 @@ class RedshiftSQLOperator(WarehouseOperator):
 _AFTER = re.compile(r"^--\s*after:\s*(.+)$", re.MULTILINE)
 
 
-def merge_tasks(folder: str) -> dict[str, RedshiftSQLOperator]:
-    """One task per file of ``include/sql/<folder>``, named like the table that the file keeps up to date.
+def merge_tasks(schema: str) -> dict[str, RedshiftSQLOperator]:
+    """One task per table of a schema that has a ``merge.sql``, named like the table.
 
-    A line ``-- after: <table>, …`` in a file names those of the folder that must come before it.
+    A line ``-- after: <table>, …`` in a merge names tables of the schema whose merges must come before it.
 
     Raises:
-        AirflowException: there are no files, or one comes after a table that has none.
+        AirflowException: no table has a merge, or one comes after a table that has none.
     """
-    files = {file.stem: file for file in sorted((get_settings().sql_dir / folder).glob("*.sql"))}
+    sql_dir = get_settings().sql_dir
+    files = sql_files.merges(schema)
     if not files:
-        raise AirflowException(f"there is no SQL file in {get_settings().sql_dir / folder}")
-    tasks = {
-        name: RedshiftSQLOperator(task_id=name, sql=f"{folder}/{file.name}") for name, file in files.items()
-    }
+        raise AirflowException(f"no table in {sql_dir / schema} has a merge.sql")
+    tasks = {name: RedshiftSQLOperator(task_id=name, sql=file) for name, file in files.items()}
     for name, file in files.items():
-        found = _AFTER.search(file.read_text("utf-8"))
+        found = _AFTER.search((sql_dir / file).read_text("utf-8"))
         for before in found[1].split(",") if found else ():
             if before.strip() not in tasks:
-                raise AirflowException(
-                    f"{folder}/{file.name} comes after {before.strip()}, which has no file there"
-                )
+                raise AirflowException(f"{file} comes after {before.strip()}, which has no merge in {schema}")
             tasks[before.strip()] >> tasks[name]
     return tasks

@@ -20,8 +20,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout
 from ecommerce_dwh.ledger import DELIVERED, accounted_rows
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.waiting import NotYet, Wait
+from ecommerce_dwh.warehouse import sql_files
 from ecommerce_dwh.warehouse.client import Cursor, Warehouse, query_group
-from ecommerce_dwh.warehouse.sql_text import split_statements
 from ecommerce_dwh.warehouse.state import read_state
 from ecommerce_dwh.window import LoadTemplates
 
@@ -271,8 +271,7 @@ class ReconciliationSensor(WarehouseSensor):
         if self.expected_sql:
             expected = self.scalar(context, self.expected_sql, self.expected_conn_id)
             return judge_values(expected, self.scalar(context, self.actual_sql), self.tolerance)
-        path = get_settings().sql_dir / "control" / "ledger_days.sql"
-        (statement,) = split_statements(path.read_text("utf-8"))
+        statement = sql_files.statement("control/ledger_days.sql")
 
         def work(cursor: Cursor) -> list[dict[str, Any]]:
             return cursor.as_dicts(cursor.query(statement, (self.first_day, self.last_day), title="ledger"))

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from ecommerce_dwh.settings import get_settings
-from ecommerce_dwh.warehouse.sql_text import split_statements
+from ecommerce_dwh.warehouse import sql_files
 
 
 @dataclass(frozen=True)
@@ -28,10 +27,7 @@ class WarehouseState:
 
 def state_sql() -> str:
     """The statement of ``include/sql/control/warehouse_state.sql``."""
-    (statement,) = split_statements(
-        (get_settings().sql_dir / "control" / "warehouse_state.sql").read_text("utf-8")
-    )
-    return statement
+    return sql_files.statement("control/warehouse_state.sql")
 
 
 def read_state(query: Callable[[str], Sequence[Sequence[Any]]]) -> WarehouseState:

@@ -1,0 +1,50 @@
+-- Adds to each customer and month what their orders gained or lost.
+{% from "macros/queue.sql" import rebuild_is_queued %}
+create temp table customer_month_change distkey (customer_id) as
+with published as (
+    select
+        customer_id,
+        month_start,
+        total_orders,
+        revenue
+    from analytics.agg_customer_month
+    where
+        not {{ rebuild_is_queued() }}
+)
+
+select
+    changes.customer_id,
+    changes.month_start,
+    changes.orders_change,
+    changes.revenue_change,
+    coalesce(published.total_orders, 0) as old_orders,
+    coalesce(published.revenue, 0) as old_revenue
+from (
+    select
+        customer_id,
+        month_start,
+        sum(change) as orders_change,
+        sum(revenue) as revenue_change
+    from order_change
+    where customer_id is not null
+    group by customer_id, month_start
+) as changes
+left join published
+    on changes.customer_id = published.customer_id and changes.month_start = published.month_start;
+
+delete from analytics.agg_customer_month
+using customer_month_change
+where
+    agg_customer_month.customer_id = customer_month_change.customer_id
+    and agg_customer_month.month_start = customer_month_change.month_start
+    and customer_month_change.old_orders <> 0;
+
+insert into analytics.agg_customer_month (customer_id, month_start, total_orders, revenue)
+select
+    customer_id,
+    month_start,
+    old_orders + orders_change as total_orders,
+    old_revenue + revenue_change as revenue
+from customer_month_change
+where old_orders + orders_change <> 0
+order by month_start, customer_id;

@@ -1,6 +1,0 @@
--- Texts that speak of the person, and what takes their place: of the pipeline, or free text of the person's own rows.
-create temp table erased_text (
-    old_text varchar(65535) not null,
-    new_text varchar(65535) not null,
-    is_own smallint not null
-);

@@ -1,0 +1,41 @@
+-- audit: versions of a touched product have no gap, no overlap, no equal neighbours, exactly one current row, unique keys
+-- severity: fail
+{% from "macros/queue.sql" import queued %}
+{% from "macros/time.sql" import beginning_of_time, end_of_time %}
+with versions as (
+    select
+        product_key,
+        product_id,
+        effective_from,
+        effective_to,
+        is_current,
+        attribute_hash,
+        lag(effective_to) over (partition by product_id order by effective_from) as previous_to,
+        lag(attribute_hash) over (partition by product_id order by effective_from) as previous_hash,
+        count(*) over (partition by product_key) as key_copies,
+        sum(case when is_current then 1 else 0 end) over (partition by product_id) as current_rows
+    from dimensions.dim_product
+    where
+        product_key <> -1
+        and product_id in (
+            {{ queued("agg_product") }}
+        )
+)
+
+select
+    product_id,
+    effective_from,
+    effective_to,
+    is_current,
+    previous_to,
+    key_copies,
+    current_rows
+from versions
+where
+    effective_from >= effective_to
+    or (previous_to is null and effective_from <> {{ beginning_of_time() }})
+    or (previous_to is not null and previous_to <> effective_from)
+    or attribute_hash = previous_hash
+    or (is_current and effective_to <> {{ end_of_time() }})
+    or key_copies <> 1
+    or current_rows <> 1

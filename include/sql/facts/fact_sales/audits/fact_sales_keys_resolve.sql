@@ -1,0 +1,32 @@
+-- audit: every touched line points at the customer and product version valid at its order date, and at a place
+-- severity: fail
+{% from "macros/queue.sql" import queued %}
+{% from "macros/versions.sql" import nearest_at %}
+select
+    sales.order_item_id,
+    sales.order_id,
+    sales.order_timestamp,
+    sales.customer_key,
+    sales.product_key,
+    sales.geography_key
+from facts.fact_sales as sales
+left join dimensions.dim_customer as customer
+    on
+        sales.customer_key = customer.customer_key
+        and coalesce(sales.customer_id, '(unknown)') = customer.customer_id
+        and {{ nearest_at("customer", "sales.order_timestamp") }}
+left join dimensions.dim_product as product
+    on
+        sales.product_key = product.product_key
+        and coalesce(sales.product_id, '(unknown)') = product.product_id
+        and {{ nearest_at("product", "sales.order_timestamp") }}
+left join dimensions.dim_geography as place on sales.geography_key = place.geography_key
+where
+    sales.order_id in (
+        {{ queued("agg_order") }}
+    )
+    and (
+        customer.customer_key is null
+        or product.product_key is null
+        or place.geography_key is null
+    )

@@ -1,0 +1,72 @@
+-- Replaces the lines of the touched orders; old_sale keeps the replaced ones for the steps below.
+create temp table old_sale distkey (order_id) as
+select
+    sales.order_id,
+    sales.order_item_id,
+    sales.order_date,
+    sales.customer_id,
+    sales.product_id,
+    sales.geography_key,
+    sales.quantity,
+    sales.line_total,
+    sales.gross_profit,
+    sales.is_revenue
+from facts.fact_sales as sales
+inner join touched_order on sales.order_id = touched_order.order_id;
+
+delete from facts.fact_sales
+using old_sale
+where fact_sales.order_id = old_sale.order_id;
+
+insert into facts.fact_sales (
+    order_item_id,
+    order_id,
+    order_date,
+    order_date_key,
+    order_timestamp,
+    customer_key,
+    customer_id,
+    product_key,
+    product_id,
+    geography_key,
+    order_status,
+    payment_method,
+    currency,
+    quantity,
+    unit_price,
+    line_total,
+    tax_amount,
+    shipping_amount,
+    discount_amount,
+    unit_cost,
+    gross_profit,
+    is_revenue,
+    is_return,
+    delivery_date
+)
+select
+    order_item_id,
+    order_id,
+    order_date,
+    cast(to_char(order_date, 'YYYYMMDD') as integer) as order_date_key,
+    order_timestamp,
+    customer_key,
+    customer_id,
+    product_key,
+    product_id,
+    geography_key,
+    order_status,
+    payment_method,
+    currency,
+    quantity,
+    unit_price,
+    line_total,
+    tax_amount,
+    shipping_amount,
+    discount_amount,
+    unit_cost,
+    gross_profit,
+    is_revenue,
+    quantity < 0 as is_return,
+    delivery_date
+from new_sale;

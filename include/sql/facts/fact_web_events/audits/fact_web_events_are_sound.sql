@@ -1,0 +1,37 @@
+-- audit: each event of the run's days is in fact_web_events exactly once and points at the versions valid at its instant
+-- severity: fail
+{% from "macros/versions.sql" import nearest_at %}
+with run_event as (
+    select distinct event_id
+    from history.web_events
+    where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
+),
+
+loaded as (
+    select
+        run_event.event_id,
+        count(events.event_id) as fact_rows,
+        count(customer.customer_key) as customer_rows,
+        count(product.product_key) as product_rows
+    from run_event
+    left join facts.fact_web_events as events on run_event.event_id = events.event_id
+    left join dimensions.dim_customer as customer
+        on
+            events.customer_key = customer.customer_key
+            and coalesce(events.customer_id, '(unknown)') = customer.customer_id
+            and {{ nearest_at("customer", "events.event_timestamp") }}
+    left join dimensions.dim_product as product
+        on
+            events.product_key = product.product_key
+            and coalesce(events.product_id, '(unknown)') = product.product_id
+            and {{ nearest_at("product", "events.event_timestamp") }}
+    group by run_event.event_id
+)
+
+select
+    event_id,
+    fact_rows,
+    customer_rows,
+    product_rows
+from loaded
+where fact_rows <> 1 or customer_rows <> 1 or product_rows <> 1

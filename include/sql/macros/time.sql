@@ -1,0 +1,25 @@
+{#
+Between these two instants lies everything that the warehouse knows. The first version of a member begins at BEGINNING,
+its current version ends at END, so that every fact finds a version. LAST is the last day on which a version can begin.
+#}
+{% set BEGINNING = "1900-01-01" %}
+{% set END = "9999-12-31" %}
+{% set LAST = "9999-12-30" %}
+
+{# The instant from which the first version of a member holds. #}
+{% macro beginning_of_time() -%}
+    cast('{{ BEGINNING }}' as timestamp)
+{%- endmacro %}
+
+{# The instant until which the current version of a member holds. #}
+{% macro end_of_time() -%}
+    cast('{{ END }}' as timestamp)
+{%- endmacro %}
+
+{#
+The instant, or the nearest one at which a version can begin. A date that a source got wrong (year 0002, year 20250)
+therefore neither opens a gap between versions nor makes two of them overlap.
+#}
+{% macro within_time(instant) -%}
+    least(greatest({{ instant }}, {{ beginning_of_time() }}), cast('{{ LAST }}' as timestamp))
+{%- endmacro %}

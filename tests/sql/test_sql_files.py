@@ -1,0 +1,313 @@
+"""The folder of the SQL: one place per table, one place per expression, files that fit a screen or three."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+import sqlglot
+from harness import SQL, load_of
+from sqlglot import exp
+
+from ecommerce_dwh.warehouse import sql_files
+from ecommerce_dwh.warehouse.sql_files import SCHEMAS, Relation, SqlFileError, read_columns, relations
+from ecommerce_dwh.warehouse.sql_text import without_comments
+from tools import rendered_sql
+
+FILES = sorted(SQL.rglob("*.sql"))
+MACROS = sorted((SQL / "macros").glob("*.sql"))
+RELATIONS = relations(SQL)
+LOAD = load_of(date(2026, 1, 1), date(2026, 1, 3))
+LONGEST = 250
+
+# What one macro says for all files, by the macros' file.
+ONCE = {
+    "the beginning of time (macros/time.sql)": r"1900-01-01",
+    "the end of time (macros/time.sql)": r"9999-12-3",
+    "a hash key (macros/keys.sql)": r"strtol\s*\(\s*left\s*\(\s*md5",
+    "the newest version (macros/versions.sql)": r"version_at\s+desc\s*,\s*(?:\w+\.)?row_hash\s+desc",
+    "the version valid at an instant (macros/versions.sql)": r"(?<!effective_to)\s<=?\s*\w+\.effective_to\b",
+    "the keys of a queue (macros/queue.sql)": r"from\s+history\.pending_key\s+where\s+(?:\w+\.)?entity\s*(?:=|in\b)",
+    "the queues of the merges (macros/queue.sql)": r"entity\s+not\s+in\b",
+    "the count of merges (macros/queue.sql)": r"set\s+merge_seq\s*=\s*merge_seq",
+}
+
+
+def name_of(file: Path) -> str:
+    return file.relative_to(SQL).as_posix()
+
+
+def test_there_are_files_macros_and_relations() -> None:
+    assert len(FILES) > 100
+    assert len(MACROS) >= 5
+    assert {relation.kind for relation in RELATIONS} == {"table", "view"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_a_file_is_short(file: Path) -> None:
+    lines = len(file.read_text("utf-8").splitlines())
+    assert lines <= LONGEST, f"{lines} lines; cut it into steps that a merge.sql includes by name"
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.parent.name != "macros"], ids=name_of)
+def test_what_a_macro_says_stands_nowhere_else(file: Path) -> None:
+    code = without_comments(file.read_text("utf-8")) if file.name != "comments.sql" else file.read_text("utf-8")
+    if file.name == "erase_person.sql":  # what a date that must be there becomes, which is no beginning of time
+        code = code.replace("= '1900-01-01", "")
+    found = [what for what, pattern in ONCE.items() if re.search(pattern, code, re.IGNORECASE)]
+    assert not found, f"take the macro for {', '.join(found)}"
+
+
+@pytest.mark.parametrize("what", ONCE)
+def test_the_pattern_of_a_macro_finds_it_in_the_macros(what: str) -> None:
+    text = "\n".join(file.read_text("utf-8") for file in MACROS)
+    text = re.sub(r"\{\{ of_row \}\}", "", text)
+    rendered = "\n".join(example for _, example in RENDERED.values())
+    assert re.search(ONCE[what], text + rendered, re.IGNORECASE), what
+
+
+# Macros --------------------------------------------------------------------------------------------------------------
+
+BEGINNING = "cast('1900-01-01' as timestamp)"
+KEY = "strtol(left(md5(a.id || '|1900-01-01 00:00:00.000000'), 15), 16)"
+RENDERED = {
+    "beginning_of_time()": ("time", BEGINNING),
+    "end_of_time()": ("time", "cast('9999-12-31' as timestamp)"),
+    "within_time('a.at')": (
+        "time",
+        f"least(greatest(a.at, {BEGINNING}), cast('9999-12-30' as timestamp))",
+    ),
+    "hash_key('a.name')": ("keys", "strtol(left(md5(a.name), 15), 16)"),
+    "version_key('a.id', 'a.since')": (
+        "keys",
+        "strtol(left(md5(a.id || '|' || to_char(a.since, 'YYYY-MM-DD HH24:MI:SS.US')), 15), 16)",
+    ),
+    "first_version_key('a.id')": ("keys", KEY),
+    "newest_rank('a.id', 'a')": (
+        "versions",
+        "row_number() over (partition by a.id order by a.version_at desc, a.row_hash desc)",
+    ),
+    "newest_rank('id, day')": (
+        "versions",
+        "row_number() over (partition by id, day order by version_at desc, row_hash desc)",
+    ),
+    "valid_at('v', 'a.at')": ("versions", "a.at >= v.effective_from and a.at < v.effective_to"),
+    "valid_at_end_of('v', 'a.day')": (
+        "versions",
+        "dateadd(day, 1, a.day) > v.effective_from and dateadd(day, 1, a.day) <= v.effective_to",
+    ),
+    "nearest_at('v', 'a.at')": (
+        "versions",
+        "(a.at >= v.effective_from or v.effective_from = '1900-01-01') "
+        "and (a.at < v.effective_to or v.is_current)",
+    ),
+    "queued('agg_order')": ("queue", "select key_value from history.pending_key where entity = 'agg_order'"),
+    "queued('agg_order', 'order_id')": (
+        "queue",
+        "select key_value as order_id from history.pending_key where entity = 'agg_order'",
+    ),
+    "touched_keys('web_event', 'event_id')": (
+        "queue",
+        "select distinct key_value as event_id from history.pending_key where entity = 'web_event'",
+    ),
+    "dequeue('customer')": ("queue", "delete from history.pending_key where entity = 'customer'"),
+    "dequeue('a', 'b')": ("queue", "delete from history.pending_key where entity in ('a', 'b')"),
+    "waits_for_merge()": ("queue", "entity not in ('agg_customer', 'agg_product', 'agg_order', 'agg_all')"),
+    "rebuild_is_queued()": (
+        "queue",
+        "exists ( select 1 from history.pending_key where pending_key.entity = 'agg_all' )",
+    ),
+    "count_merge()": ("queue", "update quality.warehouse_state set merge_seq = merge_seq + 1"),
+    "floor_remainder('a', 'n')": (
+        "allocation",
+        "mod(a, n) + case when a < 0 and mod(a, n) <> 0 then n else 0 end",
+    ),
+    "allocated('w', 'l', 'r', 'n')": (
+        "allocation",
+        "cast( cast( w / n + case when r * n <= l then 1 else 0 end as decimal(18, 0) ) "
+        "* cast(0.0001 as decimal(5, 4)) as decimal(18, 4) )",
+    ),
+}
+
+
+def declared_macros() -> dict[str, str]:
+    """The text before each macro, by name."""
+    found = {}
+    for file in MACROS:
+        text = file.read_text("utf-8")
+        for match in re.finditer(r"\{% macro (\w+)\(", text):
+            found[match[1]] = text[: match.start()].rstrip()
+    return found
+
+
+@pytest.mark.parametrize("call", RENDERED)
+def test_a_macro_renders(call: str) -> None:
+    file, expected = RENDERED[call]
+    name = call.partition("(")[0]
+    text = (
+        sql_files.environment(SQL)
+        .from_string(f'{{% from "macros/{file}.sql" import {name} %}}{{{{ {call} }}}}')
+        .render()
+    )
+    assert " ".join(text.split()) == expected
+
+
+def test_every_macro_is_rendered_above_has_a_docstring_and_is_needed() -> None:
+    declared = declared_macros()
+    assert {call.partition("(")[0] for call in RENDERED} == set(declared)
+    assert {name for name, before in declared.items() if not before.endswith("#}")} == set(), "no docstring"
+    used = "\n".join(file.read_text("utf-8") for file in FILES)
+    calls = {name: len(re.findall(rf"(?<!macro )\b{name}\(", used)) for name in declared}
+    assert {name for name, count in calls.items() if not count} == set()
+
+
+# Tables and views ----------------------------------------------------------------------------------------------------
+
+
+def columns_of(relation: Relation) -> list[str]:
+    """The columns that a definition gives its table or view."""
+    code = without_comments(sql_files.statements(relation.definition, SQL)[0])
+    if relation.kind == "view":
+        query = sqlglot.parse_one(code, read="redshift").expression
+        return [select.alias_or_name for select in query.selects]
+    code = re.sub(r"\)\s*(diststyle|distkey|compound|sortkey).*", ")", code, flags=re.DOTALL)
+    tree = sqlglot.parse_one(code, read="redshift")
+    return [column.name for column in tree.find_all(exp.ColumnDef)]
+
+
+@pytest.mark.parametrize("relation", RELATIONS, ids=str)
+def test_columns_yaml_names_exactly_the_columns(relation: Relation) -> None:
+    known = relation.columns()
+    assert sorted(known.columns) == sorted(columns_of(relation))
+    assert known.description.endswith("."), "a sentence"
+
+
+@pytest.mark.parametrize("relation", RELATIONS, ids=str)
+def test_a_definition_creates_what_its_folder_is_named_after(relation: Relation) -> None:
+    code = without_comments(sql_files.statements(relation.definition, SQL)[0])
+    words = "create or replace view" if relation.kind == "view" else "create table if not exists"
+    assert code.startswith(f"{words} {relation} "), "safe to repeat"
+
+
+def test_a_folder_of_a_schema_is_a_table_or_a_view() -> None:
+    folders = {
+        f"{path.parent.name}.{path.name}"
+        for schema in SCHEMAS
+        for path in (SQL / schema).iterdir()
+        if path.is_dir()
+    }
+    assert folders == {str(relation) for relation in RELATIONS}
+
+
+def test_every_file_is_run_or_included_by_one_that_is() -> None:
+    run = {
+        *(relation.definition for relation in RELATIONS),
+        *(file for schema in SCHEMAS for file in sql_files.merges(schema, SQL).values()),
+        *(
+            name_of(file)
+            for pattern in ("staging/*/copy.sql", "control/*.sql", "erasure/*.sql")
+            for file in SQL.glob(pattern)
+        ),
+        *(name_of(file) for pattern in ("maintenance/*.sql", "ddl/*/*.sql") for file in SQL.glob(pattern)),
+        *(
+            name_of(file)
+            for pattern in (sql_files.AUDITS, sql_files.WHOLE_AUDITS)
+            for file in SQL.glob(pattern)
+        ),
+        "history/replace_slices.sql",
+        "analytics/refresh.sql",
+        "ddl/comments.sql",
+    }
+    included = [
+        name for file in FILES for name in re.findall(r'\{% include "([^"]+)" %\}', file.read_text("utf-8"))
+    ]
+    assert len(included) == len(set(included)), "a step belongs to one task"
+    assert not run & set(included)
+    others = {name_of(file) for file in FILES if file.parent.name != "macros"} - run
+    assert others == set(included)
+
+
+def test_audits_have_names_of_their_own() -> None:
+    names = [file.stem for pattern in (sql_files.AUDITS, sql_files.WHOLE_AUDITS) for file in SQL.glob(pattern)]
+    assert sorted(names) == sorted(set(names)), "quality.audit_results knows an audit by its name"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "is missing"),
+        ("description: [", "is no YAML"),
+        ("columns: {a: b}", "must have description and columns"),
+        ("{description: d., columns: {a: b}, comments: {}}", "must have description and columns"),
+        ("{description: d., columns: {a: }}", "a needs a text"),
+        ("{description: d., columns: {a: {from: b}}}", "a needs a text"),
+        ("{description: d., columns: {a: '  '}}", "a needs a text"),
+    ],
+)
+def test_an_unusable_columns_yaml_is_refused_with_its_place(
+    tmp_path: Path, text: str | None, words: str
+) -> None:
+    path = tmp_path / "facts" / "one" / "columns.yaml"
+    path.parent.mkdir(parents=True)
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SqlFileError, match=f"facts/one/columns.yaml.*{words}"):
+        read_columns(path)
+
+
+# Migrations ----------------------------------------------------------------------------------------------------------
+
+
+def test_schemas_and_roles_come_first_then_tables_then_views_and_grants_last() -> None:
+    versions = [migration.version for migration in sql_files.migrations(SQL)]
+    assert versions[:2] == ["010_schemas", "020_roles"]
+    assert versions[2:-1] == [str(relation) for relation in RELATIONS]
+    assert versions[-1] == "700_grants"
+    kinds = [relation.kind for relation in RELATIONS]
+    assert kinds == sorted(kinds), "views read tables"
+
+
+def test_the_roles_keep_the_checksum_under_which_warehouses_have_noted_them() -> None:
+    """`create role` fails the second time, so this file must never look new or changed."""
+    roles = next(migration for migration in sql_files.migrations(SQL) if migration.version == "020_roles")
+    assert roles.checksum == "22d12de68d37e703812b3a08183368e0f4c2b45901299feec527daca63874f0f"
+
+
+def test_a_changed_comment_changes_the_checksum_of_its_table_alone(tmp_path: Path) -> None:
+    for name in ("macros", "ddl"):
+        (tmp_path / name).symlink_to(SQL / name)
+    for name in ("one", "two"):
+        folder = tmp_path / "facts" / name
+        folder.mkdir(parents=True)
+        (folder / "table.sql").write_text(f"create table if not exists facts.{name} (a integer);\n")
+        (folder / "columns.yaml").write_text("description: d.\ncolumns: {a: the customer's}\n")
+    before = {migration.version: migration for migration in sql_files.migrations(tmp_path)}
+    assert "comment on column facts.one.a\n    is 'the customer''s'" in before["facts.one"].text
+    (tmp_path / "facts" / "one" / "columns.yaml").write_text("description: d.\ncolumns: {a: other}\n")
+    after = {migration.version: migration for migration in sql_files.migrations(tmp_path)}
+    assert [version for version in after if after[version].checksum != before[version].checksum] == [
+        "facts.one"
+    ]
+
+
+# Rendered SQL to read ------------------------------------------------------------------------------------------------
+
+
+def test_rendered_files_are_ready_to_paste() -> None:
+    texts = rendered_sql.rendered()
+    assert set(texts) >= {relation.definition for relation in RELATIONS}
+    assert len(texts) > 100
+    for name, text in texts.items():
+        assert "{{" not in text, name
+        assert "{%" not in text, name
+
+
+def test_a_template_is_printed_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert rendered_sql.main(["maintenance/rebuild_warehouse.sql"]) == 0
+    printed = capsys.readouterr().out
+    assert "from history.web_events" in printed
+    assert "update quality.warehouse_state set merge_seq = merge_seq + 1;" in printed
+    assert rendered_sql.main(["maintenance/nothing.sql"]) == 1
+    assert "include/sql/maintenance/nothing.sql does not exist" in capsys.readouterr().err
