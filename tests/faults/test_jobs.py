@@ -35,7 +35,9 @@ LIMIT = 240  # seconds for a run on a busy machine
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    running = Aws(tmp_path_factory.mktemp("jobs"), None, local_aws.spark_runtime(LocalConfig()))
+    running = Aws(
+        tmp_path_factory.mktemp("jobs"), None, local_aws.spark_runtime(LocalConfig(spark_reuse=False))
+    )
     yield running
     running.endpoint.stop()
 

@@ -34,6 +34,18 @@ spark = SparkSession.builder.getOrCreate()
 print("session", flush=True)
 spark.sparkContext.parallelize(range(2), 2).foreach(lambda _: time.sleep(120))
 """
+# Prints what it finds of an earlier run, and leaves the same behind: a mark in the Java process, a view, settings.
+TRACES = """
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+system = spark._jvm.java.lang.System
+settings = [spark.conf.get(name, "none") for name in ("spark.sql.own", "spark.sql.shuffle.partitions")]
+print("found", system.getProperty("mark"), *settings, [table.name for table in spark.catalog.listTables()])
+print("is", spark.sparkContext.appName, spark.sparkContext.applicationId)
+system.setProperty("mark", "left")
+spark.range(1).createOrReplaceTempView("left_behind")
+spark.conf.set("spark.sql.shuffle.partitions", "7")
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +83,28 @@ def test_the_message_of_a_failed_run_is_sparks_own(spark_aws: Aws):
     assert run["ErrorMessage"].startswith(
         "AnalysisException: [PATH_NOT_FOUND] Path does not exist: s3://lake/nothing"
     )
+
+
+def test_runs_share_a_java_process_and_nothing_else(spark_aws: Aws):
+    for name in ("traces", "others"):
+        make_job(spark_aws, name, TRACES)
+    make_job(spark_aws, "broken", "raise SystemExit('no more')")
+    spark_aws.run("broken")  # ends the process that an earlier test may have left
+    logs = []
+    for name, arguments in (("traces", {"--conf": "spark.sql.own=1"}), ("others", {})):
+        run = spark_aws.run(name, Arguments=arguments)
+        logs.append(spark_aws.log(name, run["Id"]))
+        assert run["JobRunState"] == "SUCCEEDED", logs[-1]
+    assert "found None 1 4 []" in logs[0]
+    assert "found left none 4 []" in logs[1], "the second run works in the first one's process"
+    applications = [line for log in logs for line in log.splitlines() if line.startswith("is ")]
+    assert [line.split()[1] for line in applications] == ["traces", "others"]
+    assert len({line.split()[2] for line in applications}) == 2
+
+    broken = spark_aws.run("broken")
+    assert broken["JobRunState"] == "FAILED"
+    run = spark_aws.run("traces")
+    assert "found None none 4 []" in spark_aws.log("traces", run["Id"]), "a failed run takes its process along"
 
 
 def test_stop_ends_python_workers_too(spark_aws: Aws):

@@ -1,11 +1,13 @@
-"""Definition, environment and command line of a Glue job's run."""
+"""Definition, environment and program of a Glue job's run."""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,9 @@ _JOB_FIELDS = (
     "SourceControlDetails",
     "MaintenanceWindow",
 )
+_LIBRARIES = "--py-files"
+# Properties that a Java process takes at its start alone.
+_OF_THE_PROCESS = ("spark.driver.", "spark.executor.", "spark.jars", "spark.plugins", "spark.local.dir")
 # Read by Glue itself; the script does not see them.
 _CONSUMED = ("--extra-py-files", "--extra-files", "--extra-jars", "--conf")
 
@@ -78,13 +83,70 @@ def run_environ(run: Document, base: Mapping[str, str]) -> dict[str, str]:
     return environ
 
 
-def run_command(
-    start: Sequence[str], job: Document, run: Document, store: ObjectStore, folder: Path
-) -> list[str]:
-    """The command line of a run, with every file that it names fetched from S3.
+@dataclass(frozen=True)
+class Program:
+    """What a run executes; every file is fetched from S3.
+
+    Attributes:
+        name: the job's name.
+        script: the job's script.
+        arguments: of the script.
+        files: paths by option of spark-submit: ``--py-files``, ``--files``, ``--jars``.
+        properties: Spark's properties by name.
+    """
+
+    name: str
+    script: Path
+    arguments: Sequence[str]
+    files: Mapping[str, Sequence[Path]]
+    properties: Mapping[str, str]
+
+    def submitted(self, start: Sequence[str]) -> list[str]:
+        """The command line of a run with a Java process of its own.
+
+        Args:
+            start: the beginning of the command line, such as spark-submit.
+        """
+        command = [*start]
+        for option, paths in self.files.items():
+            command += [option, ",".join(map(str, paths))]
+        for name, value in self.properties.items():
+            command += ["--conf", f"{name}={value}"]
+        return [*command, "--name", self.name, str(self.script), *self.arguments]
+
+    @property
+    def fits_any_driver(self) -> bool:
+        """Whether a Java process that runs already can serve the run: nothing in it is about that process."""
+        options = set(self.files) <= {_LIBRARIES}
+        return options and not any(name.startswith(_OF_THE_PROCESS) for name in self.properties)
+
+    @property
+    def libraries(self) -> Sequence[Path]:
+        """Python libraries of the script."""
+        return self.files.get(_LIBRARIES, ())
+
+    def write(self, folder: Path) -> tuple[Path, Path]:
+        """Write the run down for `driver_main`; returns the file, and the file that tells success."""
+        run, clean = folder / "run.json", folder / "clean"
+        properties = {
+            **self.properties,
+            "spark.app.name": self.name,
+            "spark.submit.pyFiles": ",".join(map(str, self.libraries)),
+        }
+        content = {
+            "script": str(self.script),
+            "arguments": list(self.arguments),
+            "properties": properties,
+            "clean": str(clean),
+        }
+        run.write_text(json.dumps(content), encoding="utf-8")
+        return run, clean
+
+
+def program_of(job: Document, run: Document, store: ObjectStore, folder: Path) -> Program:
+    """The program of a run, with every file that it names fetched from S3.
 
     Args:
-        start: the beginning of the command line, such as spark-submit.
         job: the job's definition.
         run: the run with its arguments.
         store: the buckets.
@@ -94,24 +156,27 @@ def run_command(
         StoreError: a file is not there.
     """
     arguments: dict[str, str] = run["Arguments"]
-    command = [*start]
+    files = {}
     for option, flag in (
-        ("--extra-py-files", "--py-files"),
+        ("--extra-py-files", _LIBRARIES),
         ("--extra-files", "--files"),
         ("--extra-jars", "--jars"),
     ):
         urls = [url.strip() for url in arguments.get(option, "").split(",") if url.strip()]
         if urls:
-            command += [flag, ",".join(str(_fetch(store, url, folder)) for url in urls)]
+            files[flag] = [_fetch(store, url, folder) for url in urls]
+    properties = {}
     for setting in re.split(r"\s+--conf\s+", arguments.get("--conf", "").strip()):
         if setting:
-            command += ["--conf", shlex.split(setting)[0] if setting[0] in "'\"" else setting]
+            name, _, value = (shlex.split(setting)[0] if setting[0] in "'\"" else setting).partition("=")
+            properties[name] = value
     script = _fetch(store, job["Command"]["ScriptLocation"], folder)
-    command += ["--name", job["Name"], str(script)]
+    given = []
     for key, value in arguments.items():
         if key not in _CONSUMED:
-            command += [key, value] if value != "" else [key]
-    return [*command, "--JOB_ID", job["Name"], "--JOB_RUN_ID", run["Id"], "--JOB_NAME", job["Name"]]
+            given += [key, value] if value != "" else [key]
+    given += ["--JOB_ID", job["Name"], "--JOB_RUN_ID", run["Id"], "--JOB_NAME", job["Name"]]
+    return Program(job["Name"], script, given, files, properties)
 
 
 def _fetch(store: ObjectStore, url: str, folder: Path) -> Path:

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .drivers import Driver, Drivers
 from .errors import ApiError, invalid, not_found
-from .job_launch import job_definition, run_command, run_environ
+from .job_launch import job_definition, program_of, run_environ
 from .runner import ProcessMark, RunProcess, exit_message, kill_tree
 from .state import Document, Documents
 from .store import ObjectStore
@@ -49,6 +50,7 @@ class RunSettings:
         logs_dir: ``<job>/<run id>.log``.
         sink: gets (job name, run id, ``output`` or ``error``, lines) for CloudWatch.
         minute: seconds in a minute; tests shorten it.
+        drivers: Java processes that serve several runs; None: each run starts one of its own.
     """
 
     command: Callable[[], Sequence[str]]
@@ -57,6 +59,7 @@ class RunSettings:
     logs_dir: Path
     sink: Callable[[str, str, str, list[str]], None]
     minute: float = 60.0
+    drivers: Drivers | None = None
 
 
 class JobService:
@@ -261,17 +264,49 @@ class JobService:
         self, job: Document, run: Document, live: _LiveRun, folder: Path
     ) -> tuple[str, str | None]:
         folder.mkdir(parents=True, exist_ok=True)
-        command = run_command(self._settings.command(), job, run, self._store, folder)
+        program = program_of(job, run, self._store, folder)
         if live.stop.is_set():
             return "STOPPED", None
-        name = job["Name"]
+        drivers = self._settings.drivers if program.fits_any_driver else None
+        if drivers is None:
+            command = program.submitted(self._settings.command())
+            return self._follow(run, live, folder, command, {"SPARK_LOCAL_DIRS": str(folder)})
+        driver = drivers.take()
+        run_file, clean = program.write(folder)
+        try:
+            return self._follow(run, live, folder, driver.command(run_file), driver.variables(program), driver)
+        finally:
+            drivers.give_back(driver, clean=clean.is_file())
+
+    def _follow(
+        self,
+        run: Document,
+        live: _LiveRun,
+        folder: Path,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        driver: Driver | None = None,
+    ) -> tuple[str, str | None]:
+        """Run a command until it ends or must end; returns state and message.
+
+        Args:
+            run: the run that the command executes.
+            live: what asks it to stop.
+            folder: its working directory.
+            command: program and arguments.
+            environ: variables beside those of all runs.
+            driver: the Java process that serves it; None: one of its own.
+        """
+        name = run["JobName"]
         process = RunProcess(
             command,
-            run_environ(run, self._settings.environ()) | {"SPARK_LOCAL_DIRS": str(folder)},
+            {**run_environ(run, self._settings.environ()), **environ},
             folder,
             self.log_path(name, run["Id"]),
             lambda stream, lines: self._settings.sink(name, run["Id"], stream, lines),
         )
+        if driver is not None:
+            driver.tell(process.note)
         mark = {"pid": process.mark.pid, "started": process.mark.started}
         self._documents.put("process", run["Id"], mark)
         with self._lock:
@@ -387,6 +422,8 @@ class JobService:
         for run in live:
             if run.thread:
                 run.thread.join(timeout=15)
+        if self._settings.drivers:
+            self._settings.drivers.close()
 
 
 def _is_live(run: Document) -> bool:

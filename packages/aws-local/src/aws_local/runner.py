@@ -165,6 +165,12 @@ class RunProcess:
         if batch:
             self._sink(name, list(batch))
 
+    def note(self, raw: bytes) -> None:
+        """Log a line that another process has printed for this run."""
+        with contextlib.suppress(ValueError):  # the log is closed: the run is over
+            self._log.write(raw)
+        self._sink("error", [raw.decode("utf-8", "replace").rstrip("\r\n")])
+
     @property
     def error(self) -> str | None:
         """The exception that the output shows, if any."""

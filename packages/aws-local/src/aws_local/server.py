@@ -29,6 +29,7 @@ from .catalog import Catalog
 from .cloudwatch import LogWriter
 from .crawlers import CrawlerService
 from .doors import door, wsgi_headers
+from .drivers import Drivers, DriverSettings
 from .faults import FaultSwitch
 from .glue import GlueApi
 from .jobs import JobService, RunSettings
@@ -96,6 +97,7 @@ class Endpoint:
                 logs_dir=settings.logs / "glue",
                 sink=self._job_output,
                 minute=minute,
+                drivers=None if command else self._drivers(),
             ),
         )
         self._signatures = Signatures(settings.access_key, settings.secret_key, settings.key_source)
@@ -133,6 +135,19 @@ class Endpoint:
 
     def _job_environ(self) -> dict[str, str]:
         return spark.spark_environ(self.settings, spark.write_conf_dir(self.settings))
+
+    def _drivers(self) -> Drivers | None:
+        runtime = self.settings.spark
+        if runtime is None or not runtime.reuse:
+            return None
+        return Drivers(
+            DriverSettings(
+                command=lambda: spark.submit_command(runtime),
+                python=str(runtime.python),
+                environ=self._job_environ,
+                folder=self.settings.folder / "drivers",
+            )
+        )
 
     def _job_output(self, job: str, run_id: str, stream: str, lines: list[str]) -> None:
         group = f"/aws-glue/jobs/{stream}"
