@@ -70,7 +70,7 @@ load-sample: python setup-run ## land a folder of source files and run its days 
 
 ##@ Development
 
-.PHONY: setup setup-run lint format hooks generate soak sql docs docs-queries bench clean
+.PHONY: setup setup-run lint format hooks generate new-source new-metric soak sql docs docs-queries bench clean
 setup: python ## build the Python environments from their hash-pinned requirements
 	@$(BOOTSTRAP) airflow spark local dev
 
@@ -90,6 +90,12 @@ hooks: python setup ## check each commit: ruff, sqlfluff, codespell, generated f
 
 generate: python setup-run ## rewrite what follows from other files: SQL, rulesets, pages of the docs (ARGS=--check)
 	@PYTHONPATH=plugins $(AIRFLOW) -m tools.generate $(ARGS)
+
+new-source: python setup ## stubs of a new source, to be filled (NAME=gift_cards)
+	@$(DEV)/python -m tools.new_source "$(NAME)"
+
+new-metric: python setup ## stubs of a new view of analytics, to be filled (NAME=daily_revenue)
+	@$(DEV)/python -m tools.new_metric "$(NAME)"
 
 soak: python setup ## 10,000 random histories against the guarantees; goes on where it was stopped (ARGS="--minutes 30")
 	@$(LOCAL) -m tests.soak $(ARGS)

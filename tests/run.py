@@ -149,6 +149,7 @@ def linters() -> list[tuple[str, list[str], dict[str, str]]]:
             [python("airflow"), "-m", "tools.generate", "--check"],
             {"PYTHONPATH": str(REPO / "plugins")},
         ),
+        ("stubs", [python("dev"), "-m", "tools.stubs"], {}),
         ("docs site", [python("dev"), "-m", "tools.docs_site"], {}),
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowException
@@ -10,22 +9,13 @@ from airflow.sdk.exceptions import AirflowException
 from ecommerce_dwh.warehouse import sql_files
 from ecommerce_dwh.warehouse.client import Cursor, refuse_implicit_commit
 from ecommerce_dwh.warehouse.operators import WarehouseOperator
-from ecommerce_dwh.warehouse.sql_files import Migration
+from ecommerce_dwh.warehouse.sql_files import Migration, due_migrations
 from ecommerce_dwh.warehouse.sql_text import split_statements
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 _BATCH = 500  # rows per INSERT; 20 values each stay well below the driver's 32,767
-
-
-def due_migrations(migrations: list[Migration], applied: Mapping[str, str]) -> list[tuple[Migration, str]]:
-    """Migrations to run, each with the reason: ``new``, or ``changed`` since it was applied."""
-    return [
-        (migration, "new" if migration.version not in applied else "changed")
-        for migration in migrations
-        if applied.get(migration.version) != migration.checksum
-    ]
 
 
 class MigrationOperator(WarehouseOperator):

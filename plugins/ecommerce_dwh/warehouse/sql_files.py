@@ -15,7 +15,7 @@ in the DAG's own environment; what is read outside a task is rendered by `render
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -222,6 +222,32 @@ def migrations(sql_dir: Path | None = None) -> list[Migration]:
     if not found:
         raise SqlFileError(f"{sql_dir} has neither tables nor files ddl/*/NNN_<name>.sql")
     return found
+
+
+def due_migrations(migrations: Sequence[Migration], applied: Mapping[str, str]) -> list[tuple[Migration, str]]:
+    """Migrations to run, each with the reason: ``new``, ``changed``, or ``repeated``.
+
+    Grants are repeated whenever a definition is applied: ``grant … on all tables in schema`` gives a role the tables
+    that exist at that moment, and a new or recreated table none
+    (https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT.html).
+
+    Args:
+        migrations: all migrations, in order.
+        applied: checksum by version of what the warehouse has.
+    """
+    changed = {
+        migration.version for migration in migrations if applied.get(migration.version) != migration.checksum
+    }
+    return [
+        (
+            migration,
+            ("changed" if migration.version in applied else "new")
+            if migration.version in changed
+            else "repeated",
+        )
+        for migration in migrations
+        if migration.version in changed or (changed and migration.file.startswith("ddl/after_tables/"))
+    ]
 
 
 def _file_migration(path: Path, sql_dir: Path) -> Migration:
