@@ -289,8 +289,9 @@ def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _parameters(query: str) -> list[tuple[str, str]]:
+    # A blank is sent as ``+`` by some clients (the AWS SDK for Java 1, and so S3A), and signed as ``%20`` by all.
     pairs = (part.partition("=") for part in query.split("&") if part)
-    return [(urllib.parse.unquote(name), urllib.parse.unquote(value)) for name, _, value in pairs]
+    return [(urllib.parse.unquote_plus(name), urllib.parse.unquote_plus(value)) for name, _, value in pairs]
 
 
 def _canonical_path(raw: str, service: str) -> str:
