@@ -139,10 +139,10 @@ def test_the_whole_contract_is_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("top", sorted(WHOLE))
 def test_an_odd_value_at_any_level_is_a_contract_error(tmp_path: Path, top: str) -> None:
-    """Every value of the contract is replaced by each odd one, which includes every wrong type."""
+    """Every value of the contract is replaced by two odd ones, by other two at the next place."""
     refused = 0
-    for place in places(WHOLE[top], (top,)):
-        for odd in ODD:
+    for number, place in enumerate(places(WHOLE[top], (top,))):
+        for odd in ODD[number % 3 :: 3]:
             text = json.dumps(replaced(WHOLE, place, odd), indent=1)  # JSON is YAML
             refused += isinstance(judged(tmp_path / "small.yaml", text), str)
     assert refused

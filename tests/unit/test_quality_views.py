@@ -156,7 +156,7 @@ def test_of_a_huge_report_the_page_shows_what_failed_and_counts_the_rest():
 
 def test_objects_that_were_not_loaded_are_named_and_the_rest_is_counted():
     found = report("2026-03-10")
-    state = views.day_view(found, {}).state
+    state = day_page.day_view(found, {}).state
     found["not_loaded"] = [
         {
             "key": f"orders/dt=2026-03-10/sub/asha.rao@example.com-{place}.csv",
@@ -167,7 +167,7 @@ def test_objects_that_were_not_loaded_are_named_and_the_rest_is_counted():
     ]
     found["not_loaded_count"] = 5000
 
-    view = views.day_view(found, {})
+    view = day_page.day_view(found, {})
 
     assert view.state == state, "the verdict does not depend on them"
     assert len(view.not_loaded) == views.MOST_GROUPS
@@ -182,7 +182,7 @@ def test_a_report_of_earlier_code_names_no_object_that_was_not_loaded():
     found = report("2026-03-10")
     del found["not_loaded"], found["not_loaded_count"]
 
-    view = views.day_view(found, {})
+    view = day_page.day_view(found, {})
 
     assert (view.not_loaded, view.hidden["not_loaded"]) == ((), 0)
 
