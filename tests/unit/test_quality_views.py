@@ -170,8 +170,8 @@ def test_objects_that_were_not_loaded_are_named_and_the_rest_is_counted():
     view = day_page.day_view(found, {})
 
     assert view.state == state, "the verdict does not depend on them"
-    assert len(view.not_loaded) == views.MOST_GROUPS
-    assert view.hidden["not_loaded"] == 5000 - views.MOST_GROUPS
+    assert len(view.not_loaded) == day_page.MOST_GROUPS
+    assert view.hidden["not_loaded"] == 5000 - day_page.MOST_GROUPS
     key, size, reason = view.not_loaded[0]
     assert (size, reason) == ("9", "lies in a sub-folder")
     assert key.startswith("orders/dt=2026-03-10/sub/")
