@@ -2,7 +2,8 @@
 
 Measures every hour how long ago the last published day ended. Sends a mail when the age exceeds `max_lag_hours` and no
 failed or late run explains it, for example because `ecommerce_dwh_daily` is paused or never started; sends another when
-the data is fresh again. Sends the age as the metric `PublishedLagHours`.
+the data is fresh again. Sends the age as the metric `PublishedLagHours`. Where the warehouse is paused at night,
+queries it only while it is up (option `warehouse_hours`, which Terraform sets to the cluster's pause schedule).
 
 1. **watch**: reads the published day, sends the metric, sends a mail where needed
 

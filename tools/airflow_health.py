@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 # MWAA copies the DAG folder from S3 every 30 seconds; a parse within this time may still have met the old files.
 SYNC = timedelta(seconds=60)
-# Log groups of the components that install requirements.txt, and the streams in which they tell it
+# Log groups of the components that install requirements.txt, and the prefix of the streams they write it to
 # (images/airflow/3.3.1/python/mwaa/logging/config.py in AWS's repository amazon-mwaa-docker-images).
 _LOG_GROUPS = ("Scheduler", "Worker", "WebServer")
 _STREAM = "requirements_install"
@@ -67,16 +67,22 @@ class Airflow:
             HealthError: pip failed in a component, or no component has written a log.
         """
         until = time.monotonic() + self._patience.total_seconds()
-        while True:
-            found = {part: list(self._requirements_log(part, since)) for part in _LOG_GROUPS}
-            if any(found.values()) or time.monotonic() > until:
-                break
+        while not (installed := self.pip_succeeded(since)) and time.monotonic() <= until:
             time.sleep(self._poll_seconds)
-        if not any(found.values()):
+        if not installed:
             raise HealthError(
                 f"no component has written a log {_STREAM}… since the update; without it nobody knows whether pip "
                 f"succeeded. Are the scheduler's logs switched on (group airflow-{self._name}-Scheduler)?"
             )
+        self._say("Every component has installed requirements.txt.")
+
+    def pip_succeeded(self, since: datetime) -> bool:
+        """Read what pip said in each component since a moment; False when no component has written a log.
+
+        Raises:
+            HealthError: pip failed in a component.
+        """
+        found = {part: list(self._requirements_log(part, since)) for part in _LOG_GROUPS}
         for part, lines in found.items():
             wrong = [line for line in lines if "ERROR" in line]
             if wrong:
@@ -85,7 +91,7 @@ class Airflow:
                     f"{wrong[0].strip()[:500]}. Deploy the commit before; then correct requirements.txt "
                     f"(group airflow-{self._name}-{part}, stream {_STREAM}…)"
                 )
-        self._say("Every component has installed requirements.txt.")
+        return any(found.values())
 
     def _requirements_log(self, part: str, since: datetime) -> Iterable[str]:
         pages = self._logs.get_paginator("filter_log_events").paginate(

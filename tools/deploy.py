@@ -35,7 +35,7 @@ from ecommerce_dwh.settings import Settings  # noqa: E402 - needs the repository
 from tools.airflow_health import Airflow, HealthError  # noqa: E402
 from tools.package import PackageError, build  # noqa: E402
 
-# Objects that MWAA reads only when it is told their version.
+# Objects that MWAA reads only by the version that an update names.
 _VERSIONED = {
     "mwaa/plugins.zip": "PluginsS3ObjectVersion",
     "mwaa/requirements.txt": "RequirementsS3ObjectVersion",
@@ -64,7 +64,7 @@ class ClientFactory(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a deployment would do, by object key."""
+    """Changes of a deployment, by object key."""
 
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)

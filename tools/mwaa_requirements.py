@@ -23,7 +23,7 @@ CONSTRAINTS = IMAGE / "airflow_constraints.txt"
 ESSENTIAL = IMAGE / "mwaa_essential_constraints.txt"
 INSTALLED = IMAGE / "installed.txt"
 
-# What environment markers are evaluated for: Python and system of the image.
+# Values for environment markers: Python and system of the image.
 _PYTHON = {
     "implementation_name": "cpython",
     "implementation_version": "3.12.13",
@@ -118,7 +118,7 @@ def check_closure(wanted: Mapping[str, str], wheels: Mapping[str, bytes], repo: 
 
 
 def needs(wheel: bytes) -> list[Requirement]:
-    """What a wheel needs on MWAA's Python and system, its extras left out."""
+    """Dependencies of a wheel on MWAA's Python and system, without extras."""
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
         (metadata,) = (name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
         text = archive.read(metadata).decode()

@@ -110,7 +110,7 @@ def contents(repo: Path, wheels: Mapping[str, bytes]) -> dict[str, bytes]:
         for folder in ("sql", "sources")
         for name, data in _tree(repo / "include" / folder, folder)
     }
-    lineage = "include/generated/lineage.json"  # what operators tell OpenLineage
+    lineage = "include/generated/lineage.json"  # input of the OpenLineage events
     include[f"mwaa/dags/{lineage}"] = (repo / lineage).read_bytes()
     glue = {f"glue/{name}": data for name, data in {**job_scripts(repo), LIBRARY: build_library(repo)}.items()}
     plugins = dict(_tree(repo / "plugins", ""))
@@ -232,7 +232,7 @@ def release(files: Mapping[str, bytes]) -> str:
 
 
 def manifest(files: Mapping[str, bytes]) -> dict[str, object]:
-    """What the package consists of."""
+    """Files of the package."""
     return {
         "release": release(files),
         "files": {

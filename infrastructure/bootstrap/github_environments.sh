@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# GitHub's environments with their guards, before the roles exist that trust them. AWS lets in whoever works in the
-# environment `prod`, and GitHub makes an environment without any guard when a workflow names one that is not there; so this
-# comes first, and Terraform makes the roles when `github_environments_protected = true` says that it was done.
+# Creates GitHub's environments with their guards. Run it before the roles exist that trust them: a role's trust policy
+# names the environment `prod`, and GitHub creates an environment without any guard when a workflow names one that does not
+# exist. Terraform creates the roles when `github_environments_protected = true` confirms that this script has run.
 #
 #   infrastructure/bootstrap/github_environments.sh OWNER/REPO user:NAME|team:SLUG [user:NAME|team:SLUG ...]
 #
-# Makes dev, prod (Terraform) and dev-code, prod-code (deployments): required reviewers on all but dev-code, nobody reviews
-# what he started himself, workflows of the branch main only. Reads back what GitHub keeps and fails where a guard is missing:
-# private repositories have required reviewers in some plans only
+# Creates dev, prod (Terraform) and dev-code, prod-code (deployments): required reviewers on all but dev-code, no review of
+# one's own run, workflows of the branch main only. Then reads the environments back and fails where a guard is missing:
+# private repositories have required reviewers in some of GitHub's plans only
 # (docs.github.com/actions/deployment/targeting-different-environments/managing-environments-for-deployment).
 #
 # DWH_ACCOUNT_SUFFIX_DEV, DWH_ACCOUNT_SUFFIX_PROD: where bucket names are taken (step 2 of docs/deployment.md), the suffix of

@@ -1,4 +1,4 @@
-# What an account needs before its first environment: the bucket that keeps Terraform's state, and the second region of prod
+# Resources that an account needs before its first environment: the bucket that keeps Terraform's state, and the second region of prod
 # switched on. Applied once, by hand, with a state of its own on the disk of whoever does it (docs/deployment.md); losing
 # that file costs one `terraform import`.
 

@@ -1,4 +1,4 @@
-# What a mocked AWS answers where the shape matters: ARNs that the provider checks.
+# Answers of the mocked AWS where the provider checks their form: ARNs.
 
 mock_resource "aws_kms_key" {
   defaults = {

@@ -106,6 +106,13 @@ class Settings:
         least=0,
         most=366 * 24,
     )
+    warehouse_hours: str = text(
+        "",
+        "between which times of day, in UTC, the warehouse is up, such as `01:00-14:30`; Terraform sets it to the "
+        "cluster's pause schedule, and the freshness watch does not ask outside; empty: always",
+        pattern=r"((?:[01][0-9]|2[0-3]):[0-5][0-9]-(?:[01][0-9]|2[0-3]):[0-5][0-9])?",
+        allowed="two times of day in UTC such as '01:00-14:30', or nothing",
+    )
     sns_topic_arn: str = text("", "ARN of an SNS topic that gets every alert as well; empty: none")
     runbook_url: str = text(
         "https://company.example/ecommerce-dwh/runbooks", "base URL of the runbooks; alerts append `#<alert>`"

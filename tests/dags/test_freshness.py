@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
 from contexts import context_of, in_dag
 from test_alerts import Variables
 
 from ecommerce_dwh.alerts.incidents import FAILED, Incident, IncidentLog
 from ecommerce_dwh.publishing import freshness
 from ecommerce_dwh.publishing.freshness_task import FreshnessWatchOperator
+from ecommerce_dwh.settings import get_settings
 
 NOW = datetime(2026, 3, 3, 8, tzinfo=UTC)
 
@@ -123,3 +125,43 @@ def test_the_command_says_when_the_warehouse_is_silent(monkeypatch, capsys):
 
     assert freshness.main([]) == 2
     assert "did not answer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("hours", "clock", "up"),
+    [
+        ("", "03:00", True),
+        ("01:00-14:30", "00:59", False),
+        ("01:00-14:30", "01:00", True),
+        ("01:00-14:30", "14:29", True),
+        ("01:00-14:30", "14:30", False),
+        ("22:00-06:00", "23:15", True),
+        ("22:00-06:00", "05:59", True),
+        ("22:00-06:00", "06:00", False),
+    ],
+)
+def test_hours_of_the_warehouse(hours, clock, up):
+    hour, minute = map(int, clock.split(":"))
+    now = datetime(2026, 3, 3, hour, minute, tzinfo=UTC)
+
+    assert freshness.is_up(hours, now) is up
+    assert freshness.is_up(hours, now.astimezone(timezone(timedelta(hours=5, minutes=30)))) is up
+
+
+def asleep_now():
+    """Hours that do not contain this moment, nor the minutes after it."""
+    now = datetime.now(UTC)
+    return f"{now + timedelta(hours=2):%H:%M}-{now + timedelta(hours=4):%H:%M}"
+
+
+def test_a_warehouse_that_sleeps_is_not_asked(monkeypatch, mailbox, variables, capsys):
+    """No connection, no mail, no failure: the run is skipped, and the command for cron succeeds."""
+    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", "redshift://u:p@127.0.0.1:9/db?ssl=False")
+    monkeypatch.setenv("AIRFLOW__ECOMMERCE_DWH__WAREHOUSE_HOURS", asleep_now())
+    get_settings.cache_clear()
+
+    with pytest.raises(AirflowSkipException, match=r"The warehouse is up at .* UTC only"):
+        watch()
+    assert freshness.main(["--mail"]) == 0
+    assert "not asked" in capsys.readouterr().out
+    assert mailbox.mails() == []

@@ -8,19 +8,24 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.config import Config
+from host_prefix import HostPrefixProxy
 from policies import Document, documents
-from terraform import OVERRIDE, REPO, Terraform, copy_tree, environ, point_at_endpoint
+from terraform import INFRASTRUCTURE, OVERRIDE, REPO, Terraform, copy_tree, environ, point_at_endpoint
+
+if TYPE_CHECKING:
+    from walk import Walk
 
 ACCOUNT = "123456789012"
 REGION = "ap-south-1"
@@ -75,6 +80,7 @@ class Endpoint:
     url: str
     home: Path
     airflow_port: int  # where the Airflow listens that MWAA's InvokeRestApi asks
+    proxy: str  # where a client finds the endpoint by a name with MWAA's host prefix
 
     def calls(self) -> list[dict[str, Any]]:
         """Every request so far: service, region, operation, parameters."""
@@ -89,6 +95,7 @@ class Endpoint:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "HTTP_PROXY": self.proxy,
             "NO_PROXY": "127.0.0.1",
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         }
@@ -121,10 +128,21 @@ def serving(home: Path) -> Iterator[Endpoint]:
     """A local AWS endpoint with its state in a folder."""
     python = environment_python("local")
     port, airflow_port = free_port(), free_port()
+    with HostPrefixProxy(port) as proxy:
+        found = Endpoint(f"http://127.0.0.1:{port}", home, airflow_port, proxy.url)
+        with _process(python, found, proxy.names):
+            yield found
+
+
+@contextlib.contextmanager
+def _process(python: Path, endpoint: Endpoint, names: list[str]) -> Iterator[None]:
+    """The endpoint's process, from its first answer on."""
+    home = endpoint.home
     variables = {
         "DWH_LOCAL_HOME": str(home),
-        "DWH_LOCAL_AWS_PORT": str(port),
-        "DWH_LOCAL_AIRFLOW_PORT": str(airflow_port),
+        "DWH_LOCAL_AWS_PORT": endpoint.url.rpartition(":")[2],
+        "DWH_LOCAL_AIRFLOW_PORT": str(endpoint.airflow_port),
+        "DWH_LOCAL_ALLOWED_HOSTS": ",".join(names),
         "PYTHONPATH": f"{REPO}:{REPO / 'plugins'}",
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
         "DWH_LOCAL_VENVS": str(_VENVS),
@@ -134,10 +152,9 @@ def serving(home: Path) -> Iterator[Endpoint]:
     process = subprocess.Popen(
         [str(python), "-m", "local.aws"], cwd=REPO, env=environ(variables), stdout=log, stderr=subprocess.STDOUT
     )
-    url = f"http://127.0.0.1:{port}"
     try:
-        wait_for(f"{url}/_local/health", process, home / "endpoint.log")
-        yield Endpoint(url, home, airflow_port)
+        wait_for(f"{endpoint.url}/_local/health", process, home / "endpoint.log")
+        yield
     finally:
         process.terminate()
         try:
@@ -275,6 +292,41 @@ def _test_module(folder: Path, module: str) -> str:
     return terraform.run("test", "-no-color").stdout
 
 
+def _checkov() -> dict[str, Any]:
+    """Checkov's report of the environments and modules; the files of ``common`` are met in both environments."""
+    checkov = Path(sys.executable).with_name("checkov")
+    command = [
+        str(checkov),
+        "-d",
+        str(INFRASTRUCTURE),
+        "--framework",
+        "terraform",
+        "-o",
+        "json",
+        "--skip-download",
+    ]
+    done = subprocess.run(
+        [*command, "--skip-path", "environments/common"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environ({"LOG_LEVEL": "ERROR"}),
+    )
+    return dict(json.loads(done.stdout))
+
+
+def _walk(stack: contextlib.ExitStack, folders: pytest.TempPathFactory) -> tuple[Any, ...]:
+    """The walk through the pages as a function and its arguments; its servers run until the session's end."""
+    from account_edge import AccountEdge  # late import: these modules import this one
+    from airflow_behind import PackagedAirflow
+    from walk import walk_pages
+
+    endpoint = stack.enter_context(serving(folders.mktemp("walk-aws")))
+    edge = stack.enter_context(AccountEdge())
+    airflow = stack.enter_context(PackagedAirflow(endpoint, folders.mktemp("walk-airflow")))
+    return walk_pages, endpoint, edge, airflow.ready, folders.mktemp("walk")
+
+
 @pytest.fixture(scope="session")
 def ahead(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -282,12 +334,13 @@ def ahead(
     """What takes long and mostly waits, started for the selected tests before the first of them needs it.
 
     An apply waits a minute for AWS's consistency; a module's test leaves one of two cores idle.
+    `pytest_collection_modifyitems` puts the tests that need none of this first.
     """
     selected = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
     modules = [
         item.callspec.params["module"] for item in request.session.items if "module_told" in item.fixturenames
     ]  # type: ignore[attr-defined]
-    with ThreadPoolExecutor(3) as pool:
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(3) as pool:
         work: dict[str, Future[Any]] = {}
         if "bootstrapped" in selected:
             endpoint = request.getfixturevalue("endpoint")
@@ -295,15 +348,42 @@ def ahead(
         if "applied" in selected:
             endpoint = request.getfixturevalue("endpoint")
             work["dev"] = pool.submit(_apply, endpoint, tmp_path_factory.mktemp("tree"), "dev")
+        if "walked" in selected:
+            work["walk"] = pool.submit(*_walk(stack, tmp_path_factory))
         if "applied_prod" in selected:
             endpoint = request.getfixturevalue("endpoint")
             folder = tmp_path_factory.mktemp("prod")
             work["prod"] = pool.submit(_apply_prod, work["bootstrap"], endpoint, folder)
+        if "checkov_report" in selected:
+            work["checkov"] = pool.submit(_checkov)
         for module in modules:
             work[module] = pool.submit(_test_module, tmp_path_factory.mktemp(module), module)
         yield work
         for future in work.values():
             future.cancel()
+
+
+# Fixtures that tests wait for, in the order in which they are ready. Tests of test_terraform_apply.py stay together,
+# because their order is that of a deployment's life, and come after the others that look at the applied environments:
+# the last of them destroys dev.
+_READY = (
+    {"checkov_report", "module_told"},
+    {"bootstrapped"},
+    {"applied", "applied_prod", "rendered"},
+    {"walked"},
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that wait for nothing run first, while the applies go on beside them."""
+
+    def place(item: pytest.Item) -> int:
+        names = set(getattr(item, "fixturenames", ()))
+        if item.path.name == "test_terraform_apply.py":
+            return 3
+        return max((number for number, group in enumerate(_READY, 1) if names & group), default=0)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -341,6 +421,20 @@ def bootstrapped(terraform_ready: None, ahead: dict[str, Future[Any]]) -> Terraf
     """The state bucket's root module, applied to the endpoint."""
     found: Terraform = ahead["bootstrap"].result()
     return found
+
+
+@pytest.fixture(scope="session")
+def walked(terraform_ready: None, ahead: dict[str, Future[Any]]) -> Walk:
+    """The first deployment, walked on an endpoint of its own."""
+    need(shutil.which("aws") is not None, "the AWS CLI is not on the PATH; the pages' commands need it")
+    found: Walk = ahead["walk"].result()
+    return found
+
+
+@pytest.fixture(scope="session")
+def checkov_report(terraform_ready: None, ahead: dict[str, Future[Any]]) -> dict[str, Any]:
+    """What checkov says of the infrastructure."""
+    return dict(ahead["checkov"].result())
 
 
 @pytest.fixture

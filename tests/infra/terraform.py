@@ -81,7 +81,9 @@ def environ(extra: Mapping[str, str]) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("AWS_", "TF_")) or name in ("AWS_CA_BUNDLE", "TF_PLUGIN_CACHE_DIR")
     }
-    return {**plain, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", **extra}
+    # An apply mostly waits: most resources are asked for again until AWS shows them.
+    at_once = {f"TF_CLI_ARGS_{command}": "-parallelism=40" for command in ("apply", "destroy", "plan")}
+    return {**plain, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", **at_once, **extra}
 
 
 def copy_tree(target: Path) -> Path:
@@ -93,6 +95,5 @@ def copy_tree(target: Path) -> Path:
 
 
 def point_at_endpoint(root: Path) -> None:
-    """Let the providers of a root module speak to the local endpoint."""
-    replica = "alias " in (root / "versions.tf").read_text()  # an override needs something to override
-    (root / "endpoint_override.tf").write_text(OVERRIDE + (_REPLICA_OVERRIDE if replica else ""))
+    """Let both providers of an environment speak to the local endpoint."""
+    (root / "endpoint_override.tf").write_text(OVERRIDE + _REPLICA_OVERRIDE)

@@ -85,6 +85,7 @@ def world(applied: Applied, described: dict[str, Any], monkeypatch: pytest.Monke
         # What a person does or the endpoint does not keep: a filled secret, a confirmed mail, judged alarms, versions.
         faults.change("secretsmanager", "DescribeSecret", _filled)
         faults.change("sns", "ListSubscriptionsByTopic", _confirmed)
+        faults.change("logs", "FilterLogEvents", _pip("[INFO] - Successfully installed holidays-0.84"))
         faults.change(
             "cloudwatch", "DescribeAlarms", lambda a: [x.update(StateValue="OK") for x in a["MetricAlarms"]]
         )
@@ -104,6 +105,11 @@ def _confirmed(answer: dict[str, Any]) -> None:
         item["SubscriptionArn"] = f"arn:aws:sns:{REGION}:{ACCOUNT}:ecommerce-dwh-dev-alerts:1"
 
 
+def _pip(line: str) -> Callable[[dict[str, Any]], None]:
+    """The requirements log of a component holds one line."""
+    return lambda answer: answer.update(events=[{"message": line}])
+
+
 def _environment(applied: Applied) -> dict[str, Any]:
     """As MWAA would describe the environment that modules/mwaa asks for."""
     state = json.loads(applied.terraform.run("show", "-json").stdout)["values"]["root_module"]
@@ -113,6 +119,7 @@ def _environment(applied: Applied) -> dict[str, Any]:
     return {
         "Name": SETTINGS.prefix,
         "Status": "AVAILABLE",
+        "CreatedAt": 1_764_000_000,
         "AirflowVersion": "3.3.1",
         "Arn": f"arn:aws:airflow:{REGION}:{ACCOUNT}:environment/{SETTINGS.prefix}",
         "ExecutionRoleArn": resources[f"{security}.aws_iam_role.airflow"]["arn"],
@@ -247,6 +254,7 @@ def test_what_terraform_made_has_no_red_line(world: World) -> None:
         "code bucket",
         "role",
         "logs",
+        "requirements",
         "Airflow health",
         "DAGs",
         "mail connection",
@@ -462,6 +470,12 @@ _FAULTS: dict[str, tuple[Callable[[World], None], str, str, str]] = {
     ),
     "another role": (_another_role, "role", "may not: airflow:PublishMetrics", "role_airflow.tf"),
     "logs off": (_logs_off, "logs", "TaskLogs are off", "modules/mwaa"),
+    "pip conflict": (
+        _change("logs", "FilterLogEvents", _pip("[ERROR] - ResolutionImpossible: httpx2")),
+        "requirements",
+        "pip failed on MWAA's Scheduler",
+        "make package",
+    ),
     "scheduler ill": (
         _rest("/monitor/health", {"scheduler": {"status": "unhealthy"}}),
         "Airflow health",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -12,11 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import mwaa
 import pytest
+from airflow_behind import serving_airflow
 from aws_edge import Bucket
 from botocore.exceptions import ClientError
-from conftest import ACCOUNT, Endpoint, environment_python
+from conftest import ACCOUNT, Endpoint
 from terraform import REPO
 
 from ecommerce_dwh.settings import Settings
@@ -196,42 +194,19 @@ def airflow(endpoint: Endpoint, bucket: Bucket, tmp_path: Path) -> Iterator[Path
     home = tmp_path / "airflow"
     (home / "dags").mkdir(parents=True)
     (home / "plugins").mkdir()
-    (home / "passwords.json").write_text(json.dumps({"admin": "admin"}))
-    variables = mwaa.airflow_environ(
-        home,
-        {},
-        endpoint.environ(),
-        {
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
-            "AIRFLOW__API__PORT": str(endpoint.airflow_port),
-            "AIRFLOW__API__HOST": "127.0.0.1",
-            "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__API_AUTH__JWT_SECRET": "of-this-test-only-" * 4,
-            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
-            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "1",
-        },
-    )
-    program = [str(environment_python("airflow")), "-m", "airflow"]
-    mwaa.run(environment_python("airflow"), "from airflow.utils.db import initdb; initdb()", home, variables)
-    log = (home / "log").open("wb")
-    parts = [
-        subprocess.Popen([*program, part], cwd=home, env=variables, stdout=log, stderr=subprocess.STDOUT)
-        for part in ("api-server", "dag-processor")
-    ]
-    stop = threading.Event()
-    follow = threading.Thread(target=_follow, args=(endpoint, bucket.name, home / "dags", stop))
-    follow.start()
-    try:
-        yield home / "log"
-    finally:
-        stop.set()
-        follow.join()
-        for part in parts:
-            part.terminate()
-        for part in parts:
-            part.wait(timeout=60)
-        log.close()
+    quick = {
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "1",
+    }
+    with serving_airflow(endpoint, home, quick) as log:
+        stop = threading.Event()
+        follow = threading.Thread(target=_follow, args=(endpoint, bucket.name, home / "dags", stop))
+        follow.start()
+        try:
+            yield log
+        finally:
+            stop.set()
+            follow.join()
 
 
 def _follow(endpoint: Endpoint, bucket: str, folder: Path, stop: threading.Event) -> None:

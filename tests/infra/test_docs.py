@@ -104,8 +104,9 @@ def test_make_targets_exist() -> None:
 @pytest.mark.parametrize("env", ["dev", "prod"])
 def test_terraform_outputs_and_variables_exist(env: str) -> None:
     folder = INFRASTRUCTURE / "environments" / env
-    outputs = set(re.findall(r'^output "(\w+)"', (folder / "outputs.tf").read_text(), re.MULTILINE))
-    variables = set(re.findall(r'^variable "(\w+)"', (folder / "variables.tf").read_text(), re.MULTILINE))
+    configuration = "\n".join(path.read_text() for path in sorted(folder.glob("*.tf")))
+    outputs = set(re.findall(r'^output "(\w+)"', configuration, re.MULTILINE))
+    variables = set(re.findall(r'^variable "(\w+)"', configuration, re.MULTILINE))
     variables |= set(
         re.findall(r'^variable "(\w+)"', (INFRASTRUCTURE / "bootstrap/main.tf").read_text(), re.MULTILINE)
     )

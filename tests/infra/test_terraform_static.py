@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from terraform import INFRASTRUCTURE, MODULES, ROOTS, Terraform, copy_tree, environ
+from terraform import INFRASTRUCTURE, MODULES, ROOTS, Terraform, copy_tree
 
 pytestmark = pytest.mark.usefixtures("terraform_ready")
 
@@ -38,21 +37,23 @@ def test_module(module: str, module_told: str) -> None:
     assert passed > 0
 
 
-def test_missing_account_says_which_variable(tree: Path) -> None:
-    terraform = Terraform(tree / "environments" / "dev")
-    terraform.init("-backend=false")
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
+    """Dev with its state on disk, initialised."""
+    terraform = Terraform(copy_tree(tmp_path_factory.mktemp("dev")) / "environments" / "dev")
     (terraform.folder / "local_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
     terraform.init()
-    told = terraform.run("plan", "-input=false", "-no-color", codes=(1,)).stdout
+    return terraform
+
+
+def test_missing_account_says_which_variable(dev: Terraform) -> None:
+    told = dev.run("plan", "-input=false", "-no-color", codes=(1,)).stdout
     assert 'variable "account_id"' in told
-    assert "AWS account of dev, 12 digits" in (terraform.folder / "variables.tf").read_text()
+    assert "AWS account of this environment, 12 digits" in (dev.folder / "variables.tf").read_text()
 
 
-def test_wrong_values_say_what_to_do(tree: Path) -> None:
+def test_wrong_values_say_what_to_do(dev: Terraform) -> None:
     """Refused before anything is asked of AWS, each with a sentence."""
-    terraform = Terraform(tree / "environments" / "dev")
-    (terraform.folder / "local_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
-    terraform.init()
     wrong = {
         "account_id": "1234",
         "account_suffix": "_X",
@@ -61,7 +62,7 @@ def test_wrong_values_say_what_to_do(tree: Path) -> None:
     }
     variables = [f"-var={name}={value}" for name, value in wrong.items()]
     told = " ".join(
-        terraform.run("plan", "-input=false", "-no-color", *variables, codes=(1,)).stdout.split()
+        dev.run("plan", "-input=false", "-no-color", *variables, codes=(1,)).stdout.split()
     ).replace("│ ", "")
     for sentence in (
         "account_id must be the 12 digits of the AWS account",
@@ -72,25 +73,8 @@ def test_wrong_values_say_what_to_do(tree: Path) -> None:
         assert sentence in told, told
 
 
-def test_checkov_finds_nothing_unjustified() -> None:
-    checkov = Path(sys.executable).with_name("checkov")
-    done = subprocess.run(
-        [
-            str(checkov),
-            "-d",
-            str(INFRASTRUCTURE),
-            "--framework",
-            "terraform",
-            "-o",
-            "json",
-            "--skip-download",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environ({"LOG_LEVEL": "ERROR"}),
-    )
-    report = json.loads(done.stdout)
+def test_checkov_finds_nothing_unjustified(checkov_report: dict[str, Any]) -> None:
+    report = checkov_report
     failed = [f"{check['check_id']} {check['resource']}" for check in report["results"]["failed_checks"]]
     assert not failed, "\n".join(failed)
     assert report["summary"]["passed"] > 200
@@ -147,6 +131,22 @@ def test_sums_of_the_cost_page_add_up() -> None:
         added = sum(int(row[column].replace(",", "")) for row in rows)
         assert added == int(total[column].strip("*").replace(",", ""))
     for env, column in (("dev", 3), ("prod", 5)):
-        main = (INFRASTRUCTURE / "environments" / env / "main.tf").read_text()
-        budget = int(re.search(r"monthly_budget_usd = (\d+)", main)[1])  # type: ignore[index]
+        sizes = (INFRASTRUCTURE / "environments" / env / "environment.tf").read_text()
+        budget = int(re.search(r"monthly_budget_usd = (\d+)", sizes)[1])  # type: ignore[index]
         assert int(total[column].strip("*").replace(",", "")) * 1.2 < budget
+
+
+def test_environments_share_all_but_what_differs() -> None:
+    """Both folders link to the same files; the one file of their own declares no module and no output."""
+    common = INFRASTRUCTURE / "environments" / "common"
+    shared = {path.name for path in common.glob("*.tf")}
+    assert {"main.tf", "outputs.tf", "variables.tf", "versions.tf"} <= shared
+    for env in ("dev", "prod"):
+        folder = common.parent / env
+        own = {path.name for path in folder.glob("*.tf") if not path.name.endswith("_override.tf")}
+        assert own == shared | {"environment.tf"}
+        for name in shared:
+            assert (folder / name).samefile(common / name), f"{env}/{name} is no link to ../common/{name}"
+        assert not re.findall(
+            r"^(?:module|output|resource) ", (folder / "environment.tf").read_text(), re.MULTILINE
+        )

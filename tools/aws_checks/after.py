@@ -1,4 +1,4 @@
-"""What must be true of an environment after its first apply: network, role, Airflow, warehouse, alarms.
+"""Checks of an environment after its first apply: network, role, Airflow, warehouse, alarms.
 
 The checks of the network and the role are those that AWS's support tool makes for an MWAA environment that does not
 start (github.com/awslabs/aws-support-tools, MWAA/verify_env), as far as they fit this deployment. Sources of the rules:
@@ -15,6 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ecommerce_dwh.settings import Settings
+from tools.airflow_health import Airflow, HealthError
 from tools.aws_checks.aws import MISSING, Aws, Check, code_of
 from tools.aws_checks.network import Network
 from tools.aws_checks.report import Line, fail, ok, warn
@@ -81,6 +82,7 @@ class After:
             ("code bucket", self.bucket),
             ("role", self.role),
             ("logs", self.logs),
+            ("requirements", self.requirements),
             ("Airflow health", self.health),
             ("DAGs", self.dags),
             ("mail connection", self.mail),
@@ -89,7 +91,7 @@ class After:
             ("alert mails", self.subscriptions),
         ]
 
-    # --- what Airflow stands on -------------------------------------------------------------------------------------
+    # --- what Airflow depends on -------------------------------------------------------------------------------------
 
     def key(self) -> Iterator[Line]:
         arn = self.environment.get("KmsKey")
@@ -235,6 +237,28 @@ class After:
         )
         return dict(answer["RestApiResponse"])
 
+    def requirements(self) -> Iterator[Line]:
+        """The log of pip since the components last started: MWAA is AVAILABLE although pip failed."""
+        last = self.environment.get("LastUpdate") or {}
+        since = last.get("CreatedAt") or self.environment["CreatedAt"]
+        name = self.settings.prefix
+        airflow = Airflow(self.aws.client("mwaa"), self.aws.client("logs"), name)
+        try:
+            found = airflow.pip_succeeded(since)
+        except HealthError as error:
+            yield fail(
+                "requirements", str(error), "make package refuses requirements that the image cannot install"
+            )
+            return
+        if found:
+            yield ok("requirements", "every component has installed requirements.txt")
+        else:
+            yield warn(
+                "requirements",
+                f"no component has written a log of its installation since {since:%Y-%m-%d %H:%M}",
+                "logs older than their retention are gone; `make deploy` of changed requirements reads new ones",
+            )
+
     def health(self) -> Iterator[Line]:
         parts = {k: v for k, v in self._rest("/monitor/health").items() if isinstance(v, dict)}
         ill = [name for name, part in parts.items() if part.get("status") not in ("healthy", None)]
@@ -297,7 +321,7 @@ class After:
     # --- warehouse and alarms ---------------------------------------------------------------------------------------
 
     def warehouse(self) -> Iterator[Line]:
-        """It is up, takes the admin's sign-in, and has its tables."""
+        """The warehouse is up, takes the admin's sign-in, and has its tables."""
         name, state = self.settings.cluster, status(self.aws, self.settings)
         if state != "available":
             apply = f"terraform -chdir=infrastructure/environments/{self.settings.env} apply"

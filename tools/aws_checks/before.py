@@ -1,4 +1,4 @@
-"""What must be true of an account before the first ``terraform apply``: names, regions, roles, settings.
+"""Checks of an account before the first ``terraform apply``: names, regions, roles, settings.
 
 Quotas are in quotas.py, policies in policies.py. Nothing here changes anything.
 """

@@ -18,7 +18,7 @@ _WEB, _WAREHOUSE = 443, 5439
 
 
 class Network:
-    """What an environment's subnets and security group let through.
+    """Checks of an environment's subnets, routes and security group.
 
     Args:
         aws: clients.

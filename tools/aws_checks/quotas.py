@@ -40,7 +40,7 @@ class Need:
 
 
 def needs(rendered: Rendered) -> list[Need]:
-    """What the rendered environment takes of the account's quotas."""
+    """The rendered environment's share of the account's quotas."""
     nodes = sum(int(r.values["number_of_nodes"]) for r in rendered.of("aws_redshift_cluster"))
     workgroups = len(rendered.of("aws_redshiftserverless_workgroup"))
     nat = Counter(str(r.values["subnet_id"]) for r in rendered.of("aws_nat_gateway"))

@@ -35,7 +35,7 @@ run "rendered" {
   }
 }
 """
-# What a check must know of the root module and no resource says; those that the environment has.
+# Variables of the root module that a check needs and no resource shows.
 _FACTS = (
     "account_id",
     "region",

@@ -1,4 +1,4 @@
-# Catalogue, crawler and the two Spark jobs. What the scripts are told here is what Airflow may override per run.
+# Catalogue, crawler and Spark jobs. The arguments set here are defaults; Airflow overrides them for each run.
 
 locals {
   scripts = "s3://${var.buckets["scripts"]}/glue"
@@ -130,7 +130,7 @@ resource "aws_glue_job" "this" {
   }
 
   default_arguments = {
-    # What the script reads; the last three make `aws glue start-job-run` work without arguments.
+    # Arguments of the script; the last three make `aws glue start-job-run` work without arguments.
     "--env"              = var.env
     "--region"           = var.region
     "--raw_bucket"       = var.buckets["raw"]

@@ -20,7 +20,7 @@ resource "aws_sns_topic_policy" "alerts" {
         Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
       },
       {
-        # No condition: EventBridge tells SNS nothing that one could ask for, and a condition would silently drop every
+        # No condition: EventBridge sends SNS no value that a condition could test, and a condition would silently drop every
         # event (docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html).
         Sid       = "Events"
         Effect    = "Allow"
@@ -78,14 +78,15 @@ locals {
   alarms = merge(
     {
       # Missing data breaks the alarm: ecommerce_dwh_freshness sends the age every hour, so silence is a dead scheduler
-      # (or that DAG paused). Where the cluster sleeps it cannot ask, and only the daily run's own figure is counted on.
+      # (or that DAG paused). A cluster that is paused at night is asked while it is up only (option warehouse_hours), so the
+      # silence of a night is none.
       stale = {
         namespace  = "EcommerceDWH", metric = "PublishedLagHours", statistic = "Maximum", dimensions = { Environment = var.env }
         comparison = "GreaterThanThreshold", threshold = var.max_lag_hours, missing = "breaching"
         period     = var.cluster_sleeps ? 86400 : 3600, periods = var.cluster_sleeps ? 2 : 3
         says       = "Analytics are stale: nothing was published lately, or nobody says so. Runbook: analytics-stale."
       }
-      # The watchman of the watchman: what Glue says about failures did not reach the topic.
+      # Watches the path of the other alarms: an event about a failure of Glue did not reach the topic.
       events-undelivered = {
         namespace  = "AWS/Events", metric = "FailedInvocations", statistic = "Sum", dimensions = { RuleName = aws_cloudwatch_event_rule.glue_failures.name }
         comparison = "GreaterThanThreshold", threshold = 0, period = 300, periods = 1, missing = "notBreaching"

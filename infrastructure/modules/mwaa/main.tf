@@ -82,7 +82,7 @@ resource "aws_mwaa_environment" "this" {
   depends_on = [aws_secretsmanager_secret_version.redshift, aws_cloudwatch_log_group.airflow]
 }
 
-# MWAA writes to groups of these names. It would make them itself, and keep them for ever.
+# MWAA writes to groups of these names. Without this resource MWAA creates them, with no end of retention.
 resource "aws_cloudwatch_log_group" "airflow" {
   # checkov:skip=CKV_AWS_338:dev keeps logs for a month by choice; prod passes 400 days
   for_each = toset(["DAGProcessing", "Scheduler", "Task", "WebServer", "Worker"])

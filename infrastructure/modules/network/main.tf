@@ -1,9 +1,9 @@
 # Private subnets in three zones. Nothing here has a public address except NAT gateways where they are asked for.
 
 locals {
-  # What Glue and Redshift need in every case, so that data and secrets never leave the AWS network.
+  # Endpoints that Glue and Redshift need in every deployment: data and secrets never leave the AWS network.
   base_endpoints = ["glue", "secretsmanager", "logs", "sts"]
-  # What MWAA needs besides when there is no NAT gateway. monitoring, sqs, kms, ecr: its workers; sns, email-smtp:
+  # Further endpoints that MWAA needs when there is no NAT gateway. monitoring, sqs, kms, ecr: its workers; sns, email-smtp:
   # alerts; redshift: temporary database credentials.
   isolated_endpoints = [
     "airflow.api", "airflow.env", "airflow.ops", "ecr.api", "ecr.dkr", "email-smtp", "kms", "monitoring", "sns", "sqs",
@@ -206,7 +206,7 @@ resource "aws_iam_role_policy" "flow" {
 
 resource "aws_flow_log" "this" {
   vpc_id               = aws_vpc.this.id
-  traffic_type         = "REJECT" # what was refused is what tells of an attack or a missing rule
+  traffic_type         = "REJECT" # refused connections show an attack or a missing rule
   log_destination_type = "cloud-watch-logs"
   log_destination      = aws_cloudwatch_log_group.flow.arn
   iam_role_arn         = aws_iam_role.flow.arn

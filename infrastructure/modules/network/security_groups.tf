@@ -1,4 +1,4 @@
-# Who may talk to whom. Every rule names a group or a port; nothing is open to the world inbound.
+# Allowed connections. Every rule names a group or a port; no inbound rule is open to the world.
 
 locals {
   # Groups whose members call AWS APIs over HTTPS.
@@ -146,8 +146,8 @@ resource "aws_vpc_security_group_ingress_rule" "redshift_from_bi" {
   to_port           = 5439
 }
 
-# A private web server stands behind endpoints that MWAA puts into the VPC with the environment's own group
-# (docs.aws.amazon.com/mwaa/latest/userguide/vpc-vpe-access.html), so whoever comes by VPN comes through this group.
+# A private web server is reached through endpoints that MWAA puts into the VPC with the environment's own group
+# (docs.aws.amazon.com/mwaa/latest/userguide/vpc-vpe-access.html), so a connection from a VPN passes this group.
 resource "aws_vpc_security_group_ingress_rule" "ui" {
   for_each = toset(var.ui_cidrs)
 

@@ -19,6 +19,8 @@ locals {
 
   availability_zones = [for letter in ["a", "b", "c"] : "${var.region}${letter}"]
   serverless         = var.redshift.deployment == "serverless"
+  # A serverless workgroup has no pause: an idle one costs no compute.
+  sleeps = !local.serverless && var.redshift.pause_schedule != null
 }
 
 module "security" {
@@ -167,6 +169,7 @@ module "mwaa" {
     copy_iam_role    = "default"
     deadline_minutes = tostring(var.deadline_minutes)
     max_lag_hours    = tostring(var.max_lag_hours)
+    warehouse_hours  = local.sleeps ? "${var.redshift.pause_schedule.resume}-${var.redshift.pause_schedule.pause}" : ""
     sns_topic_arn    = module.monitoring.topic_arn
     runbook_url      = var.runbook_url
   }, var.airflow_options)
@@ -177,7 +180,7 @@ module "mwaa" {
     port      = module.redshift.port
     login     = local.admin
     schema    = local.database
-    # The hook asks Redshift for a password that lasts minutes; the driver, told the same, asks again for itself.
+    # The hook asks Redshift for a password that lasts minutes; the driver has the same options and renews it.
     extra = local.serverless ? {
       iam                   = true
       is_serverless         = true
@@ -208,7 +211,7 @@ module "monitoring" {
   database        = local.database
   provisioned     = !local.serverless
   serverless_rpu  = var.redshift.serverless_rpu
-  cluster_sleeps  = var.redshift.pause_schedule != null
+  cluster_sleeps  = local.sleeps
   airflow_enabled = var.airflow.enabled
   max_lag_hours   = var.max_lag_hours
 }

@@ -137,12 +137,21 @@ resource "aws_redshift_snapshot_copy" "this" {
 
 # --- cost of dev: paused outside working hours ----------------------------------------------------------------------
 
+locals {
+  # "01:30" to "cron(30 1 * * ? *)": Redshift takes cron expressions in UTC
+  # (docs.aws.amazon.com/redshift/latest/APIReference/API_CreateScheduledAction.html).
+  pause_cron = {
+    for action, time in coalesce(var.pause_schedule, {}) :
+    action => format("cron(%d %d * * ? *)", tonumber(split(":", time)[1]), tonumber(split(":", time)[0]))
+  }
+}
+
 resource "aws_redshift_scheduled_action" "resume" {
   count = local.provisioned && var.pause_schedule != null ? 1 : 0
 
   name        = "${var.prefix}-resume"
   description = "Wakes the cluster before the nightly run"
-  schedule    = var.pause_schedule.resume
+  schedule    = local.pause_cron["resume"]
   iam_role    = var.scheduler_role_arn
 
   target_action {
@@ -157,7 +166,7 @@ resource "aws_redshift_scheduled_action" "pause" {
 
   name        = "${var.prefix}-pause"
   description = "Pauses the cluster when nobody needs it; storage is still paid"
-  schedule    = var.pause_schedule.pause
+  schedule    = local.pause_cron["pause"]
   iam_role    = var.scheduler_role_arn
 
   target_action {

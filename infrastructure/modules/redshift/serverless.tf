@@ -17,7 +17,7 @@ resource "aws_redshiftserverless_namespace" "this" {
 resource "aws_redshiftserverless_workgroup" "this" {
   count = local.serverless ? 1 : 0
 
-  workgroup_name       = local.cluster # what people look for bears the same name either way
+  workgroup_name       = local.cluster # the same name as the cluster of a provisioned deployment
   namespace_name       = aws_redshiftserverless_namespace.this[0].namespace_name
   base_capacity        = var.serverless_rpu
   subnet_ids           = var.subnet_ids

@@ -96,9 +96,17 @@ variable "snapshot_days" {
 }
 
 variable "pause_schedule" {
-  description = "UTC cron schedules that resume and pause a provisioned cluster (cost of dev); null leaves it running."
+  description = "Times of day, UTC, at which a provisioned cluster is resumed and paused (cost of dev), for example { resume = \"01:00\", pause = \"14:30\" }; null leaves it running."
   type        = object({ resume = string, pause = string })
   default     = null
+
+  validation {
+    condition = var.pause_schedule == null || (
+      alltrue([for time in values(coalesce(var.pause_schedule, {})) : can(regex("^([01][0-9]|2[0-3]):[0-5][0-9]$", time))]) &&
+      try(var.pause_schedule.resume != var.pause_schedule.pause, true)
+    )
+    error_message = "pause_schedule must be two different times of day in UTC, for example { resume = \"01:00\", pause = \"14:30\" }."
+  }
 }
 
 variable "maintenance_window" {

@@ -1,4 +1,4 @@
-# What no role of the environment can go beyond, whatever its own policies say. The role with which GitHub applies
+# The upper limit of every role of the environment, whatever its own policies say. The role with which GitHub applies
 # Terraform may make roles only within it, and cannot change it: so nobody becomes an administrator by way of a pipeline.
 
 locals {

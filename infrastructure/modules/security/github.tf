@@ -56,7 +56,7 @@ locals {
       "redshift:GetClusterCredentialsWithIAM", "redshift-serverless:GetCredentials", "redshift-data:*",
       "logs:GetLogEvents", "logs:GetLogRecord", "logs:GetQueryResults", "logs:FilterLogEvents", "logs:StartLiveTail",
       "logs:StartQuery", "athena:GetQueryResults",
-      # Of whatever else lives in the account.
+      # Everything else in the account.
       "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan", "kinesis:GetRecords",
       "lambda:GetFunction", "rds-data:*", "sqs:ReceiveMessage", "ssm:GetParameter*",
     ]
@@ -67,7 +67,7 @@ locals {
   # and six characters behind the name (docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples.html).
   secrets_in_state = ["arn:aws:secretsmanager:${var.region}:${var.account_id}:secret:${var.secrets_prefix}/connections/redshift_default-??????"]
 
-  # What a plan asks and ReadOnlyAccess leaves out, because elsewhere it can show a password
+  # Calls of a plan that ReadOnlyAccess leaves out, because they can show a password elsewhere
   # (docs.aws.amazon.com/aws-managed-policy/latest/reference/ReadOnlyAccess.html); here neither holds one.
   compare = [
     {
@@ -198,7 +198,7 @@ resource "aws_iam_role_policy" "apply" {
         ] } }
       },
       {
-        # Who may sign in from GitHub is changed by a person, not by a workflow that signed in from GitHub.
+        # A person changes the trust of the GitHub roles; a workflow that signed in with one of them cannot.
         Sid    = "NotItsOwnRoles"
         Effect = "Deny"
         Action = [
@@ -261,7 +261,7 @@ resource "aws_iam_role_policy" "deploy" {
         Resource = "arn:aws:airflow:${var.region}:${var.account_id}:role/${var.prefix}/Op"
       },
       {
-        # Whether pip installed requirements.txt, which MWAA says nowhere else.
+        # The log of pip: MWAA reports a failed installation of requirements.txt nowhere else.
         Sid      = "RequirementsLog"
         Effect   = "Allow"
         Action   = "logs:FilterLogEvents"

@@ -1,4 +1,4 @@
-# One key per environment: a role without this key reads nothing of the environment, whatever else it may do.
+# One key per environment: a role without this key reads nothing of the environment, whatever its other permissions.
 
 resource "aws_kms_key" "this" {
   description             = "Data, logs, secrets and queues of ${var.prefix}"
@@ -34,7 +34,7 @@ resource "aws_kms_key" "this" {
         Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
       },
       {
-        # So do events; EventBridge tells KMS nothing of the account, the topic's policy is what binds it.
+        # Events are encrypted with the key too. EventBridge sends KMS no account, so the topic's policy limits the sender.
         Sid       = "Events"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }

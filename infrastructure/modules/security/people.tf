@@ -1,4 +1,4 @@
-# For people, to be attached to their roles or permission sets: nobody needs an administrator's rights for daily work.
+# Policies for people, to be attached to their roles or permission sets: nobody needs an administrator's rights for daily work.
 
 resource "aws_iam_policy" "operator" {
   # checkov:skip=CKV_AWS_355:listing environments knows no resources

@@ -159,7 +159,7 @@ locals {
       Resource = "${local.arn["raw"]}/*"
     }]
 
-    # ecommerce_dwh_erase_person: whom to erase is told to the Glue job in an object, which is gone for good afterwards.
+    # ecommerce_dwh_erase_person: the Glue job reads the person from an object, which is deleted with its versions afterwards.
     erasure = [
       {
         Sid      = "ErasureRequests"

@@ -7,7 +7,7 @@ locals {
   # A file is replaced, and what it held before is deleted for good.
   rewriting = ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"]
 
-  # What each may do with objects: bucket, prefixes (empty: the whole bucket), actions.
+  # Access of each job to objects: bucket, prefixes (empty: the whole bucket), actions.
   glue_object_access = {
     crawler = [
       { sid = "ReadRaw", bucket = "raw", prefixes = [""], actions = ["s3:GetObject"] },

@@ -1,7 +1,7 @@
 # The trust of these roles names no account: AWS does not document that Redshift sends aws:SourceAccount, and a condition on
 # a key that is not sent is false. Another account cannot pass these roles to its cluster: iam:PassRole ends at the account.
 
-# What the warehouse itself may do: COPY reads results of the jobs; the scheduler pauses and resumes one cluster.
+# Roles of the warehouse: COPY reads results of the jobs; the scheduler pauses and resumes one cluster.
 
 resource "aws_iam_role" "redshift_copy" {
   name        = "${local.global}-redshift-copy"

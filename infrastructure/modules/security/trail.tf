@@ -1,4 +1,4 @@
-# Who did what: management calls, and reads and writes of raw files and results (they hold personal data).
+# Audit trail: management calls, and reads and writes of raw files and results (they hold personal data).
 
 resource "aws_cloudtrail" "this" {
   # checkov:skip=CKV_AWS_252:the trail is read when something happened; alarms come from CloudWatch

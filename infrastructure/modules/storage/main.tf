@@ -110,7 +110,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   }
 
   dynamic "rule" {
-    # Raw is kept for ever: the warehouse is a function of it. It only gets cheaper with age.
+    # Raw files are never deleted, because the warehouse is a function of them; they move to cheaper classes with age.
     for_each = each.key == "raw" ? [1] : []
 
     content {

@@ -2,9 +2,9 @@
 
     python -m ecommerce_dwh.publishing.freshness [--mail]
 
-The command queries the warehouse through Airflow's connection ``redshift_default``. The exit code is 0 (fresh), 1
-(stale) or 2 (not known). The command needs no scheduler and therefore detects a dead one; ``--mail`` notifies the
-alert list.
+The command queries the warehouse through Airflow's connection ``redshift_default``. The exit code is 0 (fresh, or the
+warehouse is paused by schedule), 1 (stale) or 2 (not known). The command needs no scheduler and therefore detects a
+dead one; ``--mail`` notifies the alert list.
 """
 
 from __future__ import annotations
@@ -62,6 +62,20 @@ def judge(published_day: date | None, now: datetime, allowed_hours: float) -> Fr
     return Freshness(published_day, lag_hours(published_day, now) or 0.0, allowed_hours)
 
 
+def is_up(hours: str, now: datetime) -> bool:
+    """Whether a warehouse is up at a moment.
+
+    Args:
+        hours: the setting ``warehouse_hours``: ``HH:MM-HH:MM`` in UTC, the end excluded; empty: always up.
+        now: a moment with a time zone.
+    """
+    if not hours:
+        return True
+    resume, _, pause = hours.partition("-")
+    clock = f"{now.astimezone(UTC):%H:%M}"
+    return resume <= clock < pause if resume < pause else clock >= resume or clock < pause
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Query the warehouse and print how fresh it is; returns the exit code."""
     settings = get_settings()
@@ -76,6 +90,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--mail", action="store_true", help="send a mail when the data is stale")
     given = parser.parse_args(arguments)
+    if not is_up(settings.warehouse_hours, datetime.now(UTC)):
+        print(f"not asked: the warehouse is up at {settings.warehouse_hours} UTC only")
+        return 0
     try:
         with quiet_airflow():
             published_day = ask_for_state().published_day

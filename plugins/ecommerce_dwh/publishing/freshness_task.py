@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from ecommerce_dwh.alerts.incidents import STALE, Incident, IncidentLog
 from ecommerce_dwh.alerts.mail import Link, send
 from ecommerce_dwh.alerts.texts import dag_url, recovery_alert, stale_alert
-from ecommerce_dwh.publishing.freshness import DAILY, Freshness, judge
+from ecommerce_dwh.publishing.freshness import DAILY, Freshness, is_up, judge
 from ecommerce_dwh.publishing.metrics import lag_point, send_metrics
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.operators import WarehouseOperator
@@ -22,6 +24,8 @@ _REMIND_AFTER = timedelta(hours=24)
 
 class FreshnessWatchOperator(WarehouseOperator):
     """Send the age of the published day as a metric, and mail once when it is too old.
+
+    Skipped while the warehouse is paused by schedule (setting ``warehouse_hours``).
 
     Silent while an open incident of the watched DAG (a failed or late run) explains the age; after a day it reminds
     all the same. When the data is fresh again, that is mailed as well.
@@ -49,8 +53,12 @@ class FreshnessWatchOperator(WarehouseOperator):
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        now = datetime.now(UTC)
-        allowed = get_settings().max_lag_hours if self.max_lag_hours is None else self.max_lag_hours
+        now, settings = datetime.now(UTC), get_settings()
+        if not is_up(settings.warehouse_hours, now):
+            raise AirflowSkipException(
+                f"The warehouse is up at {settings.warehouse_hours} UTC only (setting warehouse_hours): not asked."
+            )
+        allowed = settings.max_lag_hours if self.max_lag_hours is None else self.max_lag_hours
         state = self.warehouse(context).transaction(lambda cursor: read_state(cursor.query))
         found = judge(state.published_day, now, allowed)
         self.log.info("%s", found)

@@ -1,4 +1,4 @@
-# What must hold of every deployment, whatever its size. Runs without an account: AWS is mocked.
+# Properties of every deployment, of any size. Runs without an account: AWS is mocked.
 
 mock_provider "aws" {
   source = "../../mocks"
@@ -110,6 +110,28 @@ run "airflow_is_told_what_the_package_reads" {
   assert {
     condition     = output.smtp_secret == "airflow/ecommerce-dwh-dev/connections/smtp_default"
     error_message = "The mail connection lies where the backend looks."
+  }
+}
+
+run "the_freshness_watch_knows_when_the_cluster_is_up" {
+  variables {
+    redshift = { deployment = "provisioned", node_type = "ra3.large", nodes = 1, snapshot_days = 1, pause_schedule = { resume = "01:00", pause = "14:30" } }
+  }
+
+  assert {
+    condition     = output.airflow_configuration["ecommerce_dwh.warehouse_hours"] == "01:00-14:30"
+    error_message = "Airflow is told the hours of the schedule."
+  }
+}
+
+run "a_warehouse_without_a_schedule_is_always_up" {
+  variables {
+    redshift = { deployment = "serverless", node_type = "ra3.large", nodes = 1, snapshot_days = 1, pause_schedule = { resume = "01:00", pause = "14:30" } }
+  }
+
+  assert {
+    condition     = output.airflow_configuration["ecommerce_dwh.warehouse_hours"] == ""
+    error_message = "A workgroup is not paused."
   }
 }
 

@@ -73,13 +73,28 @@ run "days_can_be_taken_back" {
 
 run "dev_sleeps_at_night" {
   variables {
-    pause_schedule = { resume = "cron(30 1 ? * MON-FRI *)", pause = "cron(30 14 ? * MON-FRI *)" }
+    pause_schedule = { resume = "01:05", pause = "14:30" }
   }
 
   assert {
     condition     = aws_redshift_scheduled_action.pause[0].target_action[0].pause_cluster[0].cluster_identifier != "" && length(aws_redshift_scheduled_action.resume) == 1
     error_message = "The cluster is paused and resumed by schedule."
   }
+
+  assert {
+    condition     = aws_redshift_scheduled_action.resume[0].schedule == "cron(5 1 * * ? *)" && aws_redshift_scheduled_action.pause[0].schedule == "cron(30 14 * * ? *)"
+    error_message = "The times of day become cron expressions."
+  }
+}
+
+run "a_schedule_that_is_no_time_of_day_is_refused" {
+  command = plan
+
+  variables {
+    pause_schedule = { resume = "cron(0 1 * * ? *)", pause = "14:30" }
+  }
+
+  expect_failures = [var.pause_schedule]
 }
 
 run "serverless_is_as_closed" {

@@ -29,12 +29,15 @@ def fill_gaps(service: str) -> None:
         if not hasattr(RedshiftResponse, "plain_create_cluster"):
             RedshiftResponse.plain_create_cluster = RedshiftResponse.create_cluster  # type: ignore[attr-defined]
             RedshiftResponse.create_cluster = create_cluster  # type: ignore[method-assign]
+            RedshiftResponse.plain_create_grant = RedshiftResponse.create_snapshot_copy_grant  # type: ignore[attr-defined]
+            RedshiftResponse.create_snapshot_copy_grant = create_snapshot_copy_grant  # type: ignore[method-assign]
         for action in _REDSHIFT_ACTIONS:
             setattr(RedshiftResponse, action.__name__, action)
     elif service == "iam":
         check_policies()
     elif service == "s3":
         _check_bucket_policies()
+        _keep_replication_rules()
     elif service == "ec2":
         _keep_rule_descriptions()
     elif service == "budgets":
@@ -56,18 +59,36 @@ def _kept(response: Any, kind: str) -> dict[str, Any]:
 
 
 def create_cluster(self: Any) -> ActionResult:
-    """Moto's, and what it drops: default role, relocation, a password that Redshift manages."""
+    """Moto's, and what it drops: default role, relocation, nodes, a password that Redshift manages."""
     result = self.plain_create_cluster()
     cluster = self.redshift_backend.clusters[self._get_param("ClusterIdentifier")]
     cluster.maintenance_track_name = self._get_param("MaintenanceTrackName") or "current"
     cluster.manual_snapshot_retention_period = self._get_int_param("ManualSnapshotRetentionPeriod") or -1
     cluster.default_iam_role_arn = self._get_param("DefaultIamRoleArn")
+    cluster.cluster_nodes = _nodes(cluster.number_of_nodes)
     if self._get_bool_param("AvailabilityZoneRelocation", False):
         cluster.availability_zone_relocation_status = "enabled"
     if self._get_bool_param("ManageMasterPassword", False):
         key = self._get_param("MasterPasswordSecretKmsKeyId")
         cluster.master_password_secret_kms_key_id = key
         cluster.master_password_secret_arn = _admin_secret(self, cluster, key)
+    return result
+
+
+def _nodes(count: int) -> list[dict[str, str]]:
+    """The nodes that a cluster of a size shows; a single one leads and computes.
+
+    docs.aws.amazon.com/redshift/latest/APIReference/API_ClusterNode.html
+    """
+    roles = ["SHARED"] if count == 1 else ["LEADER", *(f"COMPUTE-{number}" for number in range(count))]
+    return [{"NodeRole": role} for role in roles]
+
+
+def create_snapshot_copy_grant(self: Any) -> ActionResult:
+    """Moto's, and the tags."""
+    result = self.plain_create_grant()
+    grant = self.redshift_backend.snapshot_copy_grants[self._get_param("SnapshotCopyGrantName")]
+    grant.tags = self._get_param("Tags", [])
     return result
 
 
@@ -253,6 +274,26 @@ def _check_bucket_policies() -> None:
         self.plain_put_bucket_policy(bucket_name, policy)
 
     S3Backend.put_bucket_policy = put_bucket_policy  # type: ignore[method-assign]
+
+
+def _keep_replication_rules() -> None:
+    """GetBucketReplication answers the rules as they were put; moto's says nothing of most of their elements.
+
+    docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketReplication.html
+    """
+    from moto.s3.exceptions import ReplicationConfigurationNotFoundError
+    from moto.s3.responses import S3Response
+
+    def get_bucket_replication(self: Any) -> Any:
+        self.data["Action"] = "GetBucketReplication"
+        replication = self.backend.get_bucket_replication(self.bucket_name)
+        if not replication:
+            raise ReplicationConfigurationNotFoundError(bucket_name=self.bucket_name)
+        rules = [{**rule, "Filter": rule.get("Filter") or {}} for rule in replication["Rule"]]
+        document = {"ReplicationConfiguration": {"Role": replication["Role"], "Rules": rules}}
+        return self.serialized(ActionResult(document))
+
+    S3Response.get_bucket_replication = get_bucket_replication  # type: ignore[method-assign]
 
 
 # --- budgets --------------------------------------------------------------------------------------------------------
