@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from ecommerce_dwh.contracts import load_contracts
 from local.config import REPO
+from local.data import SURROUNDINGS
 from shop_data.dirt import KINDS
 from shop_data.generate import Plan, day_range, generate
+from shop_data.load import LoadedRange
 from shop_data.schema import SOURCES
 
 CONTRACTS = load_contracts(REPO / "include" / "sources")
@@ -85,3 +88,9 @@ def test_the_stacks_command_says_how_the_bucket_comes_into_being(monkeypatch: py
     assert done.returncode == 1
     assert "make up" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_command_says_which_run_loads_the_landed_days() -> None:
+    assert SURROUNDINGS.next_step is not None
+    said = SURROUNDINGS.next_step(LoadedRange(date(2020, 1, 1), date(2020, 1, 2), "s3://raw"))
+    assert "ecommerce_dwh_daily with start_date=2020-01-01 and end_date=2020-01-02" in said

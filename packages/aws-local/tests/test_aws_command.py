@@ -33,10 +33,10 @@ class Running:
         return self.process.wait(30)
 
     def client(self, service: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-        """A client that knows nothing but the printed variables."""
+        """A client that knows nothing but the printed variables: the default session keeps the first ones it saw."""
         for name, value in self.variables.items():
             monkeypatch.setenv(name, value)
-        return boto3.client(service, config=Config(inject_host_prefix=False))
+        return boto3.Session().client(service, config=Config(inject_host_prefix=False))
 
 
 def start(data: Path) -> Running:

@@ -253,13 +253,13 @@ class TestBucket:
         with pytest.raises(TargetError, match="bucket no-such-bucket cannot be used"):
             load_folder(folder, "s3://no-such-bucket")
 
-    def test_the_command_prints_what_to_run_next(
+    def test_the_command_prints_the_days_and_what_has_no_date(
         self, bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         folder = write(tmp_path, {"full/orders.csv": ORDERS + "a,,2020-01-01\nb,,bad\n"})
         assert main(["load", str(folder), "--to", bucket]) == 0
         shown = capsys.readouterr().out
-        assert "start_date=2020-01-01 and end_date=2020-01-01" in " ".join(shown.split())
+        assert "2020-01-01 … 2020-01-01 (1 days)" in " ".join(shown.split())
         assert "1 rows have no readable date" in " ".join(shown.split())
 
 
