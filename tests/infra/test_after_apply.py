@@ -268,7 +268,7 @@ def test_without_the_tiny_run_nothing_is_written(world: World) -> None:
     sent: list[str] = []
     world.faults.session.events.register("before-call", lambda model, **_: sent.append(model.name))
     world.lines()
-    reads = ("Get", "List", "Describe", "Head", "Simulate", "InvokeRestApi", "ExecuteStatement")
+    reads = ("Get", "List", "Describe", "Head", "Filter", "Simulate", "InvokeRestApi", "ExecuteStatement")
     assert len(sent) > 25
     assert [name for name in sent if not name.startswith(reads)] == []
     assert all(sql.startswith("select") for sql in world.statements["sql"])
