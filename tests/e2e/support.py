@@ -25,8 +25,6 @@ LAST_DAY = date(2026, 1, 3)
 
 REPLAY = "ecommerce_dwh_replay"
 
-ROLES = ("dwh_etl", "dwh_analyst", "dwh_pii_reader")
-SCHEMAS = ("analytics", "facts", "dimensions", "history", "staging", "quality")
 VIEWS = (
     "customer_360",
     "product_performance",
@@ -59,16 +57,6 @@ class LocalStack:
         self.__init__(replace(self.config, **changes))  # type: ignore[misc]
         self.stack.up()
         runs.wait_for_dags(self.client, [runs.BOOTSTRAP, runs.DAILY])
-
-    def forget(self) -> None:
-        """Delete the warehouse's schemas and roles, and what runs left in the lake; raw files stay."""
-        for schema in SCHEMAS:
-            self.execute(f"drop schema {schema} cascade")
-        for role in ROLES:
-            self.execute(f"drop role {role} force")
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.settings.processed_bucket)
-        for key in [item["Key"] for page in pages for item in page.get("Contents", [])]:
-            self.s3.delete_object(Bucket=self.settings.processed_bucket, Key=key)
 
     def bootstrap(self) -> None:
         runs.wait_for_dags(self.client, [runs.BOOTSTRAP, runs.DAILY])
@@ -110,12 +98,6 @@ class LocalStack:
             for page in pages
             for metric in page["Metrics"]
         }
-
-    def execute(self, text: str) -> None:
-        """Run a statement that returns no rows, through Redshift's own driver."""
-        with closing(summary.connect(self.config)) as connection:
-            connection.autocommit = True
-            connection.cursor().execute(text)
 
     def query(self, text: str) -> list[tuple[Any, ...]]:
         """Rows of a query, through Redshift's own driver."""
