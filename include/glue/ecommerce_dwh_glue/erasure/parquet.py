@@ -17,6 +17,7 @@ from ecommerce_dwh_glue.reading.text import BLANKS
 
 _BATCH = 1 << 16
 _GROUP_ROWS = 1 << 20
+Cells = dict[int, str | None]  # new values of a row by the place of their columns
 
 
 def _open(path: str) -> Any:
@@ -85,25 +86,44 @@ def erase_parquet(
     Raises:
         Unreadable: the file is no Parquet, or its key column is of a type that holds no text and must change.
     """
+    tally = Tally()
+
+    def judged(batch: Any, before: int) -> Iterator[tuple[int, Cells]]:
+        for at, row in _rows(batch, table, person, decided):
+            tally.add(row, before + at + 1)
+            if row.changes:
+                yield at, row.changes
+
+    _change(path, target, judged)
+    return tally
+
+
+def _change(path: str, target: str | None, changed: Callable[[Any, int], Iterable[tuple[int, Cells]]]) -> None:
+    """Look at a file batch by batch, and write it with other cells where there is a target and some change.
+
+    Args:
+        path: the file.
+        target: where to write it; None only looks.
+        changed: gets a batch and the number of rows before it; gives the rows that change by their place in the batch.
+
+    Raises:
+        Unreadable: the file is no Parquet, or cannot be changed.
+    """
     import pyarrow as pa
 
-    file, tally, number = _open(path), Tally(), 0
-    changes: dict[int, dict[int, str | None]] = {}
+    file, before = _open(path), 0
+    changes: dict[int, Cells] = {}
     try:
         for batch in file.iter_batches(batch_size=_BATCH):
-            for at, row in _rows(batch, table, person, decided):
-                tally.add(row, number + at + 1)
-                if row.changes:
-                    changes[number + at] = row.changes
-            number += batch.num_rows
+            changes |= {before + at: cells for at, cells in changed(batch, before)}
+            before += batch.num_rows
         if target is not None and changes:
             _rewrite(file, changes, target)
     except pa.ArrowException as error:
         raise Unreadable(f"it is no readable Parquet file ({type(error).__name__})") from None
-    return tally
 
 
-def _rewrite(file: Any, changes: dict[int, dict[int, str | None]], target: str) -> None:
+def _rewrite(file: Any, changes: dict[int, Cells], target: str) -> None:
     """Write the file with other cells; a column that can hold no pseudonym becomes text."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -213,31 +233,25 @@ def erase_texts(
         target: where to write it.
         rewrite: gets a row and the name of one of its columns, gives its new text and a question (or empty).
     """
-    import pyarrow as pa
+    tally = Tally()
 
-    file, tally, number = _open(path), Tally(), 0
-    changes: dict[int, dict[int, str | None]] = {}
-    names = file.schema_arrow.names
-    columns = [place for place, name in enumerate(names) if _holds_text(file.schema_arrow.field(place).type)]
-    try:
-        for batch in file.iter_batches(batch_size=_BATCH):
-            for at, row in enumerate(batch.to_pylist()):
-                new: dict[int, str | None] = {}
-                for place in columns:
-                    text = row[names[place]]
-                    if not text or not person.may_be_in(text.encode("utf-8", "surrogatepass")):
-                        continue
-                    left, question = rewrite(row, names[place])
-                    if question:
-                        tally.ask(question, number + at + 1)
-                    if left != text:
-                        new[place] = left
-                if new:
-                    tally.rows += 1
-                    changes[number + at] = new
-            number += batch.num_rows
-        if target is not None and changes:
-            _rewrite(file, changes, target)
-    except pa.ArrowException as error:
-        raise Unreadable(f"it is no readable Parquet file ({type(error).__name__})") from None
+    def rewritten(batch: Any, before: int) -> Iterator[tuple[int, Cells]]:
+        names = batch.schema.names
+        columns = [place for place, kind in enumerate(batch.schema.types) if _holds_text(kind)]
+        for at, row in enumerate(batch.to_pylist()):
+            new: Cells = {}
+            for place in columns:
+                text = row[names[place]]
+                if not text or not person.may_be_in(text.encode("utf-8", "surrogatepass")):
+                    continue
+                left, question = rewrite(row, names[place])
+                if question:
+                    tally.ask(question, before + at + 1)
+                if left != text:
+                    new[place] = left
+            if new:
+                tally.rows += 1
+                yield at, new
+
+    _change(path, target, rewritten)
     return tally

@@ -13,6 +13,7 @@ from ecommerce_dwh_glue.erasure.json_row import json_row
 from ecommerce_dwh_glue.erasure.rows import UNCLEAR_ROW, Table
 from ecommerce_dwh_glue.erasure.tally import Tally, Unreadable
 from ecommerce_dwh_glue.reading.csv_records import MAX_LINES, Malformed, Unclosed, field_spans
+from ecommerce_dwh_glue.reading.lookahead import Lookahead
 from ecommerce_dwh_glue.reading.text import BOM, MAX_ROW_BYTES
 
 
@@ -33,22 +34,13 @@ def csv_records(lines: Iterable[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bo
     Yields:
         The record, whether it is a piece of an over-long line, and how many lines it takes.
     """
-    source = iter(lines)
-    waiting: list[tuple[bytes, bool]] = []
+    ahead = Lookahead(lines)
 
-    def at(index: int) -> tuple[bytes, bool] | None:
-        while len(waiting) <= index:
-            following = next(source, None)
-            if following is None:
-                return None
-            waiting.append(following)
-        return waiting[index]
-
-    def closed() -> tuple[bytes, int]:
-        """The record that begins with the first waiting line; only that line where its quote does not close."""
-        record, used = waiting[0][0], 1
+    def closed(line: bytes) -> tuple[bytes, int]:
+        """The record that begins with the current line; only that line where its quote does not close."""
+        record, used = line, 1
         while used < MAX_LINES and len(record) <= MAX_ROW_BYTES:
-            more = at(used)
+            more = ahead.at(used)
             if more is None or more[1]:
                 break
             record, used = record + more[0], used + 1
@@ -58,12 +50,12 @@ def csv_records(lines: Iterable[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bo
                     return record, used
                 if state is None:
                     break
-        return waiting[0][0], 1
+        return line, 1
 
-    while (first := at(0)) is not None:
+    while (first := ahead.at(0)) is not None:
         line, piece = first
-        record, used = closed() if b'"' in line and not piece and _is_open(line) else (line, 1)
-        del waiting[:used]
+        record, used = closed(line) if b'"' in line and not piece and _is_open(line) else (line, 1)
+        ahead.drop(used)
         yield record, piece, used
 
 

@@ -11,10 +11,10 @@ not close by then, its first line is the broken record and reading goes on with 
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator
 
-from ecommerce_dwh_glue.reading.lines import Line, Record, cut_lines, readable
+from ecommerce_dwh_glue.reading.lines import Record, cut_lines, readable
+from ecommerce_dwh_glue.reading.lookahead import Lookahead
 from ecommerce_dwh_glue.reading.text import BOM, MAX_ROW_BYTES
 
 MAX_LINES = 100
@@ -75,25 +75,15 @@ def csv_records(chunks: Iterable[bytes], width: int) -> Iterator[Record]:
         chunks: the file's text in pieces.
         width: number of columns of the header.
     """
-    source = cut_lines(chunks)
-    waiting: deque[Line] = deque()
+    lines = Lookahead(cut_lines(chunks))
     header = True
-
-    def line_at(index: int) -> Line | None:
-        while len(waiting) <= index:
-            following = next(source, None)
-            if following is None:
-                return None
-            waiting.append(following)
-        return waiting[index]
-
-    while (first := line_at(0)) is not None:
+    while (first := lines.at(0)) is not None:
         text, used = first.text, 1
         if header and text.startswith(BOM):
             text = text[len(BOM) :]
         text = text.removesuffix(b"\r")
         if not header and not text.strip(b" \t\r"):
-            waiting.popleft()
+            lines.drop(1)
             continue
         defect, fields = None, None
         if first.cut or len(text) > MAX_ROW_BYTES:
@@ -105,7 +95,7 @@ def csv_records(chunks: Iterable[bytes], width: int) -> Iterator[Record]:
                 if first.text.endswith(b"\r"):
                     longer += b"\r"
                 while used < MAX_LINES and len(longer) <= MAX_ROW_BYTES:
-                    more = line_at(used)
+                    more = lines.at(used)
                     if more is None or more.cut:
                         break
                     longer += b"\n" + more.text
@@ -120,8 +110,7 @@ def csv_records(chunks: Iterable[bytes], width: int) -> Iterator[Record]:
                         break
                 if defect:
                     used, fields = 1, None
-        for _ in range(used):
-            waiting.popleft()
+        lines.drop(used)
         if header:
             header = False
             continue
