@@ -13,10 +13,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 
-from ecommerce_dwh.contracts import load_contracts, source_table
+from ecommerce_dwh.contracts import load_contracts
 from ecommerce_dwh.warehouse import sql_files
+from tools.generate.example_load import example_load
 
 REPO = Path(__file__).resolve().parents[1]
 # What a macro or a step brings along keeps the indentation of its own file, so that layout says nothing here. The
@@ -25,24 +25,14 @@ _LINT = ("lint", "--disable-progress-bar", "--templater", "raw", "--exclude-rule
 _LAYOUT = "layout,RF02,RF04,ST06,AM02,AL09"
 
 
-def example_load(root: Path = REPO) -> SimpleNamespace:
+def _load(root: Path = REPO) -> object:
     """The variable ``load`` of a run of three days."""
-    return SimpleNamespace(
-        start_date="2026-01-01",
-        end_date="2026-01-03",
-        run_id="scheduled__2026-01-01T02:00:00+00:00",
-        run_key="scheduled__2026-01-01T02-00-00-00-00",
-        processed_bucket="ecommerce-dwh-dev-processed",
-        copy_iam_role="default",
-        sources=tuple(
-            source_table(contract) for contract in load_contracts(root / "include" / "sources").values()
-        ),
-    )
+    return example_load(load_contracts(root / "include" / "sources"))
 
 
 def rendered(root: Path = REPO) -> dict[str, str]:
     """Every text that is run, by its file below ``include/sql``; steps stand in the file that includes them."""
-    sql_dir, load = root / "include" / "sql", example_load(root)
+    sql_dir, load = root / "include" / "sql", _load(root)
     texts = {}
     for path in sorted(sql_dir.rglob("*.sql")):
         name = path.relative_to(sql_dir).as_posix()
@@ -76,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not (REPO / "include" / "sql" / options.file).is_file():
         print(f"include/sql/{options.file} does not exist", file=sys.stderr)
         return 1
-    print(sql_files.render(options.file, REPO / "include" / "sql", load=example_load()))
+    print(sql_files.render(options.file, REPO / "include" / "sql", load=_load()))
     return 0
 
 

@@ -13,11 +13,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
-from types import SimpleNamespace
 
-from ecommerce_dwh.contracts import load_contracts, source_table
+from ecommerce_dwh.contracts import load_contracts
 from ecommerce_dwh.warehouse import sql_files
 from ecommerce_dwh.warehouse.sql_text import split_statements, without_comments
+from tools.generate.example_load import example_load
 from tools.generate.files import REPO, Generator
 
 PAGE = Path("docs/lineage.md")
@@ -48,16 +48,7 @@ def read_lineage(root: Path = REPO) -> Edges:
     """Every table and view of the warehouse with what it is made from; raw files are ``raw/<source>``."""
     sql = root / "include" / "sql"
     contracts = load_contracts(root / "include" / "sources")
-    sources = tuple(source_table(contract) for contract in contracts.values())
-    load = SimpleNamespace(
-        start_date="2026-01-01",
-        end_date="2026-01-01",
-        run_key="run",
-        run_id="run",
-        processed_bucket="bucket",
-        copy_iam_role="default",
-        sources=sources,
-    )
+    load = example_load(contracts)
     edges: Edges = defaultdict(set)
     for pattern in _FILES:
         for file in sorted(sql.glob(pattern)):

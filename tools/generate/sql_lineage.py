@@ -12,7 +12,6 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import sqlglot
@@ -21,9 +20,10 @@ from sqlglot.lineage import lineage
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import build_scope
 
-from ecommerce_dwh.contracts import SourceContract, source_table
+from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.warehouse import sql_files
 from ecommerce_dwh.warehouse.sql_text import without_comments
+from tools.generate.example_load import example_load
 
 # What loads tables in a daily run, as below include/sql.
 LOADS = ("staging/*/copy.sql", "history/replace_slices.sql", "*/*/merge.sql", "analytics/refresh.sql")
@@ -49,28 +49,13 @@ def lineage_of_files(sql_dir: Path, contracts: Mapping[str, SourceContract]) -> 
         A COPY's input is ``accepted/<source>``.
     """
     columns = _declared(sql_dir)
-    load = _Load(contracts)
+    load = example_load(contracts)
     found = {}
     for pattern in LOADS:
         for path in sorted(sql_dir.glob(pattern)):
             name = path.relative_to(sql_dir).as_posix()
             found[name] = _File(name, columns).read(sql_files.statements(name, sql_dir, load=load))
     return found
-
-
-class _Load(SimpleNamespace):
-    """The run's window as far as templates need one to be read."""
-
-    def __init__(self, contracts: Mapping[str, SourceContract]) -> None:
-        super().__init__(
-            start_date="2026-01-01",
-            end_date="2026-01-01",
-            run_key="run",
-            run_id="run",
-            processed_bucket="processed",
-            copy_iam_role="default",
-            sources=[source_table(contract) for contract in contracts.values()],
-        )
 
 
 def _declared(sql_dir: Path) -> dict[str, list[str]]:
