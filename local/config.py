@@ -121,6 +121,23 @@ class LocalConfig:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    def aws_client(self, service: str, **options: Any) -> Any:
+        """The boto3 client of a service of the local endpoint.
+
+        Args:
+            service: boto3's name of it, for example ``s3``.
+            options: further arguments of boto3's ``client``, for example ``config``; a region replaces the default one.
+        """
+        import boto3  # late import: takes a second, and most readers of the configuration need none
+
+        return boto3.client(
+            service,
+            endpoint_url=self.aws_url,
+            aws_access_key_id=self.aws_access_key,
+            aws_secret_access_key=self.aws_secret_key,
+            **{"region_name": "ap-south-1", **options},
+        )
+
 
 def _flag(text: str) -> bool:
     if text.strip().lower() not in {"1", "true", "yes", "on", "0", "false", "no", "off", ""}:

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -33,15 +32,10 @@ class Provisioner:
         self.created: list[str] = []
         self.updated: list[str] = []
         self.unchanged: list[str] = []
-        session: Any = boto3.Session(
-            aws_access_key_id=config.aws_access_key,
-            aws_secret_access_key=config.aws_secret_key,
-            region_name=settings.region,
-        )
         options = Config(retries={"max_attempts": 3}, s3={"addressing_style": "path"})
 
         def client(service: str) -> Any:
-            return session.client(service, endpoint_url=config.aws_url, config=options)
+            return config.aws_client(service, region_name=settings.region, config=options)
 
         self.s3, self.glue, self.iam, self.sns = client("s3"), client("glue"), client("iam"), client("sns")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -57,6 +58,10 @@ class ObjectReader:
     def __init__(self, config: LocalConfig) -> None:
         self._config = config
 
+    @cached_property
+    def _s3(self) -> Any:
+        return self._config.aws_client("s3")
+
     def read(self, bucket: str, key: str) -> ShownObject:
         """One object.
 
@@ -65,9 +70,8 @@ class ObjectReader:
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
-        client = self._client()
         try:
-            found = client.get_object(Bucket=bucket, Key=key)
+            found = self._s3.get_object(Bucket=bucket, Key=key)
             with found["Body"] as body:
                 content = body.read(MAX_BYTES + 1)
         except ClientError as error:
@@ -80,17 +84,6 @@ class ObjectReader:
                 f"s3://{bucket}/{key} is larger than {MAX_BYTES >> 20} MiB; download it with aws s3 cp"
             )
         return shown(key, content)
-
-    def _client(self) -> Any:
-        import boto3  # late import: a second, and most pages are mails
-
-        return boto3.client(
-            "s3",
-            endpoint_url=self._config.aws_url,
-            aws_access_key_id=self._config.aws_access_key,
-            aws_secret_access_key=self._config.aws_secret_key,
-            region_name="ap-south-1",
-        )
 
 
 def shown(key: str, content: bytes) -> ShownObject:

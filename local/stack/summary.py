@@ -11,7 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import boto3
 import redshift_connector
 from botocore.exceptions import ClientError
 from rich.console import Console
@@ -95,13 +94,7 @@ def show_warehouse(config: LocalConfig, target: Console = console, *, ledger_by_
 def show_quality(config: LocalConfig, days: Sequence[str], target: Console = console) -> None:
     """Print each day's quality verdict, and copy its report page to where a browser opens it."""
     settings = load_settings(product_options())
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=config.aws_url,
-        region_name=settings.region,
-        aws_access_key_id=config.aws_access_key,
-        aws_secret_access_key=config.aws_secret_key,
-    )
+    s3 = config.aws_client("s3", region_name=settings.region)
     colours = {"passed": "green", "warned": "yellow", "failed": "red"}
     folder = config.home / "reports"
     folder.mkdir(parents=True, exist_ok=True)
