@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ecommerce_dwh.privacy.masking import shown_cell
 from ecommerce_dwh.warehouse.errors import GuardError, StatementError, describe, is_conflict
-from ecommerce_dwh.warehouse.sql_text import first_line, leaves_transaction, without_comments
+from ecommerce_dwh.warehouse.sql_text import first_line, leaves_transaction
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -336,11 +336,6 @@ def refuse_implicit_commit(statements: Iterable[str]) -> None:
                 f"statement {number} ({first_line(statement)}): {command.upper()} ends the open transaction in "
                 "Redshift, so the task would not be all or nothing; use DELETE, or a task with autocommit=True"
             )
-
-
-def is_query(statement: str) -> bool:
-    """Whether the statement returns rows by nature."""
-    return without_comments(statement).lower().startswith(("select", "with", "show"))
 
 
 def _quietly(action: Callable[[], Any]) -> None:

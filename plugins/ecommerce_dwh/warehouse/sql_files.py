@@ -61,11 +61,6 @@ class Relation:
         """The file that creates it, as below ``include/sql``."""
         return f"{self.schema}/{self.name}/{self.kind}.sql"
 
-    @property
-    def merge(self) -> str | None:
-        """The file that brings it up to date, as below ``include/sql``; None where another table's merge does."""
-        return f"{self.schema}/{self.name}/merge.sql" if (self.folder / "merge.sql").is_file() else None
-
     def columns(self) -> RelationColumns:
         """What ``columns.yaml`` says.
 
