@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from harness import REPO, Warehouse, bootstrap, psycopg_connect, redshift_connect
 
 from local import postgres
@@ -83,3 +84,16 @@ def _patiently(connect: Any, endpoint: subprocess.Popen[bytes]) -> Any:
             if endpoint.poll() is not None or time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def _warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    with running_warehouse(tmp_path_factory.mktemp("warehouse")) as running:
+        yield running
+
+
+@pytest.fixture
+def warehouse(_warehouse: Warehouse) -> Warehouse:
+    """The warehouse as bootstrap leaves it."""
+    _warehouse.reset()
+    return _warehouse
