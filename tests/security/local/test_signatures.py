@@ -76,7 +76,7 @@ TAMPERED: list[tuple[str, Callable[[dict[str, str]], dict[str, str]], int, str]]
     ("asymmetric", _replaced("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256"), 400, "InvalidRequest"),
     (
         "another key's name",
-        _replaced("Credential=local/", "Credential=AKIAIOSFODNN7EXAMPLE/"),
+        _replaced("Credential=local/", "Credential=AKIAOTHER/"),
         403,
         "InvalidAccessKeyId",
     ),
