@@ -1,7 +1,7 @@
 """Everything that must hold before a change lands: ``make test`` (all of it) or ``make lint``.
 
 Linters and test suites, each in the Python environment that its code runs in, in as many lanes as there are cores
-(at most two: a suite starts processes of its own), the longest first. A suite that mostly waits runs beside the lanes.
+(at most two: a suite starts processes of its own), the longest first.
 A suite that runs no test fails: an empty suite proves nothing. What a suite prints goes to
 ``artifacts/tests/<suite>.log`` and, when it fails, to the terminal. Ends with one table and one verdict; the exit code
 follows the verdict. A suite that takes longer than its budget is marked, not failed: the time depends on the machine.
@@ -52,7 +52,6 @@ class Suite:
         environ: further environment variables.
         budget: seconds that it should take at most, on two cores beside another suite. Suites start in the order of
             their budgets, the greatest first.
-        waits: whether it mostly waits for deadlines and retries; it then runs beside the lanes.
     """
 
     name: str
@@ -61,7 +60,6 @@ class Suite:
     options: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     budget: int = 0
-    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ EXTRA_SUITES = (
     # The same histories in greater number, new ones at every run.
     Suite("properties", "local", ("tests/histories",), (), {"HYPOTHESIS_PROFILE": "ci"}, budget=1800),
     # Every mail of a stack of its own.
-    Suite("alerts", "airflow", ("tests/dags/test_alerts_live.py",), budget=150, waits=True),
+    Suite("alerts", "airflow", ("tests/dags/test_alerts_live.py",), budget=150),
     # Hostile files, names, objects and requests, each in the environment that meets them.
     Suite("security-airflow", "airflow", ("tests/security/airflow",), budget=150),
     Suite("security-spark", "spark", ("tests/security/spark",), budget=150),
@@ -173,19 +171,15 @@ def main(arguments: Sequence[str]) -> int:
     suites = in_order([suite for suite in (*SUITES, *EXTRA_SUITES) if suite.name in wanted])
     lanes = max(1, min(options.lanes, len(suites) + ("lint" in wanted)))
     began = time.monotonic()
-    work: list[Callable[[], list[Outcome]]] = []
-    beside: list[Callable[[], list[Outcome]]] = []
-    for suite in suites:
-        (beside if suite.waits and lanes > 1 else work).append(
-            lambda suite=suite: [_test(suite, quiet=lanes > 1)]  # type: ignore[misc]
-        )
+    work: list[Callable[[], list[Outcome]]] = [
+        lambda suite=suite: [_test(suite, quiet=lanes > 1)]  # type: ignore[misc]
+        for suite in suites
+    ]
     if "lint" in wanted:
         # Second, so that the longest suite starts at once and a typo is told early nevertheless.
         work.insert(min(1, lanes - 1), lambda: [_lint(*linter) for linter in linters()])
-    with ThreadPoolExecutor(lanes) as pool, ThreadPoolExecutor(1) as waiting:
-        rest = waiting.map(lambda piece: piece(), beside)
+    with ThreadPoolExecutor(lanes) as pool:
         outcomes = [outcome for each in pool.map(lambda piece: piece(), work) for outcome in each]
-        outcomes += [outcome for each in rest for outcome in each]
     _write_times(suites, outcomes)
     return _verdict(outcomes, time.monotonic() - began)
 
