@@ -50,8 +50,6 @@ def airflow(tmp_path):
             # A machine that other tests keep busy: wait for the API, and find dead tasks soon.
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
-            # The DAG processor runs the callbacks; one that it ends after the default of 50 s sends no mail.
-            "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "300",
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "4",
@@ -106,7 +104,7 @@ def no_aws():
 def test_each_incident_makes_one_mail_and_its_end_another(airflow):
     mailbox, folder, environ = airflow
 
-    def mail_of(dag_id, words, seconds=400):
+    def mail_of(dag_id, words, seconds=240):
         """The one mail whose subject begins so."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
