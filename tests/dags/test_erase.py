@@ -17,6 +17,8 @@ from ecommerce_dwh.erasure.erase_task import (
 )
 from ecommerce_dwh.erasure.requests_task import ForgetRequestOperator, OldRequestsOperator, forget_request
 from ecommerce_dwh.warehouse.bootstrap import MigrationOperator
+from ecommerce_dwh.warehouse.client import Cursor
+from ecommerce_dwh.warehouse.sql_text import without_comments
 
 PROCESSED = "ecommerce-dwh-dev-processed"
 PARAMS = {"request": "desk-17", "requested_by": "dpo@company.com", "dry_run": False, "answers": []}
@@ -190,6 +192,8 @@ def test_a_key_among_the_parameters_is_refused(warehouse, aws):
         b'{"customer_id": "", "reason": "Request of the desk"}',
         b"\xff",
         b'{"customer_id": "C1", "reason": "Request of the desk", "name": "Zubeida"}',
+        json.dumps({"customer_id": "C1", "reason": "अ" * 342}).encode(),  # 1,026 bytes
+        json.dumps({"customer_id": "अ" * 22, "reason": "Request of the desk"}).encode(),
     ],
 )
 def test_a_request_that_cannot_be_used_is_refused_without_being_quoted(warehouse, aws, body):
@@ -274,6 +278,24 @@ def test_a_customer_whom_nobody_knows_is_told(warehouse, aws):
 
     with pytest.raises(AirflowSkipException, match="no trace of this customer"):
         run(ErasurePlanOperator)
+
+
+def test_the_lock_comes_before_all_that_takes_the_snapshot(warehouse, aws, monkeypatch):
+    ran = []
+    run_one = Cursor.run
+    monkeypatch.setattr(
+        Cursor,
+        "run",
+        lambda self, statement, *a, **k: (ran.append(statement), run_one(self, statement, *a, **k))[1],
+    )
+    survey(aws)
+    put(aws, "search.json", SEARCH)
+    run(ErasurePlanOperator)
+    ran.clear()
+
+    run(EraseWarehouseOperator)
+
+    assert without_comments(ran[0]) == "lock table history.pending_key"
 
 
 def test_the_warehouse_is_cleared_and_the_days_are_loaded_again(warehouse, aws, capsys):

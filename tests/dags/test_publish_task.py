@@ -18,9 +18,9 @@ from ecommerce_dwh.publishing.publish_task import PublishOperator
 def warehouse(redshift):
     redshift.run("drop schema if exists quality cascade", "create schema quality")
     redshift.run(
-        "create table quality.warehouse_state (merge_seq bigint, audited_seq bigint, published_day date, "
+        "create table quality.warehouse_state (merge_seq bigint, published_day date, "
         "published_at timestamp, published_run_id varchar(250))",
-        "insert into quality.warehouse_state values (5, 5, '2026-03-01', '2026-03-02 02:05:00', 'manual__1')",
+        "insert into quality.warehouse_state values (5, '2026-03-01', '2026-03-02 02:05:00', 'manual__1')",
         "create table quality.ledger (source varchar(64), delivery_date date, run_id varchar(250), files int, "
         "raw_rows bigint, accepted_rows bigint, superseded_rows bigint, quarantined_rows bigint)",
         "insert into quality.ledger values ('orders', '2026-02-28', 'manual__1', 1, 12, 10, 1, 1), "

@@ -14,10 +14,11 @@ from contexts import context_of, execute, in_dag
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.audits import AuditError, WarehouseAuditOperator
 from ecommerce_dwh.warehouse.bootstrap import CalendarOperator, MigrationOperator
-from ecommerce_dwh.warehouse.client import Warehouse, query_group
+from ecommerce_dwh.warehouse.client import Cursor, Warehouse, query_group
 from ecommerce_dwh.warehouse.errors import GuardError, StatementError, is_conflict
 from ecommerce_dwh.warehouse.operators import RedshiftSQLOperator
 from ecommerce_dwh.warehouse.sql_files import SCHEMAS
+from ecommerce_dwh.warehouse.sql_text import without_comments
 
 
 def sql_task(sql, **arguments):
@@ -337,9 +338,11 @@ def state(redshift):
     """The tables that operators keep their books in, empty."""
     redshift.run("drop schema if exists quality cascade", "create schema quality")
     for statement in (
-        "create table quality.warehouse_state (merge_seq bigint, audited_seq bigint, published_day date, "
+        "create table quality.warehouse_state (merge_seq bigint, published_day date, "
         "published_at timestamp, published_run_id varchar(250))",
-        "insert into quality.warehouse_state (merge_seq, audited_seq) values (5, 3)",
+        "create table quality.audit_state (audited_seq bigint)",
+        "insert into quality.warehouse_state (merge_seq) values (5)",
+        "insert into quality.audit_state (audited_seq) values (3)",
         "create table quality.audit_results (run_id varchar(250), audit varchar(128), severity varchar(16), "
         "violations bigint, sample varchar(4000), checked_at timestamp)",
     ):
@@ -376,11 +379,36 @@ def test_passing_audits_let_publishing_go_on_for_what_was_merged(state, audits):
     found = audit()
 
     assert found == {"audits": 2, "warnings": ["odd"], "merge_seq": 5}
-    assert state.query("select audited_seq from quality.warehouse_state") == [(5,)]
+    assert state.query("select audited_seq from quality.audit_state") == [(5,)]
     assert state.query("select audit, severity, violations, sample from quality.audit_results order by 1") == [
         ("good", "fail", 0, None),
         ("odd", "warn", 1, '[{"n": 1}]'),
     ]
+
+
+def test_outcomes_are_written_by_one_statement_and_the_lock_comes_first(state, audits, monkeypatch):
+    for number in range(4):
+        audits(f"good_{number}", "select 1 where false")
+    ran = []
+    run_one = Cursor.run
+    monkeypatch.setattr(
+        Cursor,
+        "run",
+        lambda self, statement, *a, **k: (ran.append(statement), run_one(self, statement, *a, **k))[1],
+    )
+
+    audit()
+
+    words = [without_comments(statement).split()[0] for statement in ran]
+    assert words[-3:] == ["lock", "update", "insert"]
+    assert words.count("insert") == 1
+    assert state.query("select count(*) from quality.audit_results") == [(4,)]
+
+
+def test_a_session_is_in_utc_whatever_its_user_has_set(redshift):
+    """GETDATE() answers in the session's zone."""
+    [[zone]] = run("show timezone", handler=lambda cursor: [list(row) for row in cursor.fetchall()])
+    assert zone == "UTC"
 
 
 def test_a_failed_audit_stops_publishing_and_shows_rows(state, audits):
@@ -396,7 +424,7 @@ def test_a_failed_audit_stops_publishing_and_shows_rows(state, audits):
 
     assert "- bad: 2 rows break: orders are whole" in str(failure.value)
     assert "{'order_id': 1, 'name': 'a text of 1 character (a)'}" in str(failure.value)
-    assert state.query("select audited_seq from quality.warehouse_state") == [(3,)]
+    assert state.query("select audited_seq from quality.audit_state") == [(3,)]
     assert state.query("select violations, run_id from quality.audit_results where audit = 'bad'") == [
         (2, "manual__1")
     ]
@@ -432,11 +460,11 @@ def test_a_wide_sample_fits_its_column(state, audits):
 
 def test_a_later_audit_does_not_lower_what_an_earlier_one_covered(state, audits):
     audits("good", "select 1 where false")
-    state.run("update quality.warehouse_state set audited_seq = 9")
+    state.run("update quality.audit_state set audited_seq = 9")
 
     audit()
 
-    assert state.query("select audited_seq from quality.warehouse_state") == [(9,)]
+    assert state.query("select audited_seq from quality.audit_state") == [(9,)]
 
 
 def test_an_audit_that_cannot_run_is_named(state, audits):
@@ -597,7 +625,7 @@ def catalogue(redshift):
             f"where n.nspname in ({schemas}) order by 1, 2, 4",
             "select customer_key, customer_id, effective_from, effective_to from dimensions.dim_customer order by 1",
             "select product_key, product_id, effective_from, effective_to from dimensions.dim_product order by 1",
-            "select merge_seq, audited_seq, published_day from quality.warehouse_state",
+            "select merge_seq, audited_seq, published_day from quality.warehouse_state cross join quality.audit_state",
             "select published_day from analytics.published",
         )
     ]
@@ -612,7 +640,8 @@ def test_a_warehouse_of_the_release_before_tables_had_folders_is_applied_again_w
     empty.run(
         "delete from quality.schema_migrations",
         f"insert into quality.schema_migrations (version, checksum, applied_at) values {noted}",
-        "update quality.warehouse_state set merge_seq = 7, audited_seq = 7, published_day = '2026-01-31'",
+        "update quality.warehouse_state set merge_seq = 7, published_day = '2026-01-31'",
+        "update quality.audit_state set audited_seq = 7",
         "update analytics.published set published_day = '2026-01-31'",
         "insert into dimensions.dim_customer (customer_key, customer_id, effective_from, effective_to, is_current, "
         "is_inferred, attribute_hash) values (5, 'C5', '1900-01-01', '9999-12-31', true, false, '')",

@@ -107,15 +107,12 @@ def allocate(amount: Decimal, weights: Mapping[str, Decimal]) -> dict[str, Decim
     return {name: share * UNIT for name, share in shares.items()}
 
 
-def ntile(number: int, ordered: list[str]) -> dict[str, int]:
-    size, longer = divmod(len(ordered), number)
-    tiles: dict[str, int] = {}
-    position = 0
-    for tile in range(1, number + 1):
-        count = size + (tile <= longer)
-        tiles.update(dict.fromkeys(ordered[position : position + count], tile))
-        position += count
-    return tiles
+def fifths(values: Mapping[Any, Any]) -> dict[Any, int]:
+    """1 to 5 by the share of lesser values; equal values have equal scores."""
+    return {
+        name: 1 + 5 * sum(other < value for other in values.values()) // len(values)
+        for name, value in values.items()
+    }
 
 
 def ranks(values: Mapping[Any, Decimal]) -> dict[Any, int]:
@@ -427,7 +424,7 @@ class Model:
             }
         buyers = [key for key, row in table.items() if row["total_orders"]]
         scores = {
-            name: ntile(5, sorted(buyers, key=lambda key: (table[key][column], key)))
+            name: fifths({key: table[key][column] for key in buyers})
             for name, column in (
                 ("recency", "last_order_date"),
                 ("frequency", "total_orders"),

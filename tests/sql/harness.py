@@ -298,7 +298,7 @@ class Warehouse:
             failed = share(cursor) | (other.result() if other else {})
         if files == AUDITS and not any(audit.severity == "fail" for audit in audits if audit.name in failed):
             cursor.execute(
-                f"update quality.warehouse_state set audited_seq = {merge_seq} where audited_seq < {merge_seq}"
+                f"update quality.audit_state set audited_seq = {merge_seq} where audited_seq < {merge_seq}"
             )
         session.commit()
         if beside:
@@ -437,7 +437,8 @@ def _empty_all(admin: psycopg.Connection[Any]) -> str:
     keys = {"dimensions.dim_customer": "customer_key", "dimensions.dim_product": "product_key"}
     parts = [f"delete from {name}" + (f" where {keys[name]} <> -1" if name in keys else "") for name in tables]
     parts.append(
-        "update quality.warehouse_state set merge_seq = 0, audited_seq = 0, published_day = null, "
+        "update quality.audit_state set audited_seq = 0; "
+        "update quality.warehouse_state set merge_seq = 0, published_day = null, "
         "published_at = null, published_run_id = null"
     )
     parts.append("update analytics.published set published_day = null")

@@ -120,6 +120,17 @@ RENDERED = {
         "exists ( select 1 from history.pending_key where pending_key.entity = 'agg_all' )",
     ),
     "count_merge()": ("queue", "update quality.warehouse_state set merge_seq = merge_seq + 1"),
+    "undeclared_text('a.id')": ("distrust", "a.id || ''"),
+    "undeclared_number('a.key')": ("distrust", "a.key + 0"),
+    "quotient('a', 'b')": (
+        "quotient",
+        "cast( case when b <> 0 then case when a < 0 then -1 else 1 end * case when b < 0 then -1 else 1 end "
+        "* cast((cast(cast(abs(a) as decimal(38, 4)) * 2000000 + cast(abs(b) as decimal(38, 4)) * 10000 as de"
+        "cimal(38, 0)) - mod(cast(cast(abs(a) as decimal(38, 4)) * 2000000 + cast(abs(b) as decimal(38, 4)) *"
+        " 10000 as decimal(38, 0)), cast(cast(abs(b) as decimal(38, 4)) * 20000 as decimal(38, 0)))) / cast(c"
+        "ast(abs(b) as decimal(38, 4)) * 20000 as decimal(38, 0)) as decimal(30, 0)) * cast(0.01 as decimal(3"
+        ", 2)) end as decimal(38, 2) )",
+    ),
     "floor_remainder('a', 'n')": (
         "allocation",
         "mod(a, n) + case when a < 0 and mod(a, n) <> 0 then n else 0 end",

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from comparing import content, difference
-from harness import CONTRACTS, REPO, SOURCES, VIEWS, Row, Warehouse
+from harness import CONTRACTS, REPO, SOURCES, SQL, VIEWS, Row, Warehouse
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from model import rounded
 
+from ecommerce_dwh.warehouse import sql_files
 from tools.generate.dictionary import METRICS, read_views
 
 CASES = sorted((Path(__file__).parent / "views").glob("*.yaml"))
@@ -107,3 +112,20 @@ def test_a_wrong_row_is_seen() -> None:
     assert difference("view", [{"a": Decimal("1.0")}], [{"a": 1}]) == ""
     assert "only in the model" in difference("view", [{"a": 1}], [{"a": 1}, {"a": 1}])
     assert content([{"a": None}]) != content([{"a": 0}])
+
+
+_AMOUNT = st.decimals(-(10**15), 10**15, places=4)
+
+
+@settings(max_examples=200, deadline=None)
+@given(part=_AMOUNT, whole=_AMOUNT, places=st.sampled_from((2, 4)))
+@example(part=Decimal("12.3449"), whole=Decimal("100"), places=2)
+@example(part=Decimal("-0.005"), whole=Decimal("1"), places=2)
+@example(part=Decimal("1"), whole=Decimal("-0.0001"), places=4)
+def test_a_quotient_is_rounded_once(warehouse: Warehouse, part: Decimal, whole: Decimal, places: int) -> None:
+    template = f'{{% from "macros/quotient.sql" import quotient %}}{{{{ quotient("a", "b", {places}) }}}}'
+    code = sql_files.environment(SQL).from_string(template).render()
+    [row] = warehouse.rows(
+        f"select {code} as q from (select {part}::numeric(38, 4) as a, {whole}::numeric as b) as t"
+    )
+    assert row["q"] == (rounded(Fraction(part) / Fraction(whole), places) if whole else None)

@@ -4,10 +4,11 @@ lock table history.pending_key;
 
 -- guard: something was merged after the last passed audit; let that run finish, or clear this run from audit
 select
-    merge_seq,
-    audited_seq
-from quality.warehouse_state
-where merge_seq <> audited_seq;
+    merges.merge_seq,
+    audits.audited_seq
+from quality.warehouse_state as merges
+cross join quality.audit_state as audits
+where merges.merge_seq <> audits.audited_seq;
 
 -- guard: another run has loaded days that are not merged yet; let it finish, or clear this run from merge_dimensions
 select

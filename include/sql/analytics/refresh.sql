@@ -13,6 +13,7 @@
 {% include "analytics/agg_product_customer/refresh.sql" %}
 {% include "analytics/agg_geography_customer/refresh.sql" %}
 {% include "analytics/agg_customer/refresh.sql" %}
+{% include "analytics/score_bound/refresh.sql" %}
 {% include "analytics/agg_product/refresh.sql" %}
 {% include "analytics/agg_geography/refresh.sql" %}
 {% include "analytics/agg_funnel_day/refresh.sql" %}

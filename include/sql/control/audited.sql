@@ -1,4 +1,4 @@
 -- Everything merged up to this number has passed its audits. Never lowered: a later audit may have been quicker.
-update quality.warehouse_state -- noqa: PRS
+update quality.audit_state -- noqa: PRS
 set audited_seq = %s
 where audited_seq < %s;

@@ -20,6 +20,7 @@ having count(*) > 0
 union all
 select
     'merges without audit' as what,
-    max(merge_seq - audited_seq) as pending
-from quality.warehouse_state
-having max(merge_seq - audited_seq) > 0;
+    max(merges.merge_seq - audits.audited_seq) as pending
+from quality.warehouse_state as merges
+cross join quality.audit_state as audits
+having max(merges.merge_seq - audits.audited_seq) > 0;

@@ -279,13 +279,15 @@ class EraseWarehouseOperator(_ErasureOperator):
         person = Person.of(request)
 
         def erase(cursor: Cursor) -> date | None:
+            lock, *statements = sql_files.statements("erasure/erase_person.sql")
+            # Before the person is named: making a table takes the snapshot, and a lock after it comes too late.
+            cursor.run(lock)
             self.name(cursor, request)
-            for statement in sql_files.statements("erasure/erase_person.sql"):
+            for statement in statements:
                 cursor.run(statement)
             if texts := self.texts(cursor, person):
                 cursor.run(_sql("erased_text"), title="erased_text")
-                for row in texts:
-                    cursor.run(_sql("erased_text_insert"), row, title="erased_text")
+                cursor.insert(_sql("erased_text_insert"), texts, title="erased_text")
                 for statement in sql_files.statements("erasure/erase_texts.sql"):
                     cursor.run(statement)
             return read_state(cursor.query).published_day

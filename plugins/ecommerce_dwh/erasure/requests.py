@@ -31,6 +31,10 @@ REQUEST = "request.json"
 _COST = {"n": 1 << 14, "r": 8, "p": 1}
 
 
+# Widths of the columns that keep them: history.*.customer_id, quality.erasures.reason.
+_BYTES = {"customer_id": 64, "reason": 1024, "region": 2}
+
+
 class RequestError(ValueError):
     """A request that cannot be used; the message quotes nothing of it."""
 
@@ -53,6 +57,9 @@ def parse_request(body: bytes) -> dict[str, str]:
         value = given.get(name, "")
         if not isinstance(value, str) or not least <= len(value.strip()) <= most:
             raise RequestError(f"{name} of the request must be text of {least} to {most} characters")
+        if len(value.strip().encode()) > (width := _BYTES[name]):
+            # A VARCHAR's width counts bytes, of which a character takes up to four.
+            raise RequestError(f"{name} of the request must have at most {width} bytes in UTF-8; write less")
         found[name] = value.strip()
     return found
 

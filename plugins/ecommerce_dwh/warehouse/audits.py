@@ -68,19 +68,12 @@ class WarehouseAuditOperator(WarehouseOperator):
         window = load_window(context)
 
         def write(cursor: Cursor) -> None:
-            for outcome in outcomes:
-                cursor.run(
-                    self.control_sql("audit_result_insert"),
-                    (
-                        window.run_key,
-                        outcome["audit"],
-                        outcome["severity"],
-                        outcome["violations"],
-                        outcome["sample"],
-                    ),
-                )
             if self.mark_audited and not failed:
+                cursor.run(self.control_sql("audit_lock"))
                 cursor.run(self.control_sql("audited"), (merge_seq, merge_seq))
+            names = ("audit", "severity", "violations", "sample")
+            rows = [(window.run_key, *(outcome[name] for name in names)) for outcome in outcomes]
+            cursor.insert(self.control_sql("audit_result_insert"), rows)
 
         warehouse.transaction(write)
         self._log_table(outcomes)

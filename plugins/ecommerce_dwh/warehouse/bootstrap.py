@@ -15,8 +15,6 @@ from ecommerce_dwh.warehouse.sql_text import split_statements
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_BATCH = 500  # rows per INSERT; 20 values each stay well below the driver's 32,767
-
 
 class MigrationOperator(WarehouseOperator):
     """Apply what creates the warehouse, in order: what is new, and what has changed since it was applied.
@@ -83,16 +81,12 @@ class CalendarOperator(WarehouseOperator):
 
         rows = list(calendar_rows())
         insert = self.control_sql("dim_date_insert")
-        head, _, row_of_placeholders = insert.rpartition("\n")
-        if row_of_placeholders.count("%s") != len(COLUMNS):
+        if insert.count("%s") != len(COLUMNS):
             raise AirflowException("control/dim_date_insert.sql does not match calendar_dim.COLUMNS")
 
         def work(cursor: Cursor) -> None:
             cursor.run(self.control_sql("dim_date_delete"))
-            for start in range(0, len(rows), _BATCH):
-                batch = rows[start : start + _BATCH]
-                values = ",\n".join([row_of_placeholders] * len(batch))
-                cursor.run(f"{head}\n{values}", [value for row in batch for value in row])
+            cursor.insert(insert, rows)
 
         self.warehouse(context).transaction(work)
         return {"rows": len(rows)}

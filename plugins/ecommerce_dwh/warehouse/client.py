@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 QUERY_GROUP_LIMIT = 320  # characters that Redshift keeps of a query group
+_BATCH = 500  # rows of one INSERT; 20 values each stay well below the driver's 32,767
 
 
 @dataclass
@@ -114,6 +115,20 @@ class Cursor:
         self.results.append(result)
         self._log.info("%s: %s, %.2f s", title, "done" if rows is None else f"{rows:,} rows", result.seconds)
         return result
+
+    def insert(self, statement: str, rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
+        """Insert rows, hundreds with each statement.
+
+        Args:
+            statement: an INSERT whose last line is one row of placeholders.
+            rows: what they stand for.
+            title: what log and error call it.
+        """
+        head, _, placeholders = statement.rpartition("\n")
+        for start in range(0, len(rows), _BATCH):
+            batch = rows[start : start + _BATCH]
+            values = ",\n".join([placeholders] * len(batch))
+            self.run(f"{head}\n{values}", [value for row in batch for value in row], title=title)
 
     def query(
         self, statement: str, parameters: Sequence[Any] | None = None, *, title: str = ""
@@ -317,6 +332,8 @@ class Warehouse:
             cursor.execute(f"set query_group to '{tag}'")
         if self.statement_timeout:
             cursor.execute(f"set statement_timeout to {int(self.statement_timeout * 1000)}")
+        # GETDATE() answers in the session's zone, which a user or a parameter group may have set.
+        cursor.execute("set timezone to 'UTC'")
         cursor.execute("select pg_backend_pid()")
         pid = int(cursor.fetchone()[0])
         self._running_pids.add(pid)

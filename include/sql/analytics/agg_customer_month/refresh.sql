@@ -46,5 +46,4 @@ select
     old_orders + orders_change as total_orders,
     old_revenue + revenue_change as revenue
 from customer_month_change
-where old_orders + orders_change <> 0
-order by month_start, customer_id;
+where old_orders + orders_change <> 0;

@@ -42,5 +42,4 @@ select
     customer_id,
     old_orders + orders_change as orders
 from geography_customer_change
-where old_orders + orders_change <> 0
-order by geography_key, customer_id;
+where old_orders + orders_change <> 0;

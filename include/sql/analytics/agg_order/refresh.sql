@@ -12,5 +12,4 @@ select
     units,
     revenue
 from order_change
-where change = 1
-order by customer_id, order_date;
+where change = 1;

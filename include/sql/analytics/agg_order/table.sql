@@ -1,4 +1,4 @@
--- Distributed and sorted by customer: the refresh looks up all orders of the customers who lost one.
+-- Distributed by order: by customer, all orders of guests would lie on one slice. Sorted by day, as changes are.
 create table if not exists analytics.agg_order (
     order_id varchar(64) not null,
     customer_id varchar(64),
@@ -8,5 +8,5 @@ create table if not exists analytics.agg_order (
     revenue decimal(38, 4) not null,
     primary key (order_id)
 )
-distkey (customer_id)
-sortkey (customer_id, order_date);
+distkey (order_id)
+sortkey (order_date);

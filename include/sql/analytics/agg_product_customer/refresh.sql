@@ -1,7 +1,8 @@
 -- The number of orders of each customer with the product; an order counts once, whatever the number of its lines. The
--- change keeps unknown customers, because agg_product counts their orders too.
+-- change keeps unknown customers, because agg_product counts their orders too; it is spread by product, because all
+-- of them would lie on one slice otherwise.
 {% from "macros/queue.sql" import rebuild_is_queued %}
-create temp table product_customer_change distkey (customer_id) as
+create temp table product_customer_change distkey (product_id) as
 with published as (
     select
         product_id,
@@ -45,5 +46,4 @@ select
     customer_id,
     old_orders + orders_change as orders
 from product_customer_change
-where customer_id is not null and old_orders + orders_change <> 0
-order by customer_id, product_id;
+where customer_id is not null and old_orders + orders_change <> 0;

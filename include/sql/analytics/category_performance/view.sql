@@ -1,3 +1,4 @@
+{% from "macros/quotient.sql" import quotient %}
 create or replace view analytics.category_performance as
 with categories as (
     select
@@ -11,6 +12,13 @@ with categories as (
         sum(units_returned) as units_returned
     from analytics.agg_product
     group by coalesce(category_name, 'unknown')
+),
+
+shared as (
+    select
+        categories.*,
+        sum(total_revenue) over () as all_revenue
+    from categories
 )
 
 select
@@ -19,14 +27,8 @@ select
     units_sold,
     total_revenue,
     gross_profit,
-    cast(case when costed_revenue <> 0 then round(100 * gross_profit / costed_revenue, 2) end as decimal(38, 2))
-        as gross_margin_percent,
-    cast(case when units_gross > 0 then round(100.0 * units_returned / units_gross, 2) end as decimal(38, 2))
-        as return_rate_percent,
-    cast(
-        case
-            when sum(total_revenue) over () <> 0 then round(100 * total_revenue / sum(total_revenue) over (), 2)
-        end as decimal(38, 2)
-    ) as revenue_share_percent,
+    {{ quotient("100 * gross_profit", "costed_revenue") }} as gross_margin_percent,
+    {{ quotient("100 * units_returned", "units_gross") }} as return_rate_percent,
+    {{ quotient("100 * total_revenue", "all_revenue") }} as revenue_share_percent,
     rank() over (order by total_revenue desc) as revenue_rank
-from categories;
+from shared;

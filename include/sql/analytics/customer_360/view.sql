@@ -1,5 +1,5 @@
--- Scores rank the customers among each other. Ranks are taken over an aggregate, whose size is that of the customers,
--- not of the history.
+-- Scores rank the customers among each other; the refresh has taken the ranks (score_bound).
+{% from "macros/quotient.sql" import quotient %}
 create or replace view analytics.customer_360 as
 with scored as (
     select
@@ -17,32 +17,21 @@ with scored as (
         customers.unique_products,
         published.published_day,
         datediff(day, customers.last_order_date, published.published_day) as recency_days,
+        {% for measure, column in (
+            ("recency", "last_order_date"), ("frequency", "total_orders"), ("monetary", "lifetime_value")
+        ) %}
         case
             when customers.total_orders > 0
                 then
-                    ntile(5) over (
-                        partition by case when customers.total_orders > 0 then 1 else 0 end
-                        order by customers.last_order_date asc, customers.customer_id asc
-                    )
-        end as recency_score,
-        case
-            when customers.total_orders > 0
-                then
-                    ntile(5) over (
-                        partition by case when customers.total_orders > 0 then 1 else 0 end
-                        order by customers.total_orders asc, customers.customer_id asc
-                    )
-        end as frequency_score,
-        case
-            when customers.total_orders > 0
-                then
-                    ntile(5) over (
-                        partition by case when customers.total_orders > 0 then 1 else 0 end
-                        order by customers.lifetime_value asc, customers.customer_id asc
-                    )
-        end as monetary_score
+                    1
+                    {% for score in (2, 3, 4, 5) %}
+                        + case when customers.{{ column }} >= bounds.{{ measure }}_{{ score }} then 1 else 0 end
+                    {% endfor %}
+        end as {{ measure }}_score{{ "," if not loop.last }}
+    {% endfor %}
     from analytics.agg_customer as customers
     cross join analytics.published as published
+    cross join analytics.score_bound as bounds
 )
 
 select
@@ -57,8 +46,7 @@ select
     last_order_date,
     total_orders,
     lifetime_value,
-    cast(case when total_orders > 0 then round(lifetime_value / total_orders, 2) end as decimal(38, 2))
-        as average_order_value,
+    {{ quotient("lifetime_value", "total_orders") }} as average_order_value,
     unique_products,
     recency_days,
     total_orders as frequency,

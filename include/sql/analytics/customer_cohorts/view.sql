@@ -1,4 +1,5 @@
 -- Monthly retention: how many customers whose first order fell into cohort_month ordered again n months later.
+{% from "macros/quotient.sql" import quotient %}
 create or replace view analytics.customer_cohorts as
 with firsts as (
     select
@@ -32,8 +33,7 @@ select
     activity.months_since_first,
     sizes.cohort_size,
     activity.active_customers,
-    cast(round(100.0 * activity.active_customers / sizes.cohort_size, 2) as decimal(38, 2))
-        as retention_percent,
+    {{ quotient("100 * activity.active_customers", "sizes.cohort_size") }} as retention_percent,
     activity.revenue
 from activity
 inner join sizes on activity.cohort_month = sizes.cohort_month;

@@ -1,3 +1,4 @@
+{% from "macros/quotient.sql" import quotient %}
 create or replace view analytics.monthly_sales_trends as
 with bounds as (
     select
@@ -47,19 +48,8 @@ select
     unique_customers,
     units_sold,
     total_revenue,
-    cast(case when total_orders > 0 then round(total_revenue / total_orders, 2) end as decimal(38, 2))
-        as average_order_value,
-    cast(
-        case
-            when
-                previous_revenue <> 0
-                then round(100 * (total_revenue - previous_revenue) / previous_revenue, 2)
-        end as decimal(38, 2)
-    ) as revenue_growth_percent,
-    cast(
-        case
-            when previous_customers <> 0
-                then round(100.0 * (unique_customers - previous_customers) / previous_customers, 2)
-        end as decimal(38, 2)
-    ) as customer_growth_percent
+    {{ quotient("total_revenue", "total_orders") }} as average_order_value,
+    {{ quotient("100 * (total_revenue - previous_revenue)", "previous_revenue") }} as revenue_growth_percent,
+    {{ quotient("100 * (unique_customers - previous_customers)", "previous_customers") }}
+        as customer_growth_percent
 from compared;

@@ -1,3 +1,4 @@
+{% from "macros/quotient.sql" import quotient %}
 create or replace view analytics.product_performance as
 select
     product_id,
@@ -9,12 +10,10 @@ select
     units_sold,
     total_revenue,
     case when costed_lines > 0 then gross_profit end as gross_profit,
-    cast(case when costed_revenue <> 0 then round(100 * gross_profit / costed_revenue, 2) end as decimal(38, 2))
-        as gross_margin_percent,
+    {{ quotient("100 * gross_profit", "costed_revenue") }} as gross_margin_percent,
     orders,
     customers,
-    cast(case when units_gross > 0 then round(100.0 * units_returned / units_gross, 2) end as decimal(38, 2))
-        as return_rate_percent,
+    {{ quotient("100 * units_returned", "units_gross") }} as return_rate_percent,
     rank() over (partition by category_name order by total_revenue desc) as revenue_rank_in_category,
     rank() over (order by total_revenue desc) as overall_revenue_rank
 from analytics.agg_product;

@@ -12,6 +12,8 @@ grant usage on schema dimensions, facts, analytics, quality to role dwh_analyst;
 grant select on all tables in schema analytics to role dwh_analyst;
 grant select on all tables in schema facts to role dwh_analyst;
 grant select on all tables in schema quality to role dwh_analyst;
+-- Each query of this view reads all of history.
+revoke select on quality.ledger_balance from role dwh_analyst;
 grant select on dimensions.dim_date to role dwh_analyst;
 grant select on dimensions.dim_product to role dwh_analyst;
 grant select on dimensions.dim_geography to role dwh_analyst;

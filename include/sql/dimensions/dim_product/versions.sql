@@ -1,4 +1,5 @@
 {% from "macros/keys.sql" import version_key %}
+{% from "macros/quotient.sql" import quotient %}
 {% from "macros/time.sql" import beginning_of_time, end_of_time %}
 delete from dimensions.dim_product
 using touched_product
@@ -50,8 +51,7 @@ select
     sku,
     price,
     cost,
-    cast(case when price > 0 then round(100 * (price - cost) / price, 4) end as decimal(38, 4))
-        as profit_margin,
+    case when price > 0 then {{ quotient("100 * (price - cost)", "price", 4) }} end as profit_margin,
     case
         when price is null then 'unknown'
         when price = 0 then 'free'

@@ -6,6 +6,7 @@
 -- after: fact_sales, fact_web_events
 {% from "macros/keys.sql" import first_version_key %}
 {% from "macros/queue.sql" import count_merge %}
+{% from "macros/quotient.sql" import quotient %}
 {% from "macros/versions.sql" import newest_rank, valid_at_end_of %}
 lock table history.pending_key;
 
@@ -142,7 +143,8 @@ select
     cast(
         case
             when trailing_units.units > 0
-                then round(cast(trailing_units.stock_quantity as decimal(18, 2)) * 28 / trailing_units.units, 2)
+                then
+                    {{ quotient("28 * cast(trailing_units.stock_quantity as bigint)", "trailing_units.units") }}
         end as decimal(18, 2)
     ) as days_of_supply
 from trailing_units

@@ -1,5 +1,6 @@
 -- audit: each product delivered with stock in the run's days has one snapshot per day, of the version valid that day
 -- severity: fail
+{% from "macros/distrust.sql" import undeclared_number, undeclared_text %}
 {% from "macros/versions.sql" import newest_rank, valid_at_end_of %}
 with delivered as (
     select
@@ -20,7 +21,7 @@ with delivered as (
 
 loaded as (
     select
-        inventory.product_id,
+        {{ undeclared_text("inventory.product_id") }} as product_id,
         inventory.snapshot_date,
         count(*) as fact_rows,
         min(inventory.stock_quantity) as stock_quantity,
@@ -28,11 +29,11 @@ loaded as (
     from facts.fact_inventory as inventory
     left join dimensions.dim_product as product
         on
-            inventory.product_key = product.product_key
+            {{ undeclared_number("inventory.product_key") }} = {{ undeclared_number("product.product_key") }}
             and inventory.product_id = product.product_id
             and {{ valid_at_end_of("product", "inventory.snapshot_date") }}
     where inventory.snapshot_date between '{{ load.start_date }}' and '{{ load.end_date }}'
-    group by inventory.product_id, inventory.snapshot_date
+    group by {{ undeclared_text("inventory.product_id") }}, inventory.snapshot_date
 )
 
 select

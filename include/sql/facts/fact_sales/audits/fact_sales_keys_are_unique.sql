@@ -1,8 +1,9 @@
 -- audit: order_item_id is unique in fact_sales (touched orders); Redshift does not enforce the key, the planner trusts it
 -- severity: fail
+{% from "macros/distrust.sql" import undeclared_text %}
 {% from "macros/queue.sql" import queued %}
 select
-    order_item_id,
+    {{ undeclared_text("order_item_id") }} as order_item_id,
     count(*) as copies
 from facts.fact_sales
 where
@@ -14,5 +15,5 @@ where
                 {{ queued("agg_order") }}
             )
     )
-group by order_item_id
+group by {{ undeclared_text("order_item_id") }}
 having count(*) > 1

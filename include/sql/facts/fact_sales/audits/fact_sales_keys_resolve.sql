@@ -1,5 +1,6 @@
 -- audit: every touched line points at the customer and product version valid at its order date, and at a place
 -- severity: fail
+{% from "macros/distrust.sql" import undeclared_number %}
 {% from "macros/queue.sql" import queued %}
 {% from "macros/versions.sql" import nearest_at %}
 select
@@ -12,15 +13,17 @@ select
 from facts.fact_sales as sales
 left join dimensions.dim_customer as customer
     on
-        sales.customer_key = customer.customer_key
+        {{ undeclared_number("sales.customer_key") }} = {{ undeclared_number("customer.customer_key") }}
         and coalesce(sales.customer_id, '(unknown)') = customer.customer_id
         and {{ nearest_at("customer", "sales.order_timestamp") }}
 left join dimensions.dim_product as product
     on
-        sales.product_key = product.product_key
+        {{ undeclared_number("sales.product_key") }} = {{ undeclared_number("product.product_key") }}
         and coalesce(sales.product_id, '(unknown)') = product.product_id
         and {{ nearest_at("product", "sales.order_timestamp") }}
-left join dimensions.dim_geography as place on sales.geography_key = place.geography_key
+left join
+    dimensions.dim_geography as place
+    on {{ undeclared_number("sales.geography_key") }} = {{ undeclared_number("place.geography_key") }}
 where
     sales.order_id in (
         {{ queued("agg_order") }}

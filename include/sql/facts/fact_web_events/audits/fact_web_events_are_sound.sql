@@ -1,5 +1,6 @@
 -- audit: each event of the run's days is in fact_web_events exactly once and points at the versions valid at its instant
 -- severity: fail
+{% from "macros/distrust.sql" import undeclared_number, undeclared_text %}
 {% from "macros/versions.sql" import nearest_at %}
 with run_event as (
     select distinct event_id
@@ -14,15 +15,16 @@ loaded as (
         count(customer.customer_key) as customer_rows,
         count(product.product_key) as product_rows
     from run_event
-    left join facts.fact_web_events as events on run_event.event_id = events.event_id
+    left join facts.fact_web_events as events
+        on {{ undeclared_text("run_event.event_id") }} = {{ undeclared_text("events.event_id") }}
     left join dimensions.dim_customer as customer
         on
-            events.customer_key = customer.customer_key
+            {{ undeclared_number("events.customer_key") }} = {{ undeclared_number("customer.customer_key") }}
             and coalesce(events.customer_id, '(unknown)') = customer.customer_id
             and {{ nearest_at("customer", "events.event_timestamp") }}
     left join dimensions.dim_product as product
         on
-            events.product_key = product.product_key
+            {{ undeclared_number("events.product_key") }} = {{ undeclared_number("product.product_key") }}
             and coalesce(events.product_id, '(unknown)') = product.product_id
             and {{ nearest_at("product", "events.event_timestamp") }}
     group by run_event.event_id
