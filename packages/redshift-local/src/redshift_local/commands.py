@@ -21,7 +21,6 @@ from redshift_local.tokens import (
     render,
     split,
     starts,
-    statements,
     string_value,
 )
 
@@ -192,11 +191,13 @@ def lock_command(nodes: Sequence[Node]) -> Plan:
 
 
 def vacuum_command(nodes: Sequence[Node]) -> Plan:
-    """``VACUUM``: PostgreSQL's plain vacuum reclaims; there is nothing to sort."""
+    """``VACUUM``: PostgreSQL's plain vacuum reclaims; the front sorts."""
     index = 1
+    sorts = True
     for form in ("FULL", "SORT ONLY", "DELETE ONLY", "REINDEX", "RECLUSTER"):
         if starts(nodes, form, index):
             index += len(form.split())
+            sorts = form != "DELETE ONLY"
             break
     name, index = read_name(nodes, index)
     if starts(nodes, "TO", index):
@@ -205,7 +206,8 @@ def vacuum_command(nodes: Sequence[Node]) -> Plan:
         index += 1
     if index < len(nodes):
         raise Refused(f'syntax error at or near "{nodes[index].render().strip()}"', "42601")
-    return Plan("UTILITY", f"vacuum {'.'.join(map(quote_name, name))}".strip(), table=".".join(name))
+    table = ".".join(map(quote_name, name))
+    return Plan("UTILITY", f"vacuum {table}".strip(), table=".".join(name), sorts=table if sorts else "")
 
 
 def analyze_command(nodes: Sequence[Node]) -> Plan:
@@ -364,44 +366,3 @@ def create_view(nodes: Sequence[Node]) -> Plan:
         raise not_in_redshift("A temporary or recursive view")
     name, _ = read_name(nodes, find(nodes, "VIEW") + 1)
     return Plan("DDL", inner(rewrite(nodes[:end])), table=".".join(name))
-
-
-def create_routine(nodes: Sequence[Node]) -> Plan:
-    """``CREATE PROCEDURE`` and SQL functions; the body is rewritten as well."""
-    words = [node.up for node in nodes]
-    what = "PROCEDURE" if "PROCEDURE" in words[:4] else "FUNCTION"
-    language = find(nodes, "LANGUAGE")
-    named = identifier(nodes[language + 1]) if language > 0 else ""
-    allowed = {"plpgsql"} if what == "PROCEDURE" else {"sql"}
-    if named.startswith("plpython"):
-        raise not_in_redshift("A Python function", "creation ended in November 2025")
-    if named not in allowed:
-        raise not_in_redshift(f"CREATE {what} in the language {named or 'that is missing'}")
-    if "NONATOMIC" in words:
-        raise not_served("A NONATOMIC procedure")
-    out: list[str] = []
-    for node in nodes:
-        if isinstance(node, Token) and node.kind == "dollar":
-            tag = node.text[: node.text.index("$", 1) + 1]
-            body = node.text[len(tag) : -len(tag)]
-            out.append(f"{node.pre}{tag}{_body(body, named)}{tag}")
-        elif isinstance(node, Group):
-            out.append(Group(node.open, rewrite(node.children), node.pre, node.close_pre).render())
-        else:
-            out.append(node.render())
-    return Plan("DDL", "".join(out).strip())
-
-
-def _body(body: str, language: str) -> str:
-    """A routine's body, statement by statement."""
-    texts = []
-    for statement in statements(body):
-        words = {token.up for token in statement if isinstance(token, Token)}
-        for word in ("TRUNCATE", "COPY", "UNLOAD", "COMMIT", "ROLLBACK", "MERGE", "LOCK"):
-            if word in words:
-                raise not_served(f"{word} in a procedure")
-        if "CREATE" in words and "TABLE" in words:
-            raise not_served("CREATE TABLE in a procedure")
-        texts.append(render(rewrite(statement)))
-    joined = ";".join(texts)
-    return joined + (";\n" if language == "plpgsql" else "\n")

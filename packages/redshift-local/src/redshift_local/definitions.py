@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from redshift_local import commands, tables
+from redshift_local.alterations import alter_table
 from redshift_local.catalog import system_views
 from redshift_local.plan import Plan, Refused, not_in_redshift, not_served
 from redshift_local.queries import rewrite
+from redshift_local.routines import create_routine
 from redshift_local.tokens import Node, Token, find, inner, read_name, render, starts
 
 _CREATE_NOT_REDSHIFT = {
@@ -50,7 +52,7 @@ def create(nodes: list[Node]) -> Plan:
     if what in {"ROLE", "GROUP"}:
         return commands.create_role(nodes)
     if what in {"PROCEDURE", "FUNCTION"}:
-        return commands.create_routine(nodes)
+        return create_routine(nodes)
     if what in _CREATE_NOT_REDSHIFT:
         raise not_in_redshift(f"CREATE {what}")
     if what in _CREATE_UNSERVED:
@@ -81,7 +83,7 @@ def drop(nodes: list[Node]) -> Plan:
 def alter(nodes: list[Node]) -> Plan:
     what = nodes[1].up
     if what == "TABLE":
-        return tables.alter_table(nodes)
+        return alter_table(nodes)
     if what == "USER":
         return commands.create_user(nodes)
     if what == "GROUP":

@@ -133,7 +133,12 @@ class Extended:
             if await self._relay_pending(pending, flush=True):
                 return True
             await self._session.tuning.before(plan)
-        self._session.talk.up.send(wire.parse(name, "" if plan.special else plan.sql, payload[offset:]))
+        text = "" if plan.special else plan.sql
+        if plan.loads is not None:  # the order of the rows is asked for between batches
+            if await self._relay_pending(pending, flush=True):
+                return True
+            text = await self._session.tuning.in_order(plan)
+        self._session.talk.up.send(wire.parse(name, text, payload[offset:]))
         pending.append(_Pending(b"P", plan))
         return False
 

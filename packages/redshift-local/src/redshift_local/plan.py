@@ -42,6 +42,9 @@ class Plan:
         reads_history: the answer depends on what the front has recorded so far.
         table: target of a write, for messages.
         control: begins or ends a transaction.
+        loads: columns that an INSERT fills by a query, empty for all of the table, or none where it does not or where
+            its rows have an order of their own.
+        sorts: table whose rows the statement brings in the order of the sort key.
     """
 
     kind: str
@@ -57,6 +60,8 @@ class Plan:
     reads_history: bool = False
     table: str = ""
     control: bool = False
+    loads: tuple[str, ...] | None = None
+    sorts: str = ""
 
     @property
     def special(self) -> bool:
@@ -69,5 +74,6 @@ class Plan:
             or self.setting
             or self.tag
             or self.refused
+            or self.sorts
             or self.kind == "CTAS"
         )

@@ -25,6 +25,7 @@ from redshift_local.errors import in_redshifts_words
 from redshift_local.extended import Extended
 from redshift_local.history import QueryRecord, now
 from redshift_local.plan import Plan, Refused
+from redshift_local.tokens import quote_text
 from redshift_local.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ class Session:
             outcome = await self.special(plan)
         else:
             outcome = Outcome()
-            self._up.send(wire.query(plan.sql))
+            self._up.send(wire.query(await self.tuning.in_order(plan)))
             await self.talk.relay_ready(outcome, forward=True)
         self.finish(plan, outcome, started)
         return outcome
@@ -229,6 +230,8 @@ class Session:
                 break
         if not outcome.fields:
             _, outcome = await self.talk.internal(plan.sql)
+        if plan.sorts and not outcome.fields:
+            _, outcome = await self.talk.internal(f"select redshift_shim.sort_rows({quote_text(plan.sorts)})")
         if plan.kind == "CTAS" and plan.table and not outcome.fields:
             await self.tuning.analyze_made(plan.table, outcome.counted())
         tag = plan.tag or outcome.tag

@@ -1,12 +1,11 @@
 """CREATE TABLE, ALTER TABLE and their kin.
 
-Distribution and sort keys have no counterpart; what they are for, finding a key's rows without reading the table,
-is served by plain indexes. Primary and foreign keys are declared, not enforced, as in Redshift.
+The leading sort column is served by the lowest and highest value of each block, other keys by nothing
+(``shim/45_sorting.sql``). Primary and foreign keys are declared, not enforced, as in Redshift.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -20,7 +19,6 @@ from redshift_local.tokens import (
     find,
     identifier,
     inner,
-    is_mark,
     quote_name,
     quote_text,
     read_name,
@@ -30,7 +28,7 @@ from redshift_local.tokens import (
 )
 from redshift_local.types import read_type
 
-_CONSTRAINTS = {"PRIMARY", "UNIQUE", "FOREIGN", "CONSTRAINT", "CHECK", "EXCLUDE"}
+CONSTRAINTS = {"PRIMARY", "UNIQUE", "FOREIGN", "CONSTRAINT", "CHECK", "EXCLUDE"}
 _KEYABLE_REFUSED = {"jsonb": "SUPER", "bytea": "VARBYTE"}
 MAX_COLUMNS = 1600
 
@@ -43,45 +41,30 @@ class Design:
     distkey: str = ""
     sortkeys: list[str] = field(default_factory=list)
     primary_key: list[str] = field(default_factory=list)
-    foreign_keys: list[list[str]] = field(default_factory=list)
-
-    def indexes(self) -> list[list[str]]:
-        """Column lists to index; one that another begins with is left out.
-
-        The first sort key follows a foreign key: Redshift skips the blocks of other days, which keeps a
-        join of a member with its recent facts cheap however long its history is.
-        """
-        by_day = [[*key, *(name for name in self.sortkeys[:1] if name not in key)] for key in self.foreign_keys]
-        wanted = [self.sortkeys, self.primary_key, [self.distkey] if self.distkey else [], *by_day]
-        kept: list[list[str]] = []
-        for columns in sorted((w for w in wanted if w), key=len, reverse=True):
-            if not any(other[: len(columns)] == columns for other in kept):
-                kept.append(columns[:32])
-        return kept
 
     def statements(self, name: Sequence[str]) -> list[str]:
-        """Statements that index a table and note its design."""
+        """Statements that note a table's design and serve its sort key."""
         table = ".".join(quote_name(part) for part in name)
-        made = []
-        for columns in self.indexes():
-            digest = hashlib.sha256("/".join([*name, *columns]).encode()).hexdigest()[:10]
-            index = quote_name(f"{name[-1][:40]}_{digest}")
-            made.append(
-                f"create index if not exists {index} on {table} ({', '.join(map(quote_name, columns))})"
-            )
-        noted = (self.diststyle, self.distkey, self.sortkeys, self.primary_key)
-        if any(noted):
-            made.append(
-                "insert into redshift_shim.table_design select "
-                f"{quote_text(table)}::regclass, nullif({quote_text(self.diststyle)}, ''), "
-                f"nullif({quote_text(self.distkey)}, ''), {_array(self.sortkeys)}, {_array(self.primary_key)} "
-                "on conflict (relation) do update set diststyle = excluded.diststyle, distkey = excluded.distkey, "
-                "sortkeys = excluded.sortkeys, primary_key = excluded.primary_key"
-            )
-        return made
+        noted = [
+            "insert into redshift_shim.table_design select "
+            f"{quote_text(table)}::regclass, nullif({quote_text(self.diststyle)}, ''), "
+            f"nullif({quote_text(self.distkey)}, ''), {text_array(self.sortkeys)}, {text_array(self.primary_key)} "
+            "on conflict (relation) do nothing"
+        ]
+        return [*noted, sort_blocks(table)] if self.sortkeys else noted
 
 
-def _array(names: Sequence[str]) -> str:
+def _sorted(table: str) -> str:
+    return f"select redshift_shim.sort_blocks({quote_text(table)})"
+
+
+def sort_blocks(table: str) -> str:
+    """Statement that serves a table's leading sort column."""
+    return f"select redshift_shim.sort_blocks({quote_text(table)})"
+
+
+def text_array(names: Sequence[str]) -> str:
+    """Names as an array of PostgreSQL."""
     return "array[" + ", ".join(quote_text(name) for name in names) + "]::text[]"
 
 
@@ -139,7 +122,7 @@ def create_materialized_view(nodes: Sequence[Node], index: int) -> Plan:
             if word in words:
                 raise not_in_redshift(f"AUTO REFRESH YES with {word}")
     title = ".".join(map(quote_name, name))
-    after = design.statements(name) if design.indexes() else []
+    after = design.statements(name)
     return Plan(
         "DDL",
         f"create materialized view {title}{columns} as\n{inner(rewrite(query))}",
@@ -186,7 +169,7 @@ def _attributes(nodes: Sequence[Node], index: int, design: Design) -> tuple[dict
                 raise Refused("syntax error: DISTSTYLE takes AUTO, EVEN, KEY or ALL", "42601")
             index += 2
         elif word == "DISTKEY":
-            keys = _bracketed(nodes, index + 1)
+            keys = bracketed(nodes, index + 1)
             if len(keys) != 1:
                 raise Refused("DISTKEY takes one column", "42601")
             design.distkey = keys[0]
@@ -197,7 +180,7 @@ def _attributes(nodes: Sequence[Node], index: int, design: Design) -> tuple[dict
             if starts(nodes, "AUTO", index + 1):
                 index += 2
             else:
-                design.sortkeys = _bracketed(nodes, index + 1)
+                design.sortkeys = bracketed(nodes, index + 1)
                 index += 2
         elif starts(nodes, "ENCODE AUTO", index):
             index += 2
@@ -212,7 +195,7 @@ def _attributes(nodes: Sequence[Node], index: int, design: Design) -> tuple[dict
     return options, None
 
 
-def _bracketed(nodes: Sequence[Node], index: int) -> list[str]:
+def bracketed(nodes: Sequence[Node], index: int) -> list[str]:
     group = nodes[index] if index < len(nodes) else None
     if not isinstance(group, Group):
         raise Refused("syntax error: a list of columns is missing", "42601")
@@ -226,10 +209,10 @@ def _columns(body: Group, design: Design) -> str:
     inline_sortkey: list[str] = []
     for part in parts:
         word = part[0].up
-        if word in _CONSTRAINTS and not (
+        if word in CONSTRAINTS and not (
             len(part) > 1 and part[1].kind == "word" and word not in {"PRIMARY", "FOREIGN", "CONSTRAINT"}
         ):
-            _table_constraint(part, design)
+            table_constraint(part, design)
         elif word == "LIKE":
             declared.append(("", _like(part)))
         else:
@@ -266,17 +249,17 @@ def _like(part: Sequence[Node]) -> str:
     raise not_in_redshift(f"LIKE … {render(part[index:]).strip()}")
 
 
-def _table_constraint(part: Sequence[Node], design: Design) -> None:
+def table_constraint(part: Sequence[Node], design: Design) -> None:
     index = 0
     if part[0].up == "CONSTRAINT":
         index = 2
     word = part[index].up if index < len(part) else ""
     if word == "PRIMARY":
-        design.primary_key = _bracketed(part, index + 2)
+        design.primary_key = bracketed(part, index + 2)
     elif word in {"CHECK", "EXCLUDE"}:
         raise not_in_redshift(f"A {word} constraint")
     elif word == "FOREIGN":
-        design.foreign_keys.append(_bracketed(part, index + 2))
+        bracketed(part, index + 2)
     elif word != "UNIQUE":
         raise Refused(f'syntax error at or near "{render(part).strip()}"', "42601")
 
@@ -366,93 +349,3 @@ def _identity(node: Node, kind: str, mode: str) -> str:
     seed, step = (int(render(part).strip()) for part in split(node.children))
     bound = f"minvalue {seed}" if step > 0 else f"maxvalue {seed}"
     return f" generated {mode} as identity (start with {seed} increment by {step} {bound})"
-
-
-def alter_table(nodes: Sequence[Node]) -> Plan:  # noqa: PLR0915
-    """``ALTER TABLE``."""
-    index = 2
-    if starts(nodes, "IF EXISTS", index):
-        raise not_in_redshift("ALTER TABLE IF EXISTS")
-    name, index = read_name(nodes, index)
-    table = ".".join(map(quote_name, name))
-    rest = nodes[index:]
-    if any(is_mark(node, ",") for node in rest):
-        raise not_in_redshift("ALTER TABLE with several actions", "write one statement for each")
-    head = f"alter table {table}"
-    joined = ".".join(name)
-
-    def plan(text: str) -> Plan:
-        return Plan("DDL", f"{head} {text}", table=joined)
-
-    def design(note: str = "") -> Plan:
-        return Plan("DDL", note or "select 1 where false", tag="ALTER TABLE", table=joined)
-
-    if starts(rest, "ADD") and _is_constraint(rest, 1):
-        declared = Design()
-        _table_constraint(rest[1:], declared)
-        if not declared.primary_key:
-            return design()
-        columns = ", ".join(f"alter column {quote_name(c)} set not null" for c in declared.primary_key)
-        return Plan(
-            "DDL",
-            f"{head} {columns}",
-            after=tuple(declared.statements(name)[:1]),
-            tag="ALTER TABLE",
-            table=joined,
-        )
-    if starts(rest, "ADD"):
-        start = 2 if starts(rest, "COLUMN", 1) else 1
-        if starts(rest, "IF NOT EXISTS", start):
-            raise not_in_redshift("ADD COLUMN IF NOT EXISTS")
-        _, text, flags = column(rest[start:])
-        if flags or "generated" in text:
-            raise not_in_redshift("ADD COLUMN with a key or an identity")
-        if " not null" in text and " default " not in text:
-            raise Refused(
-                "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression", "0A000"
-            )
-        return plan(f"add column {text}")
-    if starts(rest, "DROP CONSTRAINT"):
-        return design()
-    if starts(rest, "DROP"):
-        start = 2 if starts(rest, "COLUMN", 1) else 1
-        if starts(rest, "IF EXISTS", start):
-            raise not_in_redshift("DROP COLUMN IF EXISTS")
-        return plan(f"drop column {inner(rewrite(rest[start:]))}")
-    if starts(rest, "RENAME") or starts(rest, "OWNER TO"):
-        return plan(inner(rewrite(rest)))
-    if starts(rest, "APPEND"):
-        raise not_served("ALTER TABLE APPEND", "use INSERT … SELECT and TRUNCATE")
-    if starts(rest, "ROW LEVEL SECURITY"):
-        raise not_served("ROW LEVEL SECURITY")
-    if starts(rest, "ALTER COLUMN") and starts(rest, "TYPE", 3):
-        kind, _ = read_type(rest, 4)
-        if not kind.startswith("varchar"):
-            raise not_in_redshift(f"ALTER COLUMN … TYPE {kind}", "only the size of a VARCHAR can change")
-        return plan(f"alter column {inner(rewrite(rest[2:3]))} type {kind}")
-    if starts(rest, "ALTER COLUMN") and starts(rest, "ENCODE", 3):
-        return design()
-    if starts(rest, "ALTER COLUMN"):
-        raise not_in_redshift(f"ALTER COLUMN {render(rest[2:]).strip()}")
-    if starts(rest, "ALTER DISTKEY"):
-        return design(_note(table, f"distkey = {quote_text(identifier(rest[2]))}, diststyle = 'KEY'"))
-    if starts(rest, "ALTER DISTSTYLE"):
-        key = identifier(rest[4]) if starts(rest, "KEY DISTKEY", 2) else ""
-        return design(
-            _note(table, f"diststyle = {quote_text(rest[2].up)}, distkey = nullif({quote_text(key)}, '')")
-        )
-    if starts(rest, "ALTER") and find(rest, "SORTKEY") > 0:
-        position = find(rest, "SORTKEY")
-        keys = [] if rest[position + 1].up in {"AUTO", "NONE"} else _bracketed(rest, position + 1)
-        return design(_note(table, f"sortkeys = {_array(keys)}"))
-    if starts(rest, "ALTER ENCODE AUTO"):
-        return design()
-    raise not_in_redshift(f"ALTER TABLE … {render(rest).strip()}")
-
-
-def _is_constraint(rest: Sequence[Node], index: int) -> bool:
-    return index < len(rest) and rest[index].up in _CONSTRAINTS
-
-
-def _note(table: str, change: str) -> str:
-    return f"update redshift_shim.table_design set {change} where relation = {quote_text(table)}::regclass"

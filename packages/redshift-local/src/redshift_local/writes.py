@@ -14,6 +14,7 @@ from redshift_local.tokens import (
     at,
     at_up,
     find,
+    identifier,
     inner,
     is_mark,
     quote_name,
@@ -84,7 +85,28 @@ def insert(nodes: list[Node]) -> Plan:
         body = [*rewrite(rest[:values]), rest[values], *rewrite(rest[values + 1 :])]
     else:
         body = rewrite(system_views(rest))
-    return Plan("INSERT", inner([*head, *body]), table=".".join(name))
+    return Plan("INSERT", inner([*head, *body]), table=".".join(name), loads=_loaded(nodes[index:]))
+
+
+def _loaded(rest: list[Node]) -> tuple[str, ...] | None:
+    """Columns that a query fills, if its rows may come in any order and no column is a literal of unknown type."""
+    columns: tuple[str, ...] = ()
+    first = at(rest, 0)
+    if isinstance(first, Group) and at_up(first.children, 0) not in {"SELECT", "WITH"}:
+        columns = tuple(identifier(part[0]) for part in split(first.children))
+        rest = rest[1:]
+    if len(rest) == 1 and isinstance(rest[0], Group):
+        rest = rest[0].children
+    if at_up(rest, 0) not in {"SELECT", "WITH"}:
+        return None
+    main = _after_ctes(rest) if at_up(rest, 0) == "WITH" else 0
+    if any(find(rest, word, main) >= 0 for word in ("ORDER BY", "LIMIT", "OFFSET", "TOP")):
+        return None
+    end = find(rest, "FROM", main)
+    items = split(rest[main + 1 : end if end > 0 else len(rest)])
+    if any((item and item[0].kind == "string") or at_up(item, 0) == "NULL" for item in items):
+        return None
+    return columns
 
 
 def update(nodes: list[Node]) -> Plan:
