@@ -9,25 +9,19 @@ The same script runs under AWS Glue 5.1 and under ``spark-submit``.
 from __future__ import annotations
 
 import sys
-import traceback
 
 from ecommerce_dwh_glue.erasure.job import Erasure, summary
-from ecommerce_dwh_glue.job import JobError, bundled_contracts, read_options, spark_session
+from ecommerce_dwh_glue.job import bundled_contracts, read_options, spark_session
 from ecommerce_dwh_glue.storage import S3Storage
 
 
 def main(argv: list[str]) -> None:
-    """Run the job; a failure ends the process with one readable line and a non-zero exit code."""
-    try:
-        options = read_options(argv)
-        mode = argv[argv.index("--erasure_mode") + 1] if "--erasure_mode" in argv[:-1] else ""
-        spark = spark_session(f"data-erasure {mode} {options.run_id}")
-        storage = S3Storage(options.region)
-        result = Erasure(spark.sparkContext, storage, bundled_contracts(), options, mode).run()
-    except JobError as error:
-        if error.__cause__ is not None:
-            traceback.print_exception(error.__cause__)
-        sys.exit(f"data_erasure failed: {error}")
+    """Run the job. A failure is raised: Glue passes the words of an exception on, but not those of an exit."""
+    options = read_options(argv)
+    mode = argv[argv.index("--erasure_mode") + 1] if "--erasure_mode" in argv[:-1] else ""
+    spark = spark_session(f"data-erasure {mode} {options.run_id}")
+    storage = S3Storage(options.region)
+    result = Erasure(spark.sparkContext, storage, bundled_contracts(), options, mode).run()
     print(summary(result))
 
 

@@ -14,6 +14,7 @@ CENT4 = Decimal("0.0001")
 LIMIT = Decimal(10) ** 14
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 WHOLE = re.compile(r"[+-]?[0-9]+(\.0*)?")
+NULL_WORDS = ("", "NULL", "null", "\\N", "nan", "NaN", "None", "<NA>", "NaT")
 COLUMNS = ("order_item_id", "order_id", "product_id", "quantity", "unit_price", "line_total")
 
 
@@ -119,7 +120,7 @@ def judge(content: bytes) -> Day:
         if isinstance(found, str):
             day.quarantined.add((line, found))
             continue
-        texts = [value.strip(" \t\r\n") or None for value in found]
+        texts = [None if (value := each.strip(" \t\r\n")) in NULL_WORDS else value for each in found]
         key, order, product, quantity_text, price_text, total_text = texts
         quantity, price, total = whole(quantity_text), money(price_text), money(total_text)
         amount = total if total is not None else Decimal(0)
@@ -132,6 +133,7 @@ def judge(content: bytes) -> Day:
             or price is None
             or price < 0
             or (total_text is not None and total is None)
+            or (total is None and abs(amount) >= LIMIT)
         )
         if bad:
             day.quarantined.add((line, "value"))

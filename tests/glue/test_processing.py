@@ -111,7 +111,12 @@ def test_the_quality_job_judges_the_run(done: Lake) -> None:
     report = done.assess(DAY)
     assert report["status"] == "warned"
     broken = {f"{t['source']}.{r['rule']}" for t in report["tables"] for r in t["rules"] if not r["passed"]}
-    assert broken == {"order_items.order_in_window", "web_events.event_type_known"}
+    assert broken == {
+        "order_items.order_in_window",
+        "web_events.event_type_known",
+        "orders.columns_as_agreed",
+        "web_events.columns_as_agreed",
+    }
     orphan = next(r for t in report["tables"] for r in t["rules"] if r["rule"] == "order_in_window")
     assert orphan["rows_failed"] == sum(index % 7 != 1 for index in range(50))
     assert len(orphan["samples"]) == 20

@@ -151,7 +151,7 @@ CASES = {
     "non-finite": Case(
         items(b"a,o,p,1,NaN,", b"b,o,p,1,Infinity,", b"c,o,p,1,1,-inf"),
         {},
-        ((2, "non_finite:unit_price"), (3, "non_finite:unit_price"), (4, "non_finite:line_total")),
+        ((2, "not_null:unit_price"), (3, "non_finite:unit_price"), (4, "non_finite:line_total")),
     ),
     "decimal overflow": Case(
         items(b"a,o,p,1,100000000000000,", b"b,o,p,1,1e300,"),

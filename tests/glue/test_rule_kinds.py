@@ -8,7 +8,7 @@ from ecommerce_dwh.rules import KINDS as CONTRACT_KINDS
 from ecommerce_dwh_glue import rules
 from ecommerce_dwh_glue.rules.table import KINDS
 
-COMMON = {"__init__", "kinds", "table"}
+COMMON = {"__init__", "counted", "kinds", "table"}
 
 
 def test_contracts_and_spark_know_the_same_kinds() -> None:

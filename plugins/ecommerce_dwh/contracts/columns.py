@@ -139,6 +139,7 @@ class _ColumnReader:
             url_parameters=self.url_parameters(),
             person_key=person_key,
             person_value=person_value,
+            key_format=self.key_format(),
         )
 
     def minimum(self) -> str | None:
@@ -150,6 +151,11 @@ class _ColumnReader:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) >= _LARGEST:
             raise self.fail("logicalTypeOptions", f"minimum {value!r} is not a number of up to 38 digits")
         return str(value)
+
+    def key_format(self) -> str:
+        if self.custom.key_format and not self.kind.is_text:
+            raise self.fail("keyFormat", "keyFormat is for keys, which are text")
+        return self.custom.key_format or ""
 
     def url_parameters(self) -> tuple[str, ...] | None:
         value = self.custom.url_parameters

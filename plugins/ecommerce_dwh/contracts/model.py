@@ -14,6 +14,8 @@ DELIVERIES = ("required", "optional")
 OWN_ENTITIES = ("customer", "product", "sales_order", "web_event", "inventory")
 # A column of this name carries the person's key in every source; one of another name says so by `personKey`.
 PERSON_KEY = "customer_id"
+# Spellings of keys that a contract can agree on.
+KEY_FORMATS = ("digits",)
 # Kinds of personal values that identify a person, or help to.
 PERSON_VALUES = ("email", "phone", "given_name", "family_name", "full_name", "birth_date", "address")
 
@@ -43,6 +45,7 @@ class Column:
             that are no URLs.
         person_key: the column carries the key of the person whom the row is about.
         person_value: of personal data, one of `PERSON_VALUES`; empty where many people have the value.
+        key_format: ``digits``: a key of digits, of which ``12345.0`` is another spelling; empty: as delivered.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Column:
     url_parameters: tuple[str, ...] | None = None
     person_key: bool = False
     person_value: str = ""
+    key_format: str = ""
 
     @property
     def base_type(self) -> str:
@@ -138,6 +142,7 @@ class SourceContract:
         owner: owning team.
         freshness_hours: hours after the end of a day by which its data is due.
         extract: where `ecommerce_dwh_ingest` takes the source from; None: others deliver its files.
+        null_words: words that are null in every column of the source, compared as written.
     """
 
     name: str
@@ -157,6 +162,7 @@ class SourceContract:
     owner: str = ""
     freshness_hours: int = 24
     extract: Extract | None = None
+    null_words: tuple[str, ...] = ()
 
     @property
     def accepted_columns(self) -> tuple[Column, ...]:

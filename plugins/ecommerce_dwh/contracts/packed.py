@@ -37,6 +37,7 @@ def contracts_from_json(text: str) -> dict[str, SourceContract]:
                 "derived_columns": tuple(column(entry) for entry in item["derived_columns"]),
                 "rules": tuple(Rule(**{**rule, "columns": tuple(rule["columns"])}) for rule in item["rules"]),
                 "amount": tuple(item["amount"]),
+                "null_words": tuple(item["null_words"]),
                 "extract": item["extract"] and Extract(**item["extract"]),
                 "sessions": sessions
                 and Sessions(**{**sessions, "client_columns": tuple(sessions["client_columns"])}),

@@ -66,6 +66,7 @@ class ContractProperties(_Model):
     sessions: SessionsProperty | None = None
     extract: ExtractProperty | None = None
     derived_columns: list[DerivedColumnProperty] = []
+    null_words: list[str] = []
 
 
 class ColumnProperties(_Model):
@@ -77,6 +78,7 @@ class ColumnProperties(_Model):
     url_parameters: Any = None  # judged with its column: the message shows how to write it
     person_key: bool | None = None
     person_value: str | None = None
+    key_format: Literal["digits"] | None = None
 
 
 Properties = TypeVar("Properties", ContractProperties, ColumnProperties)

@@ -24,6 +24,7 @@ from ecommerce_dwh.contracts.model import (
 from ecommerce_dwh.contracts.standard import check_standard
 from ecommerce_dwh.rules import DIMENSIONS, KINDS, SEVERITIES, Asked, Rule
 from ecommerce_dwh.rules.referential import check_reference
+from ecommerce_dwh.rules.standing import standing_rules
 
 if TYPE_CHECKING:
     from ecommerce_dwh.contracts.properties import ContractProperties
@@ -104,7 +105,7 @@ class _Reader:
             derived_columns=derived,
             history=custom.history,
             delivery=custom.delivery,
-            rules=self.rules.read(table, by_name),
+            rules=self.all_rules(table, by_name, key, custom.history),
             version_column=self.named("versionColumn", custom.version_column, by_name),
             amount=self.amount(custom, columns),
             merge_entity=self.merge_entity(custom.merge_entity),
@@ -113,10 +114,18 @@ class _Reader:
             owner=_owner(root),
             freshness_hours=self.freshness(root),
             extract=self.extract(custom),
+            null_words=self.null_words(custom),
         )
         if contract.version_column and by_name[contract.version_column].base_type != "timestamp":
             raise self.fail("versionColumn", f"versionColumn '{contract.version_column}' is not a timestamp")
         return contract
+
+    def all_rules(
+        self, table: Mapping[str, Any], columns: Mapping[str, Column], key: str, history: str
+    ) -> tuple[Rule, ...]:
+        """The rules of the contract, and those that hold for every source."""
+        own = self.rules.read(table, columns)
+        return (*own, *standing_rules(own, key, "version_at" if history == "scd2" else "", KINDS))
 
     def checked_root(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The document and its only table, of the form that the standard asks for."""
@@ -164,6 +173,12 @@ class _Reader:
         if column and column not in columns:
             raise self.fail(name, f"{name} names column '{column}', which the contract does not have")
         return column
+
+    def null_words(self, custom: ContractProperties) -> tuple[str, ...]:
+        words = tuple(word.strip() for word in custom.null_words)
+        if not all(words) or len(set(words)) != len(words):
+            raise self.fail("nullWords", "nullWords needs words that are not empty, each once")
+        return words
 
     def merge_entity(self, name: str) -> str:
         if name and (not IDENTIFIER.fullmatch(name) or name in OWN_ENTITIES or name.startswith("agg_")):

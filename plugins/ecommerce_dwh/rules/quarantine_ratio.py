@@ -10,7 +10,7 @@ from ecommerce_dwh.rules.rule import Rule
 class QuarantineRatio(RuleKind):
     name = "quarantine_ratio"
     may = frozenset({"minimum_rows"})
-    meaning = "`minimum_rows`: fewer rejected rows than this never fail the rule"
+    meaning = "`minimum_rows`: fewer rejected rows than this fail the rule only if nearly all rows are rejected"
 
     def check(self, asked: Asked) -> None:
         if (asked.number("minimum_rows", whole=True) or 0) < 0:

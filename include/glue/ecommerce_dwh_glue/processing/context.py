@@ -19,6 +19,9 @@ from ecommerce_dwh_glue.processing.ledger import Entry
 from ecommerce_dwh_glue.reading.files import SourceFile
 from ecommerce_dwh_glue.storage import Storage, StoredObject
 
+# Remarks of a kind, source and day that are kept; the ledger has their number.
+MOST_REMARKS = 20
+
 
 @dataclass
 class Outcome:
@@ -29,12 +32,35 @@ class Outcome:
         drift: unknown or missing optional columns: source, column, kind, files.
         rounded: rows whose decimals lost digits, by source.
         unfit: objects of the window that the raw bucket's layout has no place for; they were not loaded.
+        remarks: what is odd about the rows of a source and day, for people: source, day, rule kind, text.
     """
 
     ledger: dict[tuple[str, str], Entry]
     drift: list[dict[str, Any]] = field(default_factory=list)
     rounded: dict[str, int] = field(default_factory=dict)
     unfit: list[RawObject] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+
+    def remark(self, source: str, day: str, kind: str, text: str) -> None:
+        """Add a remark, unless there are enough of its kind."""
+        alike = [one for one in self.remarks if (one.source, one.day, one.kind) == (source, day, kind)]
+        if len(alike) < MOST_REMARKS:
+            self.remarks.append(Remark(source, day, kind, text))
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What is odd about rows of a source and day; shows no more of them than may be shown.
+
+    Attributes:
+        kind: the kind of rule that judges it.
+        text: the beginning of a sentence: a key, a file, a column.
+    """
+
+    source: str
+    day: str
+    kind: str
+    text: str
 
 
 @dataclass(eq=False)

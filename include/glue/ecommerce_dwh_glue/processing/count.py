@@ -31,7 +31,7 @@ def count_read(run: Run, sources: Sequence[Source], outcome: Outcome) -> None:
         if source.rows is not None:
             parts.append(_figures(source.rows, source, "int(null)", raw=True))
         if source.ranked is not None:
-            looked_at = _figures(source.ranked, source, lost, raw=run.is_small)
+            looked_at = _figures(source.ranked, source, lost, raw=run.is_small, ranked=True)
             parts.append(looked_at if run.is_small else looked_at.where("side is not null"))
     _add(sources, outcome, parts)
 
@@ -60,8 +60,7 @@ def check_rows(files: Sequence[SourceFile], outcome: Outcome) -> None:
     expected: dict[tuple[str, str], int | None] = defaultdict(int)
     for file in files:
         place, known = (file.source, file.day), expected[(file.source, file.day)]
-        exact = file.reader in ("whole", "lines", "parquet") or file.format == "json"
-        expected[place] = known + file.rows if exact and known is not None else None
+        expected[place] = known + file.rows if file.has_exact_rows and known is not None else None
     for place, rows in expected.items():
         if rows is not None and rows != outcome.ledger[place].raw_rows:
             raise JobError(
@@ -70,7 +69,7 @@ def check_rows(files: Sequence[SourceFile], outcome: Outcome) -> None:
             )
 
 
-def _figures(rows: DataFrame, source: Source, side: str, *, raw: bool) -> DataFrame:
+def _figures(rows: DataFrame, source: Source, side: str, *, raw: bool, ranked: bool = False) -> DataFrame:
     """The figures of each row for the ledger; sources and sides as numbers, since rows are grouped by them.
 
     Args:
@@ -78,6 +77,7 @@ def _figures(rows: DataFrame, source: Source, side: str, *, raw: bool) -> DataFr
         source: their source.
         side: SQL of the ledger's side where the row ended, a place in `_SIDES`, may be null.
         raw: whether the rows count as raw, too.
+        ranked: whether they were ranked, so that it is known which of them are in conflict.
     """
     high, low = amount_parts_sql(source.contract)
     return rows.select(
@@ -88,6 +88,7 @@ def _figures(rows: DataFrame, source: Source, side: str, *, raw: bool) -> DataFr
         F.expr(high).alias("amount_high"),
         F.expr(low).alias("amount_low"),
         (F.col("rounded") if raw else F.lit(False)).alias("rounded"),
+        (F.col("conflict") if ranked else F.lit(False)).alias("conflict"),
     )
 
 
@@ -103,6 +104,7 @@ def _add(sources: Sequence[Source], outcome: Outcome, parts: Sequence[DataFrame]
             F.sum("amount_high").alias("high"),
             F.sum("amount_low").alias("low"),
             F.count_if("rounded").alias("rounded"),
+            F.count_if("conflict").alias("conflicts"),
         )
     )
     for row in figures.collect():
@@ -113,5 +115,6 @@ def _add(sources: Sequence[Source], outcome: Outcome, parts: Sequence[DataFrame]
         for side in [*sides, "raw"] if row["raw"] else sides:
             setattr(entry, f"{side}_rows", getattr(entry, f"{side}_rows") + row["rows"])
             setattr(entry, f"{side}_amount", getattr(entry, f"{side}_amount") + amount)
+        entry.conflicting_rows += row["conflicts"]
         if row["rounded"]:
             outcome.rounded[name] = outcome.rounded.get(name, 0) + row["rounded"]

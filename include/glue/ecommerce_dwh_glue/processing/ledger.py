@@ -13,7 +13,12 @@ ZERO = Decimal("0.0000")
 
 @dataclass
 class Entry:
-    """The account of one source's rows of one day; amounts are exact."""
+    """The account of one source's rows of one day; amounts are exact.
+
+    Of the superseded rows, the conflicting ones are no copies and no earlier versions (`dedup.ranked`). Rows with words
+    for null and with rounded or mixed keys are accepted ones. Rejected files are those without a good row; drifting
+    columns are in the files or in the contract only.
+    """
 
     source: str
     delivery_date: str
@@ -22,6 +27,13 @@ class Entry:
     accepted_rows: int = 0
     superseded_rows: int = 0
     quarantined_rows: int = 0
+    conflicting_rows: int = 0
+    null_word_rows: int = 0
+    rounded_key_rows: int = 0
+    mixed_key_rows: int = 0
+    rejected_files: int = 0
+    drifting_columns: int = 0
+    columns: int = 0
     raw_amount: Decimal = ZERO
     accepted_amount: Decimal = ZERO
     superseded_amount: Decimal = ZERO

@@ -100,6 +100,7 @@ def _report(
             for entry in outcome.ledger.values()
         ],
         "drift": outcome.drift,
+        "remarks": [vars(remark) for remark in outcome.remarks],
         "rounded_rows": outcome.rounded,
         # Every object that is not loaded is named, so that nothing delivered is forgotten.
         "not_loaded": [

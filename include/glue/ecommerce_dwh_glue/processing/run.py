@@ -18,10 +18,12 @@ from ecommerce_dwh_glue.job import Options
 from ecommerce_dwh_glue.processing import ledger
 from ecommerce_dwh_glue.processing.context import Outcome, Run, Source, in_threads
 from ecommerce_dwh_glue.processing.count import check_rows, count_read, count_written
+from ecommerce_dwh_glue.processing.drift import find_drift, note_drift
 from ecommerce_dwh_glue.processing.failures import explain
+from ecommerce_dwh_glue.processing.oddities import note_oddities
 from ecommerce_dwh_glue.processing.publish import publish
 from ecommerce_dwh_glue.processing.read import mark_rows, read_rows, set_parallelism
-from ecommerce_dwh_glue.processing.window import Window, find_drift, find_window
+from ecommerce_dwh_glue.processing.window import Window, find_window
 from ecommerce_dwh_glue.processing.write import write_accepted, write_empty, write_quarantine
 from ecommerce_dwh_glue.storage import Storage, StoredObject
 
@@ -79,6 +81,7 @@ def _new_outcome(run: Run, window: Window) -> Outcome:
         find_drift(window.files, run.contracts),
         unfit=list(window.unfit),
     )
+    note_drift(window.files, run.contracts, outcome)
     for file in window.files:
         outcome.ledger[(file.source, file.day)].files += 1
     return outcome
@@ -103,6 +106,7 @@ def _process_rows(
     def reject() -> None:
         count_read(run, sources, outcome)
         check_rows(window.files, outcome)
+        note_oddities(run, sources, outcome)
         quarantine.extend(write_quarantine(run, sources, outcome))
 
     # Side by side: while one of them is planned, the others run.

@@ -1,16 +1,12 @@
-"""The window of a run: its days, the files of these days, and which columns differ from the contracts."""
+"""The window of a run: its days, and the files of these days."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
-from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.lake.layout import RawObject
-from ecommerce_dwh.privacy.masking import mask_path, shown_name
 from ecommerce_dwh_glue.job import LATEST, JobError, days_between
 from ecommerce_dwh_glue.processing.context import Run
 from ecommerce_dwh_glue.reading.errors import problems_text
@@ -20,8 +16,6 @@ from ecommerce_dwh_glue.reading.survey import survey_file
 
 # Requests to the object store at a time.
 _THREADS = 16
-# Keys that a column of `drift` names; the rest is counted.
-_DRIFT_FILES = 20
 
 
 @dataclass(frozen=True)
@@ -125,26 +119,3 @@ def _survey(run: Run, listed: Sequence[SourceFile], pool: ThreadPoolExecutor) ->
     if large:
         surveyed += run.spark.sparkContext.parallelize(large, len(large)).map(survey).collect()
     return surveyed
-
-
-def find_drift(files: Sequence[SourceFile], contracts: Mapping[str, SourceContract]) -> list[dict[str, Any]]:
-    """Columns that a file has and its contract does not, or the other way round; names and keys are masked."""
-    found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for file in files:
-        if not file.header:
-            continue
-        known = {column.name for column in contracts[file.source].columns}
-        for name in sorted(set(file.header) - known):
-            found[(file.source, name, "unknown column, ignored")].append(file.key)
-        for name in sorted(known - set(file.header)):
-            found[(file.source, name, "optional column missing, null")].append(file.key)
-    return [
-        {
-            "source": source,
-            "column": shown_name(name),
-            "kind": kind,
-            "files": [mask_path(key) for key in keys[:_DRIFT_FILES]],
-            "file_count": len(keys),
-        }
-        for (source, name, kind), keys in sorted(found.items())
-    ]

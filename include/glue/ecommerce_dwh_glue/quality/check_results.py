@@ -27,7 +27,9 @@ def write_check_results(run: Run, figures: Figures) -> None:
             for rule in run.contracts[name].rules:
                 count = found.counts[rule.name]
                 finding = figures.findings.get((name, rule.name))
-                passed, message = judge(rule, count, finding and {day: finding[day]})
+                passed, message = judge(
+                    rule, count, finding and {day: finding[day]}, figures.examples(name, rule, day)
+                )
                 ratio = Decimal(count.failed) / count.checked if count.checked else Decimal(0)
                 rows.append(
                     (

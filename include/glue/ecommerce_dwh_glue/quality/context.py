@@ -9,7 +9,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from ecommerce_dwh.contracts import SourceContract
+from ecommerce_dwh.contracts import Rule, SourceContract
 from ecommerce_dwh_glue.job import Options
 from ecommerce_dwh_glue.rules.history import Finding
 from ecommerce_dwh_glue.rules.kinds import Day
@@ -45,8 +45,20 @@ class Figures:
         days: figures by source and day.
         findings: findings of history rules by source and rule, then by day.
         samples: keys of some rows that break a rule, by source and rule.
+        remarks: examples in words, by source and kind of rule, then by day.
     """
 
     days: Mapping[str, Mapping[str, Day]]
     findings: Mapping[tuple[str, str], Mapping[str, Finding]]
     samples: Mapping[tuple[str, str], list[str]]
+    remarks: Mapping[tuple[str, str], Mapping[str, list[str]]] = field(default_factory=dict)
+
+    def examples(self, source: str, rule: Rule, day: str = "") -> list[str]:
+        """Remarks on the rows that break a rule; of one day where it is named."""
+        by_day = self.remarks.get((source, remark_kind(rule)), {})
+        return [text for each in sorted(by_day) if day in ("", each) for text in by_day[each]]
+
+
+def remark_kind(rule: Rule) -> str:
+    """The kind under which processing remarks on the rows that break a rule."""
+    return "unique" if rule.kind == "conflicts" else rule.kind

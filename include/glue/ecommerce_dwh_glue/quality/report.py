@@ -14,8 +14,8 @@ from ecommerce_dwh.privacy.masking import PRIVACY_VERSION
 from ecommerce_dwh_glue.quality.context import Figures, Run
 from ecommerce_dwh_glue.quality.page import html_page
 from ecommerce_dwh_glue.quality.quarantine import quarantined_rows
-from ecommerce_dwh_glue.quality.samples import shown_sample
-from ecommerce_dwh_glue.quality.verdicts import judge
+from ecommerce_dwh_glue.quality.samples import SAMPLES, shown_sample
+from ecommerce_dwh_glue.quality.verdicts import is_judged, judge
 from ecommerce_dwh_glue.rules import history
 from ecommerce_dwh_glue.rules.kinds import Count
 
@@ -66,8 +66,10 @@ def _rule_entry(contract: SourceContract, rule: Rule, figures: Figures) -> dict[
     days = [day.counts[rule.name] for day in figures.days[contract.name].values()]
     total = Count(sum(day.checked for day in days), sum(day.failed for day in days))
     found = figures.findings.get((contract.name, rule.name))
-    passed, message = judge(rule, total, found)
-    samples = figures.samples.get((contract.name, rule.name), [])
+    examples = figures.examples(contract.name, rule)
+    passed, message = judge(rule, total, found, examples)
+    keys = figures.samples.get((contract.name, rule.name), [])
+    samples = [*(examples if total.failed else ()), *(shown_sample(contract, key) for key in keys)]
     return {
         "rule": rule.name,
         "dimension": rule.dimension,
@@ -78,10 +80,10 @@ def _rule_entry(contract: SourceContract, rule: Rule, figures: Figures) -> dict[
         "rows_failed": total.failed,
         "failed_ratio": round(total.ratio, 6),
         "threshold": rule.threshold,
-        "judged": found is None or total.checked > 0,
+        "judged": is_judged(rule, total),
         "passed": passed,
         "message": message,
-        "samples": [shown_sample(contract, key) for key in samples],
+        "samples": samples[:SAMPLES],
         **({"history": history.shown(found).as_plain()} if found else {}),
     }
 

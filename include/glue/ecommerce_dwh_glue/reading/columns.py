@@ -22,12 +22,14 @@ def text_columns(contract: SourceContract) -> list[str]:
     return [f"x_{column.name}" for column in contract.columns]
 
 
-def trimmed(text: Column, odd_blanks: bool) -> Column:
-    """Text without `BLANKS` around it, null when nothing is left.
+def trimmed(text: Column, odd_blanks: bool, null_words: Sequence[str] = ()) -> Column:
+    """Text without `BLANKS` around it, null when nothing is left, or one of the contract's words for null.
 
-    Trimming a set of characters is slow in Spark, and hardly any file has other blanks than spaces.
+    Trimming a set of characters is slow in Spark, and hardly any file has other blanks than spaces; the same holds for
+    words. The survey of the file says whether they are worth looking for.
     """
-    return F.nullif(F.btrim(text, F.lit(BLANKS)) if odd_blanks else F.trim(text), F.lit(""))
+    value = F.nullif(F.btrim(text, F.lit(BLANKS)) if odd_blanks else F.trim(text), F.lit(""))
+    return F.when(~value.isin(*null_words), value) if null_words else value
 
 
 def file_key(storage: Storage, bucket: str, files: Sequence[SourceFile]) -> Column:

@@ -92,7 +92,7 @@ def parse_csv(lines: DataFrame, like: SourceFile, contract: SourceContract) -> D
     Args:
         lines: ``source_file``, ``source_line``, ``value``.
         like: any of their files; all have its header, and what the survey saw in it: damaged bytes or over-long lines,
-            NUL bytes, odd blanks, quotes.
+            NUL bytes, odd blanks, quotes, words for null, repeated headers.
         contract: the source's contract.
     """
     header, checks, quotes = like.header, like.odd_bytes, like.quotes
@@ -128,6 +128,11 @@ def parse_csv(lines: DataFrame, like: SourceFile, contract: SourceContract) -> D
         return F.col(f"g.c{position[name]}") if quotes else F.get("g", F.lit(position[name]))
 
     raw = as_utf8(value) if checks else value
+    words = contract.null_words if like.null_words else ()
+    found = F.coalesce("early_defect", F.when(F.col("wrong"), F.lit("wrong_field_count")))
+    if like.repeated_headers:
+        is_header = F.lower(trimmed(text(contract.key), odd_blanks=True)) == F.lit(contract.key)
+        found = F.coalesce(found, F.when(is_header, F.lit("repeated_header")))
     return (
         lines.where((F.col("source_line") > 1) & F.expr(r"value >= '!' or trim(BOTH ' \t\r' FROM value) != ''"))
         .withColumn("early_defect", defect)
@@ -139,9 +144,9 @@ def parse_csv(lines: DataFrame, like: SourceFile, contract: SourceContract) -> D
             "source_file",
             "source_line",
             (F.substring(raw, 1, 1 << 16) if checks else raw).alias("raw_text"),
-            F.coalesce("early_defect", F.when(F.col("wrong"), F.lit("wrong_field_count"))).alias("defect"),
+            found.alias("defect"),
             *(
-                trimmed(text(column.name), like.odd_blanks).alias(f"x_{column.name}")
+                trimmed(text(column.name), like.odd_blanks, words).alias(f"x_{column.name}")
                 for column in contract.columns
             ),
         )

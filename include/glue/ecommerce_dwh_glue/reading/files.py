@@ -29,6 +29,7 @@ class SourceFile:
         format: ``csv``, ``json`` or ``parquet``.
         gzipped: whether it is gzip-compressed.
         header: column names of a CSV or Parquet file, lower case and trimmed.
+        members: names in the first objects of a JSON file, lower case and trimmed.
         header_lines: lines that the header takes.
         rows: lines with content after the header (CSV and JSON read by lines), rows of a Parquet file.
         text_bytes: size without compression.
@@ -37,7 +38,11 @@ class SourceFile:
         odd_bytes: NUL bytes, invalid UTF-8 or an over-long line are present.
         nul_bytes: NUL bytes are present.
         long_line: a line over `MAX_ROW_BYTES` is present.
-        odd_blanks: tabs, or carriage returns that end no line, are present.
+        odd_blanks: other blanks than spaces, or carriage returns that end no line, are present.
+        null_words: a word that may stand for a missing value is present.
+        rounded_keys: a number that a spreadsheet wrote with an exponent may be present.
+        point_zero: a whole number that is written with ``.0`` is present.
+        repeated_headers: rows repeat the header.
         bases: for uncompressed files over `SLICE` bytes, lines before each slice.
         columns: columns of a Parquet file to read.
         problem: why the file cannot be read; empty when it can.
@@ -50,6 +55,7 @@ class SourceFile:
     format: str = "csv"
     gzipped: bool = False
     header: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
     header_lines: int = 0
     rows: int = 0
     text_bytes: int = 0
@@ -59,6 +65,10 @@ class SourceFile:
     nul_bytes: bool = False
     long_line: bool = False
     odd_blanks: bool = False
+    null_words: bool = False
+    rounded_keys: bool = False
+    point_zero: bool = False
+    repeated_headers: bool = False
     bases: tuple[int, ...] = (0,)
     columns: tuple[ParquetColumn, ...] = ()
     problem: str = ""
@@ -72,6 +82,11 @@ class SourceFile:
     def small(self) -> bool:
         """Whether the whole text may be held in memory at once."""
         return self.fits_one_read and self.text_bytes <= SMALL_TEXT
+
+    @property
+    def has_exact_rows(self) -> bool:
+        """Whether ``rows`` is the number of rows that Spark will read: each line is a row."""
+        return self.reader in ("whole", "lines", "parquet") or self.format == "json"
 
     @property
     def is_pattern(self) -> bool:

@@ -11,9 +11,11 @@ from dataclasses import replace
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.limits import RawLimits
 from ecommerce_dwh.privacy.masking import shown_name
+from ecommerce_dwh_glue.reading.cutting import check_header_line
 from ecommerce_dwh_glue.reading.errors import FileError, over
 from ecommerce_dwh_glue.reading.files import SourceFile
-from ecommerce_dwh_glue.reading.text import BOM
+from ecommerce_dwh_glue.reading.likely import renames
+from ecommerce_dwh_glue.reading.text import BLANKS, BOM
 
 MAX_HEADER = 1 << 16
 
@@ -25,7 +27,7 @@ def read_header(head: bytes, file: SourceFile, contract: SourceContract, limits:
     if head.startswith((b"PK\x03\x04", b"PAR1", b"\x1f\x8b")):
         kind = {b"PK": "a zip file", b"PA": "a Parquet file", b"\x1f\x8b": "gzip-compressed"}[head[:2]]
         raise FileError(f"is {kind} although its name says CSV; rename it or send CSV")
-    if head.startswith(BOM):
+    while head.startswith(BOM):  # some programs write one before the one that they were given
         head = head[len(BOM) :]
     end = head.find(b"\n", 0, MAX_HEADER)
     if end < 0 and (len(head) >= MAX_HEADER or b"\r" in head.rstrip(b"\r")):
@@ -39,9 +41,10 @@ def read_header(head: bytes, file: SourceFile, contract: SourceContract, limits:
         raise FileError("has a header line that is not UTF-8 text; save the file as UTF-8 CSV") from None
     if "\0" in text[: end if end >= 0 else None]:
         raise FileError("has NUL bytes in its header line; it is no CSV text")
+    check_header_line(head[: end if end >= 0 else None])
     reader = csv.reader(io.StringIO(text, newline=""))
     try:
-        header = tuple(name.strip().lower() for name in next(reader, []))
+        header = tuple(name.strip(BLANKS).lower() for name in next(reader, []))
     except csv.Error as error:
         raise FileError(f"has a header line that is not CSV ({error})") from None
     known = {column.name for column in contract.columns}
@@ -64,7 +67,9 @@ def read_header(head: bytes, file: SourceFile, contract: SourceContract, limits:
     if len(header) > limits.columns:
         raise over(f"has {len(header):,} columns", "columns", limits.columns)
     if missing:
+        likely = renames(header, contract, missing)
         raise FileError(
-            f"lacks required column(s) {', '.join(missing)}; its header has {', '.join(map(shown_name, header))[:300]}"
+            f"lacks required column(s) {', '.join(missing)}{f' ({likely})' if likely else ''}; "
+            f"its header has {', '.join(map(shown_name, header))[:300]}"
         )
     return replace(file, header=header, header_lines=reader.line_num)

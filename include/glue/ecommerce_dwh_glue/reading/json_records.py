@@ -14,6 +14,9 @@ from ecommerce_dwh_glue.reading.text import BOM
 _JSON_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
+# The beginning of a file in which names of members are looked for.
+_HEAD, _OBJECTS = 1 << 18, 100
+
 
 class TooDeep(ValueError):
     """Values of a JSON text are nested too deeply."""
@@ -30,7 +33,9 @@ def json_records(
         depth: how deep values may be nested.
     """
     for line in cut_lines(chunks):
-        text = line.text.removeprefix(BOM) if line.number == 1 else line.text
+        text = line.text
+        while text.startswith(BOM):  # of the file, or of one that was put behind another
+            text = text[len(BOM) :]
         text = text.strip(b" \t\r")
         if not text:
             continue
@@ -85,3 +90,23 @@ def _json_values(text: str, columns: Sequence[str]) -> list[str | None]:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
     return [as_text(found.get(name)) for name in columns]
+
+
+def first_members(head: bytes, depth: int) -> tuple[str, ...]:
+    """Names of the members of a file's first objects, lower case and trimmed; lines that are no object have none.
+
+    Args:
+        head: the file's beginning; its last line may be incomplete.
+        depth: how deep values may be nested.
+    """
+    names: dict[str, None] = {}
+    for line in head[:_HEAD].split(b"\n")[:_OBJECTS]:
+        try:
+            text = line.removeprefix(BOM)
+            _check_depth(text, depth)
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            names.update(dict.fromkeys(name.strip().lower() for name in found))
+    return tuple(names)

@@ -61,7 +61,7 @@ def parquet_rows(
         F.substring(as_utf8(F.to_json(row, {"ignoreNullFields": "false"})), 1, 1 << 16).alias("raw_text"),
         "defect",
         *(
-            F.when(F.col("defect").isNull(), trimmed(text, odd_blanks=True)).alias(f"x_{column.name}")
+            F.when(F.col("defect").isNull(), trimmed(text, True, contract.null_words)).alias(f"x_{column.name}")
             for text, column in zip(texts, contract.columns, strict=True)
         ),
     )

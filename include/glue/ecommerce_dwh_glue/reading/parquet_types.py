@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.privacy.masking import shown_name
 from ecommerce_dwh_glue.reading.errors import FileError
+from ecommerce_dwh_glue.reading.likely import renames
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -91,7 +92,8 @@ def columns_to_read(file: pq.ParquetFile, contract: SourceContract) -> dict[int,
         raise FileError(f"has columns whose names differ only in case or blanks: {', '.join(twice)}")
     missing = [name for name in contract.required_columns if name not in names]
     if missing:
-        raise FileError(f"lacks required column(s) {', '.join(missing)}")
+        likely = renames(names, contract, missing)
+        raise FileError(f"lacks required column(s) {', '.join(missing)}{f' ({likely})' if likely else ''}")
     found: dict[int, ParquetColumn] = {}
     alike = Counter(schema.column(index).name.lower() for index in flat)
     for index in sorted(flat):

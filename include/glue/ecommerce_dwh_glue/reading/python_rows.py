@@ -30,9 +30,17 @@ def python_rows(
 ) -> DataFrame:
     """Rows of the files, cut in plain Python."""
     names = [column.name for column in contract.columns]
+    missing = frozenset(("", *contract.null_words))
 
     def trimmed(text: str | None) -> str | None:
-        return (text.strip(BLANKS) or None) if text else None
+        value = text.strip(BLANKS) if text else ""
+        return None if value in missing else value
+
+    def is_header(values: list[str | None], file: SourceFile) -> bool:
+        return (
+            file.repeated_headers
+            and (values[file.header.index(contract.key)] or "").strip(BLANKS).lower() == contract.key
+        )
 
     def rows(file: SourceFile) -> Iterator[tuple[object, ...]]:
         chunks = text_chunks(storage.open(bucket, file.key), file.gzipped)
@@ -42,12 +50,14 @@ def python_rows(
             records = csv_records(chunks, len(file.header))
             places = [file.header.index(name) if name in file.header else -1 for name in names]
         for record in records:
-            values = record.fields
+            values, defect = record.fields, record.defect
+            if values is not None and is_header(values, file):
+                values, defect = None, "repeated_header"
             yield (
                 file.key,
                 record.line,
                 record.raw,
-                record.defect,
+                defect,
                 *(None if values is None or place < 0 else trimmed(values[place]) for place in places),
             )
 

@@ -56,7 +56,16 @@ def read_source(
     many = len(damaged) > 8 * spark.sparkContext.defaultParallelism
     for file in files:
         reader = "python" if many and file.reader == "lines" and file.small else file.reader
-        layout = (file.header, file.odd_bytes, file.nul_bytes, file.odd_blanks, file.quotes)
+        words = file.null_words and bool(contract.null_words)
+        layout = (
+            file.header,
+            file.odd_bytes,
+            file.nul_bytes,
+            file.odd_blanks,
+            file.quotes,
+            file.repeated_headers,
+            words,
+        )
         own = (file.key,) if file.is_pattern else ()
         alike = {"whole": layout, "lines": layout, "parquet": (file.columns, own)}
         groups[(reader, *alike.get(reader, ()))].append(file)

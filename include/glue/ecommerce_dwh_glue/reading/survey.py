@@ -19,29 +19,44 @@ from typing import BinaryIO
 
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.limits import DEFAULT_LIMITS, RawLimits
+from ecommerce_dwh_glue.reading.cutting import check_csv_lines, check_json_lines, is_second_header, odd_ends
 from ecommerce_dwh_glue.reading.errors import FileError, over
 from ecommerce_dwh_glue.reading.files import SLICE, SMALL_FILE, SourceFile
 from ecommerce_dwh_glue.reading.header import MAX_HEADER, read_header
+from ecommerce_dwh_glue.reading.json_records import first_members
+from ecommerce_dwh_glue.reading.missing import null_word_pattern
 from ecommerce_dwh_glue.reading.parquet_footer import RangedFile, read_footer
-from ecommerce_dwh_glue.reading.text import BOM, MAX_ROW_BYTES, text_chunks
+from ecommerce_dwh_glue.reading.text import BOM, MAX_ROW_BYTES, ODD_BLANKS, text_chunks
 from ecommerce_dwh_glue.storage import Storage
 
 _GOOD_QUOTES = re.compile(rb'(?<=[,\n])"[^"\n]*(?:""[^"\n]*)*"(?=[,\n]|\r\n)')
 _BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")
+_ODD_BLANKS = tuple(blank.encode() for blank in ODD_BLANKS)
+_ROUNDED = re.compile(rb"[0-9][eE][+][0-9]")
+_POINT_ZERO = (b".0,", b'.0"', b".0\n", b".0\r")
 
 
 class _TextSurvey:
-    """Looks at decompressed text piece by piece."""
+    """Looks at decompressed text piece by piece.
 
-    def __init__(self, slices: bool) -> None:
-        self.slices = slices
+    Args:
+        file: the file; of a CSV file, with its header.
+        contract: contract of its source.
+        slices: whether the places of slices are wanted.
+    """
+
+    def __init__(self, file: SourceFile, contract: SourceContract, *, slices: bool) -> None:
+        self.file, self.contract, self.slices = file, contract, slices
+        self.null_words = self.rounded_keys = self.point_zero = self.repeated_headers = False
+        self._words, self._word = null_word_pattern(contract)
+        self._keys = (contract.key.encode(), contract.key.upper().encode())
         self.bytes = self.newlines = self.blanks = 0
         self.quotes = self.odd_quotes = self.odd_bytes = self.nul_bytes = False
         self.long_line = self.odd_blanks = False
         self.bases = [0]
         self._line = 0  # bytes since the last line end
         self._tail = b"\n"  # unfinished last line, with the line end before it
-        self._skip_tail = False
+        self._cut_checked = False
         self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
         self._pending = False
 
@@ -67,12 +82,15 @@ class _TextSurvey:
             self._note_length(self._line)
             if self._line <= MAX_ROW_BYTES:
                 self._tail += chunk
+            elif not self._cut_checked:
+                self._cut_checked = True  # what is kept of the line: the rest of it is no other
+                self._check_ends(self._tail + chunk, self.newlines + 1)
             return
+        self._cut_checked = False
         self._note_length(self._line + first)
         self._line = len(chunk) - last - 1
+        self._look(self._tail + chunk[: last + 1])
         self.newlines += chunk.count(b"\n")
-        block = self._tail + chunk[: last + 1]
-        self._look(block)
         self._tail = b"\n" + chunk[last + 1 :]
 
     def _note_length(self, length: int) -> None:
@@ -81,13 +99,36 @@ class _TextSurvey:
 
     def _look(self, block: bytes) -> None:
         self.blanks += len(_BLANK.findall(block))
+        if odd_ends(block):
+            self.odd_blanks = True
+            self._check_ends(block, self.newlines + 1)
         if not self.odd_blanks:
-            returns = block.count(b"\r")
-            self.odd_blanks = b"\t" in block or (returns > 0 and returns != block.count(b"\r\n"))
+            self.odd_blanks = b"\t" in block or (
+                not block.isascii() and any(blank in block for blank in _ODD_BLANKS)
+            )
+        if not self.null_words and any(word in block for word in self._words):
+            self.null_words = self._word.search(block) is not None
+        if not self.rounded_keys and (b"E+" in block or b"e+" in block):
+            self.rounded_keys = _ROUNDED.search(block) is not None
+        self.point_zero = self.point_zero or any(ending in block for ending in _POINT_ZERO)
+        if self.file.format == "csv" and any(key in block for key in self._keys):
+            self._look_for_headers(block)
         if not self.odd_quotes and b'"' in block:
             self.quotes = True
             if b'"' in _GOOD_QUOTES.sub(b"", block):
                 self.odd_quotes = True
+
+    def _check_ends(self, block: bytes, first_line: int) -> None:
+        if self.file.format == "json":
+            check_json_lines(block)
+        else:
+            check_csv_lines(block, len(self.file.header), first_line)
+
+    def _look_for_headers(self, block: bytes) -> None:
+        known = [column.name for column in self.contract.columns]
+        for number, line in enumerate(block.removeprefix(b"\n").split(b"\n"), start=self.newlines + 1):
+            if number > self.file.header_lines and any(key in line for key in self._keys):
+                self.repeated_headers |= is_second_header(line, self.file.header, known)
 
     def finish(self) -> int:
         """Number of lines; a last line without a line end counts."""
@@ -98,6 +139,12 @@ class _TextSurvey:
         if self._pending:
             self.odd_bytes = True
         return lines
+
+
+def _without_boms(head: bytes) -> bytes:
+    while head.startswith(BOM):
+        head = head[len(BOM) :]
+    return head
 
 
 def survey_text(
@@ -120,10 +167,12 @@ def survey_text(
         )
     if file.format == "csv":
         file = read_header(head, file, contract, limits)
-    elif not head.removeprefix(BOM).lstrip().startswith(b"{"):
-        what = "a JSON array" if head.lstrip().startswith(b"[") else "no JSON"
+    elif not _without_boms(head).lstrip().startswith(b"{"):
+        what = "a JSON array" if _without_boms(head).lstrip().startswith(b"[") else "no JSON"
         raise FileError(f"starts with {what}; a .json file holds one JSON object per line")
-    looker = _TextSurvey(slices=not file.gzipped)
+    else:
+        file = replace(file, members=first_members(head, limits.depth))
+    looker = _TextSurvey(file, contract, slices=not file.gzipped)
     allowed = limits.expanded(file.size)
     for piece in chain((head,), pieces):
         looker.feed(piece)
@@ -143,6 +192,10 @@ def survey_text(
         nul_bytes=looker.nul_bytes,
         long_line=looker.long_line,
         odd_blanks=looker.odd_blanks,
+        null_words=looker.null_words,
+        rounded_keys=looker.rounded_keys,
+        point_zero=looker.point_zero,
+        repeated_headers=looker.repeated_headers,
         bases=tuple(looker.bases),
     )
 

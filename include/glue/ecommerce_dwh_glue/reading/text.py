@@ -10,8 +10,12 @@ from typing import BinaryIO
 from ecommerce_dwh_glue.reading.errors import FileError
 
 BOM = codecs.BOM_UTF8
-# Blanks around a field's text, which are no part of it.
-BLANKS = " \t\r\n"
+# Blanks around a field's text, which are no part of it: also those that nobody sees (no-break, zero width, BOM).
+ODD_BLANKS = (
+    "\v\f\u0085\u00a0\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u200c"
+    "\u200d\u200e\u200f\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+)
+BLANKS = " \t\r\n" + ODD_BLANKS
 # Bytes of text in one piece.
 CHUNK = 1 << 20
 # A longer line is rejected as ``row_too_long``; its beginning is kept.

@@ -3,7 +3,7 @@
 A value that is there but cannot be read, or breaks a hard rule, makes its row quarantined under the rule that
 `verdicts` names. Rows that are broken as a whole carry their defect as the rule (``wrong_field_count``,
 ``invalid_utf8``, ``nul_byte``, ``row_too_long``, ``unclosed_quote``, ``malformed_quotes``, ``malformed_json``,
-``json_too_deep``).
+``json_too_deep``, ``repeated_header``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh_glue.rows.identity import good_columns, identity
 from ecommerce_dwh_glue.rows.messages import message_sql, rejected_sql, shown_sql
 from ecommerce_dwh_glue.rows.values import rounded_sql, value_sql
-from ecommerce_dwh_glue.rows.verdicts import bad_sql, rule_sql
+from ecommerce_dwh_glue.rows.verdicts import bad_sql, product_bad_sql, product_rule_sql, rule_sql
 
 
 def type_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
@@ -48,7 +48,8 @@ def type_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
     # Equal to a cast to a timestamp in UTC, without a calendar computation for every row.
     day = "timestamp_micros(unix_date(delivery_date) * 86400000000L)"
     version = f"coalesce(`{contract.version_column}`, {day})" if contract.version_column else day
-    bad = " or ".join(["defect is not null", *filter(None, map(bad_sql, contract.columns))])
+    tests = [*map(bad_sql, contract.columns), product_bad_sql(contract)]
+    bad = " or ".join(["defect is not null", *filter(None, tests)])
     # One column for all texts: where it is null, caching it costs nothing.
     texts = F.struct("raw_text", "defect", *(f"x_{name}" for name in names))
     return typed.select("*", *derived, F.expr(version).alias("version_at")).select(
@@ -69,7 +70,7 @@ def judge_rows(typed: DataFrame, contract: SourceContract) -> DataFrame:
     Returns:
         `good_columns`, ``rule``, ``message`` and ``raw_text`` (null for good rows), ``rounded``.
     """
-    rules = ", ".join(rule for column in contract.columns if (rule := rule_sql(column)))
+    rules = ", ".join(filter(None, [*map(rule_sql, contract.columns), product_rule_sql(contract)]))
     judged = typed.select("*", "suspect.*").withColumn(
         "rule", F.expr(f"case when suspect is not null then coalesce(defect, {rules}) end")
     )

@@ -83,6 +83,9 @@ def unmarked(typed: DataFrame, hashes: DataFrame | None) -> DataFrame:
 def ranked(typed: DataFrame, contract: SourceContract) -> DataFrame:
     """Rows, judged, with their ``row_hash`` and ``place``: of the good ones, 1 wins and the others lose.
 
+    ``conflict`` is true for rows that lose against another row of the same version, or against one that differs in a
+    required column: such a row is no copy and no earlier version of the winner, but something else under its key.
+
     Args:
         typed: what `casting.type_rows` gave, with all rivals of each row.
         contract: the source's contract.
@@ -93,7 +96,19 @@ def ranked(typed: DataFrame, contract: SourceContract) -> DataFrame:
         F.col("source_file"),
         F.col("source_line"),
     )
-    return hashed(judge_rows(typed, contract), contract).withColumn("place", F.row_number().over(order))
+    fixed = [name for name in contract.required_columns if name != contract.key]
+    winner = F.first(F.struct("row_hash", "version_at", "source_file", "source_line", *fixed)).over(order)
+    placed = hashed(judge_rows(typed, contract), contract).select(
+        "*", F.row_number().over(order).alias("place"), winner.alias("winner")
+    )
+    differs = reduce(
+        lambda one, other: one | other,
+        (F.col(name) != F.col(f"winner.{name}") for name in fixed),
+        F.col("version_at") == F.col("winner.version_at"),
+    )
+    is_other = (F.col("row_hash") != F.col("winner.row_hash")) & differs
+    lost = F.isnull("rule") & (F.col("place") > 1)
+    return placed.withColumn("conflict", F.coalesce(lost & is_other, F.lit(False)))
 
 
 def winners(ranked_rows: DataFrame) -> DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecommerce_dwh.contracts import SourceContract
+from ecommerce_dwh.contracts import Column, SourceContract
 from ecommerce_dwh.privacy.masking import HARMLESS_NUMBER, LARGE_SIGNED, NULL_WORDS, SHAPE_LENGTH
 from ecommerce_dwh_glue.literals import literal
 
@@ -36,12 +36,27 @@ def shown_sql(text: str) -> str:
 
 def rejected_sql(contract: SourceContract) -> str:
     """The value for which a row was rejected; null where the rule is not about a value or the column is personal."""
-    pairs = [
-        f"'{column.name}', {'string(null)' if column.pii else f'x_{column.name}'}"
-        for column in contract.columns
-    ]
+    pairs = [f"'{column.name}', {_delivered(column, contract)}" for column in contract.columns]
     value = f"element_at(map({', '.join(pairs)}), substring_index(rule, ':', -1))"
     return f"case when instr(rule, ':') > 0 then {value} end"
+
+
+def _product(contract: SourceContract) -> str:
+    """SQL, with a comma behind it, of the words before a value that is a product of two columns."""
+    if len(contract.amount) < 3:
+        return ""
+    total, one, other = contract.amount
+    return f"if(rule = 'out_of_range:{total}' and x_{total} is null, '{one} × {other}, ', ''), "
+
+
+def _delivered(column: Column, contract: SourceContract) -> str:
+    """SQL of a column's text as delivered; of an amount that is left out, the product that stands for it."""
+    if column.pii:
+        return "string(null)"
+    if len(contract.amount) == 3 and column.name == contract.amount[0]:
+        _, one, other = contract.amount
+        return f"coalesce(x_{column.name}, concat(x_{one}, ' * ', x_{other}))"
+    return f"x_{column.name}"
 
 
 def message_sql(contract: SourceContract) -> str:
@@ -68,7 +83,7 @@ def message_sql(contract: SourceContract) -> str:
         "too_long": f"concat(' has ', {size}, ' bytes, ', {kind}, ' allows fewer')",
         "unparseable": f"concat(': ', {text}, ' is not ', {expected})",
         "non_finite": f"concat(': ', {text}, ' is not a finite number')",
-        "out_of_range": f"concat(': ', {text}, ' does not fit ', {kind})",
+        "out_of_range": f"concat(': ', {_product(contract)}{text}, ' does not fit ', {kind})",
     }
     if minimum:
         words["below_minimum"] = f"concat(': ', {text}, ' is below ', case {name} {minimum} end)"
@@ -81,6 +96,7 @@ def message_sql(contract: SourceContract) -> str:
         "unclosed_quote": "a quoted field does not end",
         "malformed_quotes": "text follows a closing quote",
         "malformed_json": "the line is not one JSON object with unique members",
+        "repeated_header": "the row repeats the header: the file was put together of several",
         "json_too_deep": "the line nests values deeper than the limit depth of raw_limits",
     }
     defects = " ".join(f"when '{name}' then '{text}'" for name, text in whole.items())

@@ -39,6 +39,9 @@ def value_sql(column: Column) -> str:
     text, base = f"x_{column.name}", column.base_type
     if base == "varchar":
         result = f"lower({text})" if column.lower else text
+        if column.key_format == "digits":
+            result = f"regexp_extract({result}, '^(-?[0-9]+)([.]0+)?$', 1)"
+            return f"nullif({result}, '')"
         if column.url_parameters is not None:
             result = stripped_url_sql(result, column.url_parameters, column.length or 0)
         if column.synonyms:

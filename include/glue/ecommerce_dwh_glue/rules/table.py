@@ -7,13 +7,19 @@ from collections.abc import Mapping
 from ecommerce_dwh.contracts import Rule, SourceContract
 from ecommerce_dwh_glue.rules import (
     accepted_values,
+    columns,
+    conflicts,
     expression,
+    filled,
     history,
+    key_spelling,
     max_length,
     not_null,
+    null_words,
     pattern,
     quarantine_ratio,
     referential,
+    rejected_files,
     row_count,
     unique,
 )
@@ -32,6 +38,12 @@ KINDS: Mapping[str, Kind] = {
     "quarantine_ratio": quarantine_ratio.KIND,
     "referential": referential.KIND,
     "history": history.KIND,
+    "rejected_files": rejected_files.KIND,
+    "conflicts": conflicts.KIND,
+    "columns": columns.KIND,
+    "null_words": null_words.KIND,
+    "key_spelling": key_spelling.KIND,
+    "filled": filled.KIND,
 }
 
 
