@@ -94,7 +94,7 @@ def test_what_does_not_fit_the_layout_is_named(raw, ledger, capsys):
     assert "orders/dt=2026-01-31/a\\nb.csv has the control character U+000A" in text
     assert "orders/dt=2026-01-31/old/a.csv lies in a sub-folder" in text
     assert f"s3://{RAW}/order/ is the folder of no source" in text
-    assert "2026-02-30" not in text  # behind the range
+    assert "orders/dt=2026-02-30/ is the folder of 2026-02-30, a day that no calendar has" in text
 
     preflight.main(["--start", "2026-02-01", "--end", "2026-03-01"])
     assert (

@@ -121,6 +121,9 @@ def test_what_is_not_loaded_is_named():
             "orders/old/a.csv",
             "orders/b.csv",
             "order/dt=2026-01-01/a.csv",
+            "Orders /dt=2026-01-01/a.csv",
+            "orders/dt=2026-1-1/a.csv",
+            "orders/DT=20260101/a.csv",
             "_trash/a",
             "readme.txt",
         ]
@@ -141,7 +144,11 @@ def test_what_is_not_loaded_is_named():
         "readme.txt",
     ):
         assert f"{name} " in text
-    assert text.count("\n") == 5
+    assert "dt=2025-02-30/ is the folder of 2025-02-30, a day that no calendar has" in text
+    assert "orders/dt=2026-1-1/ is no day's folder and is not loaded; name it dt=2026-01-01" in text
+    assert "orders/DT=20260101/ is no day's folder and is not loaded; name it dt=2026-01-01" in text
+    assert "Orders / is the folder of no source and is not loaded; name it orders" in text
+    assert text.count("\n") == 9
 
 
 class FakeS3:

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from ecommerce_dwh.lake.layout import RawObject, folder, is_behind, read_folder, read_key, window_prefix
+from ecommerce_dwh.lake.layout import (
+    RawObject,
+    folder,
+    is_behind,
+    read_folder,
+    read_key,
+    read_top_folder,
+    window_prefix,
+    without_folders_named,
+)
 
 # Of objects that are not loaded, a log or message names so many and counts the rest.
 SHOWN = 20
@@ -130,6 +139,7 @@ def add_strays(client: Any, bucket: str, sources: Iterable[str], inventory: Inve
     for prefix in ("", *(f"{source}/" for source in sources)):
         for page in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
             inventory.unloaded += _strays(page, prefix, sources)
+    inventory.unloaded = without_folders_named(inventory.unloaded)
 
 
 def _strays(page: Mapping[str, Any], prefix: str, sources: Iterable[str]) -> Iterator[RawObject]:
@@ -140,10 +150,8 @@ def _strays(page: Mapping[str, Any], prefix: str, sources: Iterable[str]) -> Ite
     for entry in page.get("CommonPrefixes", ()):
         name = entry["Prefix"]
         if not prefix:
-            if name.rstrip("/") not in sources and not name.startswith(("_", ".")):
-                yield RawObject(
-                    name, reason="is the folder of no source and is not loaded; see include/sources"
-                )
+            if stray := read_top_folder(name.removesuffix("/"), sources):
+                yield stray
         elif stray := read_folder(name):
             yield stray
 

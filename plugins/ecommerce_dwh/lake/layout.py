@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -27,6 +28,8 @@ DATA_SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".parquet")
 
 _PLACE = "<source>/dt=YYYY-MM-DD/"
 _DAY_FOLDER = re.compile(r"dt=([0-9]{4}-[0-9]{2}-[0-9]{2})")
+# A day as people write it: without zeros, with other signs, with blanks around it.
+_LIKE_DAY = re.compile(r"\s*[dD][tT]\s*=\s*([0-9]{4})[-_./]?([0-9]{1,2})[-_./]?([0-9]{1,2})\s*")
 _FORMAT = re.compile(r"\.(?:(csv|json)(\.gz)?|(parquet))\Z", re.IGNORECASE)
 # Categories of Unicode that are no part of any name a person meant: control characters, halves of surrogate pairs,
 # line and paragraph separators. They would also break logs, manifests and mails, which are made of lines.
@@ -98,16 +101,49 @@ def read_key(key: str, size: int = 0) -> RawObject:
 def read_folder(prefix: str) -> RawObject | None:
     """A folder of a source that is no day's, as an object that is not loaded; None for the folder of a day.
 
-    None as well for a folder whose name only begins like a day's: its objects are named when the days beside it are
-    listed.
-
     Args:
         prefix: ``<source>/<folder>/``.
     """
-    source, _, name = prefix.partition("/")
-    if read_key(f"{prefix}x").day or name.startswith("dt="):
+    source, _, below = prefix.partition("/")
+    name = below.rstrip("/")
+    if read_key(f"{prefix}x").day:
         return None
-    return RawObject(prefix, source=source, reason="is no day's folder (dt=YYYY-MM-DD) and is not loaded")
+    reason = "is no day's folder (dt=YYYY-MM-DD) and is not loaded"
+    if match := _LIKE_DAY.fullmatch(name):
+        day = f"{match[1]}-{match[2]:>02}-{match[3]:>02}"
+        reason = (
+            f"is no day's folder and is not loaded; name it dt={day}"
+            if is_day(day)
+            else f"is the folder of {day}, a day that no calendar has, and is not loaded"
+        )
+    return RawObject(prefix, source=source, reason=reason)
+
+
+def read_top_folder(name: str, sources: Iterable[str]) -> RawObject | None:
+    """A folder of the bucket that is no source's, as an object that is not loaded; None for others and hidden ones.
+
+    Args:
+        name: its name, without the slash.
+        sources: all sources.
+    """
+    if name in sources or name.startswith(("_", ".")):
+        return None
+    likely = _plain(name)
+    meant = next((source for source in sources if _plain(source) == likely), "")
+    hint = f"name it {meant}" if meant else "see include/sources"
+    return RawObject(f"{name}/", reason=f"is the folder of no source and is not loaded; {hint}")
+
+
+def _plain(name: str) -> str:
+    return re.sub("[^a-z0-9]", "", name.lower())
+
+
+def without_folders_named(found: Iterable[RawObject]) -> list[RawObject]:
+    """Objects that are not loaded, without folders of which objects are named as well."""
+    every = list(found)
+    keys = {item.key for item in every if not item.key.endswith("/")}
+    tops = {key[: key.index("/", key.index("/") + 1) + 1] for key in keys if key.count("/") > 1}
+    return [item for item in every if item.key not in tops]
 
 
 def _judged(key: str, size: int, source: str, day: str, name: str) -> RawObject:

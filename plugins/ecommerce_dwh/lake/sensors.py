@@ -171,6 +171,9 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
         }
 
     def _timeout(self, window: LoadWindow, left: FilesMissingError) -> AirflowSensorTimeout:
+        # A folder that is named dt=2026-2-1 or Orders is no neighbour of the days that are missing.
+        sources = sorted({*get_settings().sources, *self._sources()[0]})
+        add_strays(aws_client("s3", self.aws_conn_id), window.raw_bucket, sources, left.inventory)
         found = describe_unloaded(window.raw_bucket, left.inventory.unloaded)
         beside = f"\nThere, but not as the layout asks for:\n{found}" if found else ""
         return AirflowSensorTimeout(

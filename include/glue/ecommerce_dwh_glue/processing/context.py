@@ -31,7 +31,8 @@ class Outcome:
         ledger: entries by source and day.
         drift: unknown or missing optional columns: source, column, kind, files.
         rounded: rows whose decimals lost digits, by source.
-        unfit: objects of the window that the raw bucket's layout has no place for; they were not loaded.
+        unfit: objects of the window, and beside the folders of all days, that the raw bucket's layout has no place for;
+            they were not loaded.
         remarks: what is odd about the rows of a source and day, for people: source, day, rule kind, text.
     """
 

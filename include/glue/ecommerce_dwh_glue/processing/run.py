@@ -14,6 +14,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from ecommerce_dwh.contracts import SourceContract
+from ecommerce_dwh.lake.layout import without_folders_named
 from ecommerce_dwh_glue.job import Options
 from ecommerce_dwh_glue.processing import ledger
 from ecommerce_dwh_glue.processing.context import Outcome, Run, Source, in_threads
@@ -79,7 +80,7 @@ def _new_outcome(run: Run, window: Window) -> Outcome:
     outcome = Outcome(
         ledger.new_ledger(run.contracts, window.days),
         find_drift(window.files, run.contracts),
-        unfit=list(window.unfit),
+        unfit=without_folders_named([*window.unfit, *window.strays]),
     )
     note_drift(window.files, run.contracts, outcome)
     for file in window.files:

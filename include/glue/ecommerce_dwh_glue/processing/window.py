@@ -11,7 +11,7 @@ from ecommerce_dwh_glue.job import LATEST, JobError, days_between
 from ecommerce_dwh_glue.processing.context import Run
 from ecommerce_dwh_glue.reading.errors import problems_text
 from ecommerce_dwh_glue.reading.files import SMALL_FILE, SourceFile
-from ecommerce_dwh_glue.reading.listing import Listing, latest_day, list_strays, list_window
+from ecommerce_dwh_glue.reading.listing import Listing, latest_day, list_strays, list_top, list_window
 from ecommerce_dwh_glue.reading.survey import survey_file
 
 # Requests to the object store at a time.
@@ -72,6 +72,7 @@ def find_window(run: Run) -> Window:
     problems += [(file.key, file.problem) for file in surveyed if file.problem]
     if problems:
         raise JobError(problems_text(bucket, sorted(problems)))
+    strays = (*strays, *list_top(run.storage, bucket, run.contracts))
     unfit = tuple(item for listing in listings.values() for item in listing.unfit)
     return Window(start, end, tuple(sorted(surveyed, key=lambda file: file.key)), unfit, strays)
 

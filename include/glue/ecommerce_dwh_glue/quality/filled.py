@@ -14,7 +14,7 @@ from typing import Any
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh_glue.quality.context import Run
 from ecommerce_dwh_glue.quality.figures_store import Figures
-from ecommerce_dwh_glue.reading.parquet_footer import RangedFile
+from ecommerce_dwh_glue.ranged_file import RangedFile
 
 _DAY = re.compile(r"/dt=([0-9]{4}-[0-9]{2}-[0-9]{2})/")
 _TAIL = 1 << 18

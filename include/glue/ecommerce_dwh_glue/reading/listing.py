@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ecommerce_dwh.lake.layout import UNFIT, RawObject, is_behind, is_day, read_folder, read_key, window_prefix
+from ecommerce_dwh.lake.layout import (
+    UNFIT,
+    RawObject,
+    is_behind,
+    is_day,
+    read_folder,
+    read_key,
+    read_top_folder,
+    window_prefix,
+)
 from ecommerce_dwh_glue.reading.files import SourceFile
 from ecommerce_dwh_glue.storage import Storage
 
@@ -44,6 +53,14 @@ def list_strays(storage: Storage, bucket: str, source: str) -> list[RawObject]:
     level = storage.level(bucket, f"{source}/")
     objects = [read_key(item.key, item.size) for item in level.objects]
     folders = [read_folder(f"{source}/{name}/") for name in level.folders]
+    return [*(found for found in objects if found.is_named), *(found for found in folders if found)]
+
+
+def list_top(storage: Storage, bucket: str, sources: Iterable[str]) -> list[RawObject]:
+    """Objects and folders at the top of the bucket that belong to no source."""
+    names, level = list(sources), storage.level(bucket, "")
+    objects = [read_key(item.key, item.size) for item in level.objects]
+    folders = [read_top_folder(name, names) for name in level.folders]
     return [*(found for found in objects if found.is_named), *(found for found in folders if found)]
 
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.limits import RawLimits
+from ecommerce_dwh_glue.ranged_file import RangedFile
 from ecommerce_dwh_glue.reading.errors import FileError, over
 from ecommerce_dwh_glue.reading.parquet_sizes import check_rows, check_sizes
 from ecommerce_dwh_glue.reading.parquet_types import ParquetColumn, columns_to_read, flat_columns
@@ -42,44 +42,6 @@ class Footer:
     columns: tuple[ParquetColumn, ...]
     rows: int
     text_bytes: int
-
-
-class RangedFile(io.RawIOBase):
-    """An object of the store as a file that is read where it is asked for; its end is kept, since footers lie there.
-
-    Args:
-        read: reads ``length`` bytes from ``start``.
-        size: bytes of the object.
-        tail: the object's last bytes.
-    """
-
-    def __init__(self, read: Callable[[int, int], bytes], size: int, tail: bytes) -> None:
-        self._read, self._size, self._tail = read, size, tail
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(0, base + offset)
-        return self._position
-
-    def read(self, size: int = -1) -> bytes:
-        left = max(0, self._size - self._position)
-        length = left if size < 0 else min(size, left)
-        if not length:
-            return b""
-        begin = self._position - (self._size - len(self._tail))
-        found = self._tail[begin : begin + length] if begin >= 0 else self._read(self._position, length)
-        self._position += len(found)
-        return found
 
 
 def read_footer(source: RangedFile, size: int, contract: SourceContract, limits: RawLimits) -> Footer:

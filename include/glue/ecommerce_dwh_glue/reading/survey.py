@@ -19,13 +19,14 @@ from typing import BinaryIO
 
 from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh.limits import DEFAULT_LIMITS, RawLimits
+from ecommerce_dwh_glue.ranged_file import RangedFile
 from ecommerce_dwh_glue.reading.cutting import check_csv_lines, check_json_lines, is_second_header, odd_ends
 from ecommerce_dwh_glue.reading.errors import FileError, over
 from ecommerce_dwh_glue.reading.files import SLICE, SMALL_FILE, SourceFile
 from ecommerce_dwh_glue.reading.header import MAX_HEADER, read_header
 from ecommerce_dwh_glue.reading.json_records import first_members
 from ecommerce_dwh_glue.reading.missing import null_word_pattern
-from ecommerce_dwh_glue.reading.parquet_footer import RangedFile, read_footer
+from ecommerce_dwh_glue.reading.parquet_footer import read_footer
 from ecommerce_dwh_glue.reading.text import BOM, MAX_ROW_BYTES, ODD_BLANKS, text_chunks
 from ecommerce_dwh_glue.storage import Storage
 
