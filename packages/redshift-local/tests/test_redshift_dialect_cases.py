@@ -61,3 +61,4 @@ def test_construct(case: dict[str, Any], session: Any) -> None:
         cursor.execute("drop schema dialect_case cascade")
         cursor.execute("reset query_group")
         cursor.execute('drop table if exists "#t"')
+        cursor.execute("drop table if exists only_here")

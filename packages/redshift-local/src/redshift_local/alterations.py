@@ -25,6 +25,7 @@ from redshift_local.tokens import (
     quote_text,
     read_name,
     render,
+    split,
     starts,
 )
 from redshift_local.types import read_type
@@ -39,6 +40,12 @@ def alter_table(nodes: Sequence[Node]) -> Plan:  # noqa: PLR0915
     table = ".".join(map(quote_name, name))
     rest = nodes[index:]
     if any(is_mark(node, ",") for node in rest):
+        parts = split(rest)
+        if len(parts) == 2 and {_design_action(part) for part in parts} == {"SORTKEY", "DIST"}:
+            first, second = (alter_table([*nodes[:index], *part]) for part in parts)
+            return Plan(
+                "DDL", first.sql, after=(*first.after, *second.after), tag="ALTER TABLE", table=first.table
+            )
         raise not_in_redshift("ALTER TABLE with several actions", "write one statement for each")
     head = f"alter table {table}"
     joined = ".".join(name)
@@ -52,13 +59,15 @@ def alter_table(nodes: Sequence[Node]) -> Plan:  # noqa: PLR0915
     if starts(rest, "ADD") and _is_constraint(rest, 1):
         declared = Design()
         table_constraint(rest[1:], declared)
-        if not declared.primary_key:
-            return design()
-        columns = ", ".join(f"alter column {quote_name(c)} set not null" for c in declared.primary_key)
+        constraint = declared.constraints[0]
+        notes = (
+            () if constraint.kind != "p" else _notes(table, f"primary_key = {text_array(declared.primary_key)}")
+        )
         return Plan(
             "DDL",
-            f"{head} {columns}",
-            after=_notes(table, f"primary_key = {text_array(declared.primary_key)}"),
+            # A primary key is added to columns that are NOT NULL already.
+            f"select redshift_shim.check_not_null({quote_text(table)}, {text_array(declared.primary_key)})",
+            after=(*notes, constraint.statement(table)),
             tag="ALTER TABLE",
             table=joined,
         )
@@ -75,7 +84,7 @@ def alter_table(nodes: Sequence[Node]) -> Plan:  # noqa: PLR0915
             )
         return plan(f"add column {text}")
     if starts(rest, "DROP CONSTRAINT"):
-        return design()
+        return plan(f"drop constraint {inner(rewrite(rest[2:]))}")
     if starts(rest, "DROP"):
         start = 2 if starts(rest, "COLUMN", 1) else 1
         if starts(rest, "IF EXISTS", start):
@@ -104,7 +113,17 @@ def alter_table(nodes: Sequence[Node]) -> Plan:  # noqa: PLR0915
         kind, _ = read_type(rest, 4)
         if not kind.startswith("varchar"):
             raise not_in_redshift(f"ALTER COLUMN … TYPE {kind}", "only the size of a VARCHAR can change")
-        return plan(f"alter column {inner(rewrite(rest[2:3]))} type {kind}")
+        checked = (
+            f"select redshift_shim.check_resizable({quote_text(table)}, {quote_text(identifier(rest[2]))})"
+        )
+        return Plan(
+            "DDL",
+            f"{head} alter column {inner(rewrite(rest[2:3]))} type {kind}",
+            before=(checked,),
+            tag="ALTER TABLE",
+            table=joined,
+            alone="ALTER TABLE ALTER COLUMN",
+        )
     if starts(rest, "ALTER COLUMN") and starts(rest, "ENCODE", 3):
         return design()
     if starts(rest, "ALTER COLUMN"):
@@ -123,6 +142,15 @@ def alter_table(nodes: Sequence[Node]) -> Plan:  # noqa: PLR0915
     if starts(rest, "ALTER ENCODE AUTO"):
         return design()
     raise not_in_redshift(f"ALTER TABLE … {render(rest).strip()}")
+
+
+def _design_action(part: Sequence[Node]) -> str:
+    """What an action changes, of the two that one statement may change together."""
+    if not starts(part, "ALTER"):
+        return ""
+    if find(part, "SORTKEY") > 0:
+        return "SORTKEY"
+    return "DIST" if part[1].up in {"DISTKEY", "DISTSTYLE"} else ""
 
 
 def _is_constraint(rest: Sequence[Node], index: int) -> bool:

@@ -207,7 +207,14 @@ def vacuum_command(nodes: Sequence[Node]) -> Plan:
     if index < len(nodes):
         raise Refused(f'syntax error at or near "{nodes[index].render().strip()}"', "42601")
     table = ".".join(map(quote_name, name))
-    return Plan("UTILITY", f"vacuum {table}".strip(), table=".".join(name), sorts=table if sorts else "")
+    return Plan(
+        "UTILITY",
+        f"vacuum {table}".strip(),
+        table=".".join(name),
+        sorts=table if sorts else "",
+        alone="VACUUM",
+        tag="VACUUM",
+    )
 
 
 def analyze_command(nodes: Sequence[Node]) -> Plan:
@@ -365,4 +372,15 @@ def create_view(nodes: Sequence[Node]) -> Plan:
     if any(node.up in {"TEMP", "TEMPORARY", "RECURSIVE"} for node in nodes[1:4]):
         raise not_in_redshift("A temporary or recursive view")
     name, _ = read_name(nodes, find(nodes, "VIEW") + 1)
-    return Plan("DDL", inner(rewrite(nodes[:end])), table=".".join(name))
+    text = inner(rewrite(nodes[:end]))
+    if binding > 0 or not starts(nodes, "OR REPLACE", 1):
+        return Plan("DDL", text, table=".".join(name))
+    view = quote_text(".".join(map(quote_name, name)))
+    return Plan(
+        "DDL",
+        text,
+        before=(f"select redshift_shim.keep_view(to_regclass({view}))",),
+        after=(f"select redshift_shim.check_view({view})",),
+        tag="CREATE VIEW",
+        table=".".join(name),
+    )

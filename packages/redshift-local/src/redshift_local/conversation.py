@@ -6,10 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from redshift_local import wire
-
-# JSONB and JSON go out as SUPER, whose values clients take as text.
-_TYPE_IDS = {3802: 4000, 114: 4000}
+from redshift_local import values, wire
 
 
 @dataclass
@@ -37,6 +34,9 @@ class Conversation:
 
     Attributes:
         status: transaction status of the last ReadyForQuery: idle ``I``, in a transaction ``T``, failed ``E``.
+        driver: the client is a driver of Redshift.
+        converters: columns of the rows that come next, whose values are converted.
+        described: type ids of the columns that were described last.
     """
 
     def __init__(
@@ -49,6 +49,9 @@ class Conversation:
         self._writer = writer
         self._mapped = mapped
         self.status = "I"
+        self.driver = False
+        self.converters: list[tuple[int, values.Converter]] = []
+        self.described: list[int] = []
 
     async def messages(self, outcome: Outcome, *, forward: bool) -> AsyncIterator[tuple[bytes, bytes]]:
         """Messages of PostgreSQL that are not rows; rows and, if wanted, the rest go to the client on the way."""
@@ -65,7 +68,7 @@ class Conversation:
                 if end > size:
                     break
                 code = buffer[position]
-                if code == 68:  # a row
+                if code == 68 and not (forward and self.converters):  # a row
                     rows += 1
                     position = end
                     continue
@@ -83,21 +86,32 @@ class Conversation:
                 continue
             del buffer[: position + 5 + len(found[1])]
             kind, payload = found
-            if kind == b"E":
-                outcome.fields = self._mapped(wire.error_fields(payload))
-                if forward:
-                    writer.write(wire.error_message(outcome.fields))
-            elif kind == b"T" and forward:
-                writer.write(wire.message(kind, wire.replace_type_ids(payload, _TYPE_IDS)))
-            elif kind == b"Z":
-                self.status = outcome.status = payload.decode()
-            elif kind == b"S":
-                name, _ = wire.read_cstring(payload)
-                if name not in {"search_path", "server_version"}:
-                    writer.write(wire.message(kind, payload))
-            elif forward and kind not in b"GHW":
-                writer.write(wire.message(kind, payload))
+            if kind == b"D":
+                outcome.rows += 1
+                writer.write(wire.message(kind, values.converted(payload, self.converters)))
+                continue
+            self._pass_on(kind, payload, outcome, forward=forward)
             yield kind, payload
+
+    def _pass_on(self, kind: bytes, payload: bytes, outcome: Outcome, *, forward: bool) -> None:
+        """Note what a message says, and hand it to the client where that is wanted."""
+        writer = self._writer
+        if kind == b"E":
+            outcome.fields = self._mapped(wire.error_fields(payload))
+            if forward:
+                writer.write(wire.error_message(outcome.fields))
+        elif kind == b"T" and forward:
+            self.described, formats = values.described(payload)
+            self.converters = values.converters(self.described, formats, driver=self.driver)
+            writer.write(wire.message(kind, wire.replace_type_ids(payload, values.TYPE_IDS)))
+        elif kind == b"Z":
+            self.status = outcome.status = payload.decode()
+        elif kind == b"S":
+            name, _ = wire.read_cstring(payload)
+            if name not in {"search_path", "server_version"}:
+                writer.write(wire.message(kind, payload))
+        elif forward and kind not in b"GHW":
+            writer.write(wire.message(kind, payload))
 
     async def relay_ready(self, outcome: Outcome, *, forward: bool, forward_ready: bool = False) -> None:
         """Relay up to ReadyForQuery."""

@@ -22,6 +22,7 @@ Known differences, none of which gives an error:
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -42,6 +43,8 @@ from redshift_local.tokens import (
     statements,
     walk,
 )
+
+log = logging.getLogger("redshift_local")
 
 _HISTORY = {"SYS_QUERY_HISTORY", "STL_QUERY", "SYS_LOAD_HISTORY", "SYS_LOAD_ERROR_DETAIL"}
 _SECRETS = re.compile(
@@ -98,11 +101,21 @@ def _planned(nodes: list[Node]) -> Plan:
         return Plan(_kind(nodes), refused=refusal, title=title)
     except SqlSyntaxError as error:
         return Plan(_kind(nodes), refused=Refused(str(error), "42601"), title=title)
-    except IndexError:
-        return Plan(_kind(nodes), refused=Refused("syntax error at end of input", "42601"), title=title)
+    except (IndexError, AttributeError, TypeError, ValueError, KeyError, RecursionError) as error:
+        # A statement that ends early, or whose parts are not what their places ask for: no input ends a session.
+        log.info("not understood (%r): %s", error, title)
+        return Plan(_kind(nodes), refused=Refused(_not_understood(nodes, error), "42601"), title=title)
     names = {token.up for token in walk(nodes)}
     fields = {**plan.__dict__, "title": plan.title or title, "reads_history": bool(names & _HISTORY)}
     return Plan(**fields)
+
+
+def _not_understood(nodes: Sequence[Node], error: Exception) -> str:
+    if isinstance(error, IndexError):
+        return "syntax error at end of input"
+    if isinstance(error, RecursionError):
+        return "the statement is nested too deeply"
+    return f"syntax error in {nodes[0].up or 'the statement'}"
 
 
 def _kind(nodes: Sequence[Node]) -> str:

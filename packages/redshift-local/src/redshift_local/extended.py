@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from redshift_local import wire
+from redshift_local import values, wire
 from redshift_local.conversation import Outcome
 from redshift_local.dialect import redacted, to_postgres
 from redshift_local.plan import Plan, Refused
@@ -29,6 +30,8 @@ class _Pending:
     kind: bytes
     plan: Plan | None = None
     started: float = 0.0
+    statement: str | None = None  # the statement that a Describe asked for
+    columns: tuple[list[int], list[int]] | None = None  # type ids and formats of a portal's columns
 
 
 class Extended:
@@ -42,6 +45,9 @@ class Extended:
         self._session = session
         self._statements: dict[str, Plan] = {}
         self._portals: dict[str, Plan] = {}
+        self._parameters: dict[str, list[int]] = {}
+        self._columns: dict[str, list[int]] = {}
+        self._portal_columns: dict[str, tuple[list[int], list[int]] | None] = {}
 
     async def serve(self, kind: bytes, payload: bytes) -> None:
         """Serve one batch, up to its Sync or Flush."""
@@ -81,8 +87,12 @@ class Extended:
             return await self._parse(payload, pending)
         if kind == b"B":
             portal, offset = wire.read_cstring(payload)
-            name, _ = wire.read_cstring(payload, offset)
+            name, offset = wire.read_cstring(payload, offset)
             plan = self._statements.get(name)
+            payload, formats = values.bound(
+                payload, offset, self._parameters.get(name, []), driver=self._session.talk.driver
+            )
+            self._portal_columns[portal] = (self._columns[name], formats) if name in self._columns else None
             if plan is not None:
                 self._portals[portal] = plan
                 if plan.reads_history:  # before PostgreSQL takes its snapshot
@@ -99,7 +109,8 @@ class Extended:
             return await self._execute(payload, pending)
         if kind in b"BDC":
             self._session.talk.up.send(wire.message(kind, payload))
-            pending.append(_Pending(kind))
+            described = wire.read_cstring(payload, 1)[0] if kind == b"D" and payload[:1] == b"S" else None
+            pending.append(_Pending(kind, statement=described))
         return False
 
     async def _parse(self, payload: bytes, pending: list[_Pending]) -> bool:
@@ -125,6 +136,9 @@ class Extended:
             self._session.finish(plan, outcome, started)
             return True
         self._statements[name] = plan
+        (count,) = struct.unpack_from("!h", payload, offset)
+        self._parameters[name] = list(struct.unpack_from(f"!{count}i", payload, offset + 2))
+        self._columns.pop(name, None)
         if plan.reads_history:
             await self._session.front.history.flush()
         if not name and self._session.tuning.has_before(
@@ -148,7 +162,7 @@ class Extended:
         if plan is None or not plan.special:
             started = self._session.begin(plan) if plan else time.monotonic()
             self._session.talk.up.send(wire.message(b"E", payload))
-            pending.append(_Pending(b"E", plan, started))
+            pending.append(_Pending(b"E", plan, started, columns=self._portal_columns.get(portal)))
             return False
         if await self._relay_pending(pending, flush=True):
             return True
@@ -160,6 +174,14 @@ class Extended:
         self._session.finish(plan, outcome, started)
         return outcome.fields is not None
 
+    def _expect(self, item: _Pending) -> None:
+        """Rows that come next are those of this portal."""
+        talk = self._session.talk
+        if item.kind == b"B":
+            talk.converters = []
+        elif item.kind == b"E" and item.columns is not None:
+            talk.converters = values.converters(*item.columns, driver=talk.driver)
+
     async def _relay_pending(self, pending: list[_Pending], *, flush: bool = False) -> bool:
         """Relay the answers to all pending messages; true when one of them was an error."""
         if not pending:
@@ -168,7 +190,9 @@ class Extended:
             self._session.talk.up.send(_FLUSH)
         await self._session.talk.up.drain()
         outcome = Outcome()
-        async for kind, payload in self._session.talk.messages(outcome, forward=True):
+        talk = self._session.talk
+        self._expect(pending[0])
+        async for kind, payload in talk.messages(outcome, forward=True):
             if kind == b"E":
                 item = pending[0]
                 plan = next((p.plan for p in pending if p.plan is not None), None)
@@ -183,6 +207,10 @@ class Extended:
                 if kind in {b"T", b"n"} and item.kind != b"D":
                     continue
                 pending.pop(0)
+                if item.statement is not None and kind in b"Tn":
+                    self._columns[item.statement] = talk.described if kind == b"T" else []
+                if pending:
+                    self._expect(pending[0])
                 if kind in b"CIs" and item.plan is not None:
                     if kind == b"C":
                         outcome.tag = wire.read_cstring(payload)[0]

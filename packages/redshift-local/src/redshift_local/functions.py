@@ -195,8 +195,9 @@ def _datediff(name: str, arguments: Arguments) -> str:
 def _date_part(name: str, arguments: Arguments) -> str:
     _want(name, arguments, 2)
     part = date_part(arguments[0])
-    field = _DATE_PART_FIELDS.get(part, part)
-    return f"pg_catalog.date_part('{field}', {_moment(arguments[1])})"
+    if part in {"microsecond", "millisecond", "decade"}:
+        return f"redshift_shim.date_part_{part}({_moment(arguments[1])})"
+    return f"pg_catalog.date_part('{part}', {_moment(arguments[1])})"
 
 
 def _date_trunc(name: str, arguments: Arguments) -> str:
@@ -348,7 +349,7 @@ def _now(name: str, _arguments: Arguments) -> str:
 
 def _json_serialize(name: str, arguments: Arguments) -> str:
     _want(name, arguments, 1)
-    return f"cast({inner(arguments[0])} as text)"
+    return f"redshift_shim.compact_json({inner(arguments[0])})"
 
 
 def _rejoin(arguments: Arguments) -> Arguments:
@@ -387,6 +388,21 @@ REWRITES: dict[str, Callable[[str, Arguments], str]] = {
     "JSON_EXTRACT_PATH_TEXT": _json_path,
 }
 
+# Rewrites whose answer PostgreSQL names as Redshift does, or by its argument.
+_NAMED_ALIKE = {"NVL", "ISNULL", "NVL2", "DECODE", "CAST", "CONVERT", "TRY_CAST"}
+_COLUMN_NAMES = {
+    **dict.fromkeys(("DATEADD", "DATE_ADD"), "date_add"),
+    **dict.fromkeys(("DATEDIFF", "DATE_DIFF"), "date_diff"),
+    **dict.fromkeys(("DATE_PART", "PGDATE_PART"), "pgdate_part"),
+    "EXTRACT": "date_part",
+}
+
+
+def column_name(word: str) -> str:
+    """Name of a column that a call makes; empty where PostgreSQL gives the same."""
+    return "" if word in _NAMED_ALIKE else _COLUMN_NAMES.get(word, word.lower())
+
+
 # Window functions that need an explicit frame as soon as they have an ORDER BY.
 FRAMED = {
     *(
@@ -413,7 +429,9 @@ def listagg(group: Group, within: Group | None, *, window: bool) -> str:
     arguments = split(nodes[1:] if distinct else nodes)
     _want("LISTAGG", arguments, 1, 2)
     delimiter = inner(arguments[1]) if len(arguments) == 2 else "''"
-    value = f"cast({inner(arguments[0])} as text)"
+    argument = inner(arguments[0])
+    value = f"cast({argument} as text)"
+    known = f"filter (where {value} <> '')"  # nulls and empty strings are left out
     order = ""
     if within is not None:
         if window:
@@ -422,11 +440,12 @@ def listagg(group: Group, within: Group | None, *, window: bool) -> str:
         if distinct:
             if len(keys) != 1 or _sort_key(keys[0]) != render(arguments[0]).strip():
                 raise not_served("LISTAGG(DISTINCT …) ordered by another expression")
-            order = f" order by {value}{_direction(keys[0])}"
-        else:
-            order = " " + inner(within.children)
+            # texts would be in another order than numbers and dates
+            values = f"array_agg(distinct {argument} order by {argument}{_direction(keys[0])}) {known}"
+            return f"redshift_shim.listagg_limit(array_to_string({values}, {delimiter}))"
+        order = " " + inner(within.children)
     word = "distinct " if distinct else ""
-    call = f"string_agg({word}{value}, {delimiter}{order})"
+    call = f"string_agg({word}{value}, {delimiter}{order}) {known}"
     return call if window else f"redshift_shim.listagg_limit({call})"
 
 

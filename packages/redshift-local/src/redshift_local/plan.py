@@ -44,6 +44,7 @@ class Plan:
         control: begins or ends a transaction.
         loads: columns that an INSERT fills by a query, empty for all of the table, or none where it does not or where
             its rows have an order of their own.
+        alone: words of a command that no transaction block may hold.
         sorts: table whose rows the statement brings in the order of the sort key.
     """
 
@@ -62,6 +63,7 @@ class Plan:
     control: bool = False
     loads: tuple[str, ...] | None = None
     sorts: str = ""
+    alone: str = ""
 
     @property
     def special(self) -> bool:

@@ -164,18 +164,21 @@ def _call(nodes: Sequence[Node], index: int, out: list[Node]) -> int:  # noqa: P
         end += 2
     if word in functions.REWRITES and within is None and window is None:
         text = functions.REWRITES[word](word, _arguments(word, children))
-        out.append(Token("raw", text, name.pre))
+        out.append(Token("raw", text, name.pre, column=functions.column_name(word)))
         return end
     # once only: brackets nest, and a second pass at each level would cost twice as much per level
     rewritten = Group("(", rewrite(children), group.pre, group.close_pre)
     over = f" over{window.render()}" if window is not None else ""
     if word == "LISTAGG":
-        out.append(
-            Token("raw", functions.listagg(rewritten, within, window=window is not None) + over, name.pre)
-        )
+        text = functions.listagg(rewritten, within, window=window is not None) + over
+        out.append(Token("raw", text, name.pre, column="listagg"))
         return end
     if word == "PERCENTILE_CONT" and within is not None:
-        out.append(Token("raw", functions.percentile(word, rewritten, within) + over, name.pre))
+        out.append(
+            Token(
+                "raw", functions.percentile(word, rewritten, within) + over, name.pre, column="percentile_cont"
+            )
+        )
         return end
     if word == "PERCENTILE_DISC" and within is not None and window is not None:
         raise not_served("PERCENTILE_DISC … OVER")
@@ -184,10 +187,10 @@ def _call(nodes: Sequence[Node], index: int, out: list[Node]) -> int:  # noqa: P
             raise Refused("RATIO_TO_REPORT needs OVER", "42601")
         value = inner(rewritten.children)
         text = f"(cast({value} as double precision) / nullif(sum({value}){over}, 0))"
-        out.append(Token("raw", text, name.pre))
+        out.append(Token("raw", text, name.pre, column="ratio_to_report"))
         return end
     if ignore_nulls:
-        out.append(Token("raw", _known_value(word, rewritten, window), name.pre))
+        out.append(Token("raw", _known_value(word, rewritten, window), name.pre, column=word.lower()))
         return end
     out.extend((name, rewritten))
     if within is not None:
@@ -276,13 +279,13 @@ def _subscript(nodes: Sequence[Node], index: int, out: list[Node]) -> int:
     start = len(out) - 1
     while start >= 2 and is_mark(out[start - 1], "."):
         start -= 2
-    text = render(out[start:]).lstrip() + f"[{inner(rewrite(group.children))}]"
+    text = render(out[start:]).lstrip() + _element(group)
     pre = out[start].pre
     index += 1
     while index < len(nodes):
         node = nodes[index]
         if isinstance(node, Group) and node.open == "[":
-            text += f"[{inner(rewrite(node.children))}]"
+            text += _element(node)
             index += 1
         elif is_mark(node, ".") and index + 1 < len(nodes):
             parts, index = read_name(nodes, index + 1)
@@ -296,6 +299,12 @@ def _subscript(nodes: Sequence[Node], index: int, out: list[Node]) -> int:
         kind, index = read_type(nodes, index + 1)
         out[-1] = Token("raw", f"cast(redshift_shim.super_text({text}) as {kind})", pre)
     return index
+
+
+def _element(group: Group) -> str:
+    index = inner(rewrite(group.children))
+    plain = len(group.children) == 1 and group.children[0].kind in {"number", "string"}
+    return f"[{index}]" if plain else f"[redshift_shim.super_index({index})]"
 
 
 def _double_colon(nodes: Sequence[Node], index: int, out: list[Node]) -> int:

@@ -12,6 +12,7 @@ from redshift_local.tokens import (
     Group,
     Node,
     Token,
+    at,
     find,
     inner,
     is_mark,
@@ -86,7 +87,22 @@ def _block(block: list[Node], *, in_set: bool) -> list[Node]:
     block = _top(block, in_set=in_set)
     if "QUALIFY" in clauses:
         return _qualify(block, in_set=in_set)
-    return block
+    return _named(block)
+
+
+def _named(block: list[Node]) -> list[Node]:
+    """Columns of the select list that are one rewritten call get the name that Redshift gives them."""
+    end = min(_clauses(block).values(), default=len(block))
+    fresh: list[Node] = []
+    for index, node in enumerate(block[:end]):
+        fresh.append(node)
+        if not isinstance(node, Token) or not node.column or index == 0:
+            continue
+        before, behind = block[index - 1], at(block, index + 1) if index + 1 < end else None
+        first = is_mark(before, ",") or (before.up in {"SELECT", "DISTINCT", "ALL"} and index < 3)
+        if first and (behind is None or is_mark(behind, ",")):
+            fresh.append(Token("raw", f' as "{node.column}"'))
+    return [*fresh, *block[end:]]
 
 
 def _check_select(block: Sequence[Node], clauses: dict[str, int]) -> None:

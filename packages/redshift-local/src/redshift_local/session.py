@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+import re
 import struct
 import time
 from typing import TYPE_CHECKING
@@ -42,7 +43,19 @@ _PASSED_PARAMETERS = {
     "statement_timeout",
     "extra_float_digits",
 }
+_OPTIONS = {name.lower() for name in _PASSED_PARAMETERS} | {"search_path"}
 _DRIVER_PARAMETERS = {"client_protocol_version", "driver_version", "os_version"}
+
+
+def startup_settings(options: str) -> dict[str, str]:
+    """Settings of the start-up option ``options``, such as ``-c statement_timeout=1000``; others are left out."""
+    words = re.sub(r"(?:^|(?<=\s))(?:-c\s*|--)(?=\w)", "\0", options).split("\0")[1:]
+    pairs = (word.strip().partition("=") for word in words)
+    return {
+        name.replace("-", "_").lower(): value.replace("\\ ", " ")
+        for name, equals, value in pairs
+        if equals and name.replace("-", "_").lower() in _OPTIONS
+    }
 
 
 class Session:
@@ -118,6 +131,7 @@ class Session:
             )
         settings = {name: value for name, value in parameters.items() if name in _PASSED_PARAMETERS}
         settings.setdefault("client_encoding", "UTF8")
+        settings |= startup_settings(parameters.get("options", ""))
         await self._up.connect(
             {"user": self.user, "database": self.database, **settings, **self.front.session_settings}, password
         )
@@ -134,13 +148,16 @@ class Session:
         out = [wire.message(b"R", struct.pack("!i", 0))]
         # Redshift's drivers expect Redshift's version. Others choose their catalog queries by the version, and those
         # must suit the catalog that they meet, which is PostgreSQL's.
-        redshift_driver = bool(_DRIVER_PARAMETERS & parameters.keys())
+        self.talk.driver = bool(_DRIVER_PARAMETERS & parameters.keys())
         for name, value in self._up.parameters.items():
-            shown = "8.0.2" if name == "server_version" and redshift_driver else value
+            shown = "8.0.2" if name == "server_version" and self.talk.driver else value
             out.append(wire.parameter_status(name, shown.split(" ")[0] if name == "server_version" else shown))
         out.append(wire.message(b"K", self.key))
         out.append(wire.ready("I"))
         self.writer.write(b"".join(out))
+        if path := startup_settings(parameters.get("options", "")).get("search_path"):
+            for plan in to_postgres(f"set search_path to {path}"):
+                await self.talk.internal(plan.sql)
 
     async def _feed(self) -> None:
         """Read the client's messages; its end cancels what runs."""
@@ -216,6 +233,8 @@ class Session:
         """Carry out a statement that takes more than its text; its messages go to the client."""
         if plan.refused is not None:
             return await self.refuse(plan.refused)
+        if plan.alone and self.talk.status == "T":
+            return await self.refuse(Refused(f"{plan.alone} cannot run inside a transaction block", "25001"))
         if plan.copy is not None:
             return await Copying(self, plan).run()
         if plan.truncate:

@@ -34,6 +34,26 @@ MAX_COLUMNS = 1600
 
 
 @dataclass
+class Constraint:
+    """A key that is declared and not enforced: ``p`` primary, ``u`` unique, ``f`` foreign."""
+
+    kind: str
+    columns: list[str]
+    name: str = ""
+    referenced: str = ""
+    referenced_columns: list[str] = field(default_factory=list)
+
+    def statement(self, table: str) -> str:
+        """Statement that writes it into the catalog."""
+        name = quote_text(self.name) if self.name else "null"
+        referenced = quote_text(self.referenced) if self.referenced else "null"
+        return (
+            f"select redshift_shim.declare_constraint({quote_text(table)}, '{self.kind}', {text_array(self.columns)}, "
+            f"{name}, {referenced}, {text_array(self.referenced_columns)})"
+        )
+
+
+@dataclass
 class Design:
     """The declared design of a table."""
 
@@ -41,6 +61,7 @@ class Design:
     distkey: str = ""
     sortkeys: list[str] = field(default_factory=list)
     primary_key: list[str] = field(default_factory=list)
+    constraints: list[Constraint] = field(default_factory=list)
 
     def statements(self, name: Sequence[str]) -> list[str]:
         """Statements that note a table's design and serve its sort key."""
@@ -51,7 +72,12 @@ class Design:
             f"nullif({quote_text(self.distkey)}, ''), {text_array(self.sortkeys)}, {text_array(self.primary_key)} "
             "on conflict (relation) do nothing"
         ]
-        return [*noted, sort_blocks(table)] if self.sortkeys else noted
+        if self.sortkeys:
+            noted.append(sort_blocks(table))
+        declared = list(self.constraints)
+        if self.primary_key and not any(constraint.kind == "p" for constraint in declared):
+            declared.append(Constraint("p", self.primary_key))
+        return [*noted, *(constraint.statement(table) for constraint in declared)]
 
 
 def _sorted(table: str) -> str:
@@ -216,7 +242,7 @@ def _columns(body: Group, design: Design) -> str:
         elif word == "LIKE":
             declared.append(("", _like(part)))
         else:
-            name, text, flags = column(part)
+            name, text, flags = column(part, design.constraints)
             declared.append((name, text))
             if "DISTKEY" in flags:
                 inline_distkey = name
@@ -250,21 +276,35 @@ def _like(part: Sequence[Node]) -> str:
 
 
 def table_constraint(part: Sequence[Node], design: Design) -> None:
-    index = 0
+    index, name = 0, ""
     if part[0].up == "CONSTRAINT":
-        index = 2
+        index, name = 2, identifier(part[1])
     word = part[index].up if index < len(part) else ""
     if word == "PRIMARY":
         design.primary_key = bracketed(part, index + 2)
+        design.constraints.append(Constraint("p", design.primary_key, name))
     elif word in {"CHECK", "EXCLUDE"}:
         raise not_in_redshift(f"A {word} constraint")
     elif word == "FOREIGN":
-        bracketed(part, index + 2)
-    elif word != "UNIQUE":
+        columns = bracketed(part, index + 2)
+        design.constraints.append(_reference(part, index + 3, columns, name)[0])
+    elif word == "UNIQUE":
+        design.constraints.append(Constraint("u", bracketed(part, index + 1), name))
+    else:
         raise Refused(f'syntax error at or near "{render(part).strip()}"', "42601")
 
 
-def column(part: Sequence[Node]) -> tuple[str, str, set[str]]:  # noqa: PLR0915
+def _reference(part: Sequence[Node], index: int, columns: list[str], name: str) -> tuple[Constraint, int]:
+    """A foreign key and the index behind it; ``index`` is that of REFERENCES."""
+    referenced, index = read_name(part, index + 1)
+    target: list[str] = []
+    if index < len(part) and isinstance(part[index], Group):
+        target = bracketed(part, index)
+        index += 1
+    return Constraint("f", columns, name, ".".join(map(quote_name, referenced)), target), index
+
+
+def column(part: Sequence[Node], keys: list[Constraint] | None = None) -> tuple[str, str, set[str]]:  # noqa: PLR0915
     """A column's name, its definition for PostgreSQL, and what else was said of it."""
     name = identifier(part[0])
     rewrite(part[:1])  # refuses a name that is too long
@@ -273,6 +313,7 @@ def column(part: Sequence[Node]) -> tuple[str, str, set[str]]:  # noqa: PLR0915
     kind, index = read_type(part, 1)
     text = f"{quote_name(name)} {kind}"
     flags: set[str] = set()
+    found = keys if keys is not None else []
     while index < len(part):
         word = part[index].up
         if word == "DEFAULT":
@@ -307,13 +348,13 @@ def column(part: Sequence[Node]) -> tuple[str, str, set[str]]:  # noqa: PLR0915
             flags.add("PRIMARY KEY")
             index += 2
         elif word == "UNIQUE":
+            found.append(Constraint("u", [name]))
             index += 1
         elif word == "CONSTRAINT":
             index += 2
         elif word == "REFERENCES":
-            _, index = read_name(part, index + 1)
-            if index < len(part) and isinstance(part[index], Group):
-                index += 1
+            key, index = _reference(part, index, [name], "")
+            found.append(key)
         elif word == "COLLATE":
             choice = part[index + 1].up if index + 1 < len(part) else ""
             if choice not in {"CASE_SENSITIVE", "CS"}:

@@ -63,6 +63,9 @@ NOT_OPERANDS = {
 }
 
 
+_MAX_DEPTH = 120  # of brackets; what Redshift takes is not documented, and each level costs stack here
+
+
 class SqlSyntaxError(ValueError):
     """The text cannot be split into tokens."""
 
@@ -71,13 +74,15 @@ class SqlSyntaxError(ValueError):
 class Token:
     """A token with the white space and comments before it.
 
-    ``kind`` is word, quoted, string, number, param, dollar, op, mark, or raw for text that a rewrite put in.
+    ``kind`` is word, quoted, string, number, param, dollar, op, mark, or raw for text that a rewrite put in; ``column``
+    is then the name of the column that it makes, where PostgreSQL would give another.
     """
 
     kind: str
     text: str
     pre: str = ""
     up: str = ""
+    column: str = ""
 
     def render(self) -> str:
         return self.pre + self.text
@@ -176,6 +181,8 @@ def statements(sql: str) -> list[list[Node]]:
         if token.kind == "end":
             break
         if token.kind == "mark" and text in "([":
+            if len(stack) == _MAX_DEPTH:
+                raise SqlSyntaxError(f"more than {_MAX_DEPTH} brackets are open at once")
             group = Group(text, pre=token.pre)
             current.append(group)
             stack.append((group, current))

@@ -68,7 +68,9 @@ class Tuning:
                     await self._talk.internal(f"analyze {table}")
                     del self._changed[table]
                 if rows >= _BLOCK_ROWS:
-                    await self._talk.internal(f"select redshift_shim.summarize_blocks({quote_text(table)})")
+                    await self._talk.internal(
+                        f"select redshift_shim.summarize_blocks(to_regclass({quote_text(table)}))"
+                    )
         if plan.control:
             self._changed.clear()
 
@@ -82,7 +84,7 @@ class Tuning:
         columns = ", ".join(quote_text(name) for name in plan.loads)
         table = ".".join(map(quote_name, plan.table.split(".")))
         found, outcome = await self._talk.internal(
-            f"select redshift_shim.load_order({quote_text(table)}, array[{columns}]::text[])"
+            f"select redshift_shim.load_order(to_regclass({quote_text(table)}), array[{columns}]::text[])"
         )
         order = found[0][0] if found and not outcome.fields else None
         return f"{plan.sql}\norder by {order}" if order else plan.sql

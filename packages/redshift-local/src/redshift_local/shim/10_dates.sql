@@ -29,7 +29,16 @@ begin
                 'create or replace function redshift_shim.dateadd_%s(bigint, %s) returns %s '
                 'language sql %s strict as %L',
                 part.name, kind, result, case kind when 'timestamptz' then 'stable' else 'immutable' end,
-                format('select ($2 + $1::float8 * %s)::%s', part.step, result)
+                format(
+                    case
+                        -- February 29 plus a year is March 1; plus twelve months it is February 28.
+                        when part.name in ('year', 'decade', 'century', 'millennium') and kind <> 'time' then
+                            'select ($2 + $1::float8 * %1$s + case when extract(day from $2) = 29 '
+                            'and extract(day from $2 + $1::float8 * %1$s) = 28 then 1 else 0 end * interval ''1 day'')::%2$s'
+                        else 'select ($2 + $1::float8 * %1$s)::%2$s'
+                    end,
+                    part.step, result
+                )
             );
         end loop;
     end loop;
@@ -86,7 +95,7 @@ begin
             ('day', 'extract(day from $1)'), ('dow', 'extract(dow from $1)'), ('doy', 'extract(doy from $1)'),
             ('week', 'extract(week from $1)'), ('month', 'extract(month from $1)'),
             ('quarter', 'extract(quarter from $1)'), ('year', 'extract(year from $1)'),
-            ('decade', 'extract(decade from $1)'), ('century', 'extract(century from $1)'),
+            ('decade', 'floor(extract(year from $1) / 10) + 1'), ('century', 'extract(century from $1)'),
             ('millennium', 'extract(millennium from $1)'),
             ('timezone', 'extract(timezone from $1)'), ('timezone_hour', 'extract(timezone_hour from $1)'),
             ('timezone_minute', 'extract(timezone_minute from $1)')
@@ -204,3 +213,30 @@ language sql stable strict as $$ select $2 at time zone $1 $$;
 -- PostgreSQL would read a date as a moment with time zone.
 create or replace function redshift_shim.date_trunc(text, date) returns timestamp
 language sql immutable strict as $$ select pg_catalog.date_trunc($1, $2::timestamp) $$;
+
+-- DATE_PART gives the part alone, and the first decade is that of the years 1 to 9.
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_Dateparts_for_datetime_functions.html
+do $body$
+declare
+    part record;
+    kind text;
+begin
+    for part in
+        select * from (values
+            ('microsecond', 'extract(microseconds from $1)::bigint %% 1000000'),
+            ('millisecond', 'floor(extract(milliseconds from $1))::bigint %% 1000'),
+            ('decade', 'floor(extract(year from $1) / 10) + 1')
+        ) as parts (name, value)
+    loop
+        foreach kind in array array['timestamp', 'timestamptz', 'time', 'interval'] loop
+            continue when kind in ('time', 'interval') and part.name = 'decade';
+            execute format(
+                'create or replace function redshift_shim.date_part_%s(%s) returns double precision '
+                'language sql %s strict as %L',
+                part.name, kind, case kind when 'timestamptz' then 'stable' else 'immutable' end,
+                format('select (%s)::double precision', format(part.value))
+            );
+        end loop;
+    end loop;
+end
+$body$;

@@ -1,6 +1,22 @@
 -- Text, hashes, regular expressions and JSON as Redshift documents them. No body has a backslash: it is read with the
 -- session's setting, where a backslash escapes.
 
+-- The path as the session set it, without what the endpoint adds.
+create or replace function redshift_shim.current_schemas(boolean) returns name[]
+language sql stable strict as $$ 
+    select case when $1 then array['pg_catalog'::name] else '{}' end
+        || array_remove(array_remove(pg_catalog.current_schemas($1), 'redshift_shim'), 'pg_catalog')
+$$;
+
+create or replace function redshift_shim.current_setting(text) returns text
+language sql stable strict as $$
+    select case lower($1)
+        when 'search_path' then replace(pg_catalog.current_setting($1), ', redshift_shim, pg_catalog', '')
+        when 'server_version' then '8.0.2'
+        else pg_catalog.current_setting($1)
+    end
+$$;
+
 create or replace function redshift_shim.len(text) returns integer
 language sql immutable strict as $$ select length($1) $$;
 
@@ -118,8 +134,11 @@ language sql immutable strict as $$ select redshift_shim.sha1($1) $$;
 create or replace function redshift_shim.sha(text) returns text
 language sql immutable strict as $$ select redshift_shim.sha1($1) $$;
 
-create or replace function redshift_shim.crc32(text) returns bigint
-language sql immutable strict as $$ select crc32(convert_to($1, 'UTF8')) $$;
+-- https://docs.aws.amazon.com/redshift/latest/dg/crc32-function.html: the polynomial is that of CRC-32C.
+drop function if exists redshift_shim.crc32(text);
+
+create function redshift_shim.crc32(text) returns text
+language sql immutable strict as $$ select lpad(to_hex(crc32c(convert_to($1, 'UTF8'))), 8, '0') $$;
 
 -- All matches are replaced; a replacement that refers to the match is refused by the dialect.
 create or replace function redshift_shim.regexp_replace(text, text) returns text
@@ -185,7 +204,50 @@ language sql immutable strict as $$
 $$;
 
 create or replace function redshift_shim.json_extract_array_element_text(text, integer) returns text
-language sql immutable strict as $$ select $1::json ->> $2 $$;
+language sql immutable strict as $$ select case when $2 >= 0 then $1::json ->> $2 end $$;
+
+create or replace function redshift_shim.json_extract_array_element_text(text, integer, boolean) returns text
+language sql immutable strict as $$
+    select redshift_shim.json_extract_array_element_text(
+        case when not $3 or pg_input_is_valid($1, 'json') then $1 end, $2
+    )
+$$;
+
+-- JSON without white space. The pattern is made of parts, because a backslash would be read with the session's setting.
+create or replace function redshift_shim.compact_json(jsonb) returns text
+language sql immutable strict as $$
+    select pg_catalog.regexp_replace(
+        $1::text, '("([^"' || repeat(chr(92), 2) || ']|' || repeat(chr(92), 2) || '.)*")|([:,]) ',
+        chr(92) || '1' || chr(92) || '3', 'g'
+    )
+$$;
+
+-- An element of a SUPER array: there is none before the first one.
+create or replace function redshift_shim.super_index(bigint) returns integer
+language sql immutable strict as $$ select case when $1 >= 0 then $1::integer end $$;
+
+create or replace function redshift_shim.super_index(text) returns text
+language sql immutable strict as $$ select $1 $$;
+
+-- VARBYTE is bytes of UTF-8 as text: https://docs.aws.amazon.com/redshift/latest/dg/r_VARBYTE_type.html
+create or replace function redshift_shim.varbyte_text(bytea) returns text
+language sql immutable strict as $$ select convert_from($1, 'UTF8') $$;
+
+create or replace function redshift_shim.text_varbyte(text) returns bytea
+language sql immutable strict as $$ select convert_to($1, 'UTF8') $$;
+
+do $body$
+begin
+    if not exists (
+        select from pg_catalog.pg_cast where castsource = 'bytea'::regtype and casttarget = 'text'::regtype
+    ) then
+        create cast (bytea as text) with function redshift_shim.varbyte_text(bytea);
+        create cast (bytea as varchar) with function redshift_shim.varbyte_text(bytea);
+        create cast (text as bytea) with function redshift_shim.text_varbyte(text) as assignment;
+        create cast (varchar as bytea) with function redshift_shim.text_varbyte(text) as assignment;
+    end if;
+end
+$body$;
 
 -- A SUPER value as text: a string without its quotes.
 create or replace function redshift_shim.super_text(jsonb) returns text

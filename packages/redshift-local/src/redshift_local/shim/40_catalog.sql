@@ -83,7 +83,8 @@ inner join pg_catalog.pg_namespace as space on class.relnamespace = space.oid
 where
     class.relkind in ('r', 'p', 'v', 'm')
     and space.nspname not in ('pg_catalog', 'information_schema', 'redshift_shim', 'pg_toast')
-    and space.nspname not like 'pg\_temp\_%' and space.nspname not like 'pg\_toast\_temp\_%';
+    and (space.oid = pg_catalog.pg_my_temp_schema() or space.nspname not like 'pg\_temp\_%')
+    and space.nspname not like 'pg\_toast\_temp\_%';
 
 create or replace view redshift_shim.svv_table_info as
 select

@@ -86,17 +86,19 @@ begin
 end
 $$;
 
+drop function if exists redshift_shim.summarize_blocks(text), redshift_shim.load_order(text, text[]);
+
 -- Values of the blocks that were filled since. Redshift has them when the rows are there; who writes rows may not own
 -- the table, so this runs as the shim's owner.
-create or replace function redshift_shim.summarize_blocks(relation text) returns void
+create or replace function redshift_shim.summarize_blocks(relation regclass) returns void
 language sql security definer set search_path = pg_catalog as $$
     select brin_summarize_new_values(indexrelid)
     from pg_index inner join pg_class on indexrelid = pg_class.oid inner join pg_am on relam = pg_am.oid
-    where indrelid = to_regclass($1) and amname = 'brin'
+    where indrelid = $1 and amname = 'brin'
 $$;
 
 -- Positions of a load's columns by which its rows are sorted; none where the leading sort column is not loaded.
-create or replace function redshift_shim.load_order(relation text, columns text[]) returns text
+create or replace function redshift_shim.load_order(relation regclass, columns text[]) returns text
 language sql stable set search_path = pg_catalog as $$
     select string_agg(place::text, ', ' order by number)
     from (
@@ -114,7 +116,7 @@ language sql stable set search_path = pg_catalog as $$
             from redshift_shim.table_design as design
             cross join unnest(design.sortkeys) with ordinality as keys (name, number)
             inner join pg_attribute as sorted on sorted.attrelid = design.relation and sorted.attname = keys.name
-            where design.relation = to_regclass($1)
+            where design.relation = $1
         ) as keys
     ) as places
     where unbroken
