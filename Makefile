@@ -26,17 +26,17 @@ help: ## show this list
 run: python setup-run ## from nothing to three loaded days: summary of the warehouse, then a clean stop
 	@$(LOCAL) -m local run $(ARGS)
 
-test: python setup ## lint and every test suite in its environment, two at a time; ends with one verdict
+test: python setup-dev ## lint and every test suite in its environment, two at a time; ends with one verdict
 	@$(LOCAL) tests/run.py $(ARGS)
 
-test-real: python setup ## real shops' files in stacks of their own (DWH_REAL_DATA=folder of the data sets)
+test-real: python setup-dev ## real shops' files in stacks of their own (DWH_REAL_DATA=folder of the data sets)
 	@$(LOCAL) tests/run.py real $(ARGS)
 
-test-ui: python setup ## tests of the web UI in the system's Chromium
+test-ui: python setup-dev ## tests of the web UI in the system's Chromium
 	@$(BOOTSTRAP) ui
 	@$(LOCAL) tests/run.py ui $(ARGS)
 
-test-airflow-312: python setup ## the Airflow suites on Python 3.12, as on MWAA (PYTHON312=python3.12)
+test-airflow-312: python setup-dev ## the Airflow suites on Python 3.12, as on MWAA (PYTHON312=python3.12)
 	@$(PYTHON312) local/stack/bootstrap.py airflow-312:airflow
 	@$(LOCAL) tests/run.py unit-312 dags-312
 
@@ -70,31 +70,35 @@ load-sample: python setup-run ## land a folder of source files and run its days 
 
 ##@ Development
 
-.PHONY: setup setup-run lint format hooks generate new-source new-metric soak sql docs docs-queries bench clean
+.PHONY: setup setup-run setup-dev lint format hooks generate new-source new-metric soak sql docs docs-queries bench clean
 setup: python ## build the Python environments from their hash-pinned requirements
 	@$(BOOTSTRAP) airflow spark local dev
 
 setup-run:
 	@$(BOOTSTRAP) --connector-later airflow spark local
 
-lint: python setup ## ruff, mypy, sqlfluff, and that generated SQL matches the contracts
+# Spark's S3 connector is left to what needs it: the tests and the stack download it while other things run.
+setup-dev:
+	@$(BOOTSTRAP) --connector-later airflow spark local dev
+
+lint: python setup-dev ## ruff, mypy, sqlfluff, and that generated SQL matches the contracts
 	@$(LOCAL) tests/run.py lint
 
-format: python setup ## let ruff and sqlfluff rewrite the code
+format: python setup-dev ## let ruff and sqlfluff rewrite the code
 	@$(DEV)/ruff check --fix-only --quiet .
 	@$(DEV)/ruff format .
 	@$(DEV)/sqlfluff fix --quiet include/sql
 
-hooks: python setup ## check each commit: ruff, sqlfluff, codespell, generated files (ARGS=--all-files checks now)
+hooks: python setup-dev ## check each commit: ruff, sqlfluff, codespell, generated files (ARGS=--all-files checks now)
 	@$(DEV)/pre-commit $(if $(ARGS),run $(ARGS),install)
 
 generate: python setup-run ## rewrite what follows from other files: SQL, rulesets, pages of the docs (ARGS=--check)
 	@PYTHONPATH=plugins $(AIRFLOW) -m tools.generate $(ARGS)
 
-new-source: python setup ## stubs of a new source, to be filled (NAME=gift_cards)
+new-source: python setup-dev ## stubs of a new source, to be filled (NAME=gift_cards)
 	@$(DEV)/python -m tools.new_source "$(NAME)"
 
-new-metric: python setup ## stubs of a new view of analytics, to be filled (NAME=daily_revenue)
+new-metric: python setup-dev ## stubs of a new view of analytics, to be filled (NAME=daily_revenue)
 	@$(DEV)/python -m tools.new_metric "$(NAME)"
 
 soak: python setup ## 10,000 random histories against the guarantees; goes on where it was stopped (ARGS="--minutes 30")
@@ -104,7 +108,7 @@ sql: python setup-run ## print a file of include/sql with macros and steps in th
 	@[ -n "$(FILE)" ] || { echo "Say which: make sql FILE=maintenance/rebuild_warehouse.sql"; exit 2; }
 	@PYTHONPATH=plugins $(LOCAL) -m tools.rendered_sql "$(FILE)"
 
-docs: python setup ## build the documentation site into artifacts/site, strictly (ARGS=--serve: live)
+docs: python setup-dev ## build the documentation site into artifacts/site, strictly (ARGS=--serve: live)
 	@$(DEV)/python -m tools.docs_site $(ARGS)
 
 docs-queries: python setup-run ## write the guide's queries with their answers from the running, loaded stack
@@ -143,7 +147,7 @@ deploy: python setup-infra ## bring the committed package to AWS (ENV=dev ACCOUN
 deploy-diff: python setup-infra ## show what deploy would change (ENV=dev ACCOUNT=123456789012)
 	@$(INFRA) tools/deploy.py diff --env "$(ENV)" --account "$(ACCOUNT)"
 
-test-infra: python setup setup-infra ## Terraform, package, containers, workflows, security (needs terraform on the PATH)
+test-infra: python setup-dev setup-infra ## Terraform, package, containers, workflows, security (needs terraform on the PATH)
 	@$(LOCAL) tests/run.py infra $(ARGS)
 
 .PHONY: setup-infra

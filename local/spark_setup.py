@@ -2,13 +2,16 @@
 
 pyspark comes without hadoop-aws, and Maven Central is not reachable from everywhere. PyPI is: the source
 distribution of ``sagemaker_pyspark`` carries hadoop-aws and the AWS SDK bundle it needs. The file is checked
-against a pinned SHA-256, two jars are taken out of it, and it is deleted again. Then a class-data archive is
-made, which halves the time Spark takes to start.
+against a pinned SHA-256, two jars are taken out of it, and it is deleted again. The jars are also kept in the user's
+cache folder (``~/.cache/ecommerce-dwh``, or below ``XDG_CACHE_HOME``), so that the next checkout on this machine
+downloads nothing; a jar is taken from there only with the pinned SHA-256. Then a class-data archive is made, which
+halves the time Spark takes to start.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -115,6 +118,43 @@ def unpack(sdist: Path, folder: Path) -> None:
     raise SetupError(f"{sdist.name} does not hold {', '.join(sorted(wanted))}")
 
 
+def cache_folder() -> Path:
+    """Where this user's checkouts share the jars."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "ecommerce-dwh" / "spark-jars"
+
+
+def from_cache(folder: Path) -> bool:
+    """Copy the jars out of the user's cache; False, and no jar, unless the cache has every one as it is pinned."""
+    partials = {name: folder / f"{name}.part" for name in JARS}
+    try:
+        for name, partial in partials.items():
+            shutil.copyfile(cache_folder() / name, partial)
+        if any(sha256(partial) != JARS[name] for name, partial in partials.items()):
+            return False
+        for name, partial in partials.items():
+            partial.rename(folder / name)
+    except OSError:  # no cache, or one that cannot be read: the jars are downloaded
+        return False
+    finally:
+        for partial in partials.values():
+            partial.unlink(missing_ok=True)
+    return True
+
+
+def to_cache(folder: Path) -> None:
+    """Keep copies of the jars in the user's cache; a cache that cannot be written is left as it is."""
+    cache = cache_folder()
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        for name in JARS:
+            partial = cache / f"{name}.{os.getpid()}.part"
+            shutil.copyfile(folder / name, partial)
+            partial.replace(cache / name)
+    except OSError:
+        return
+
+
 def ready(config: LocalConfig) -> bool:
     """Whether the pinned jars are in place."""
     marker = config.spark_jars / ".complete"
@@ -154,9 +194,10 @@ def setup(config: LocalConfig, sdist: Path | None = None) -> bool:
         stale.unlink()
     if sdist is not None:
         unpack(sdist, config.spark_jars)
-    else:
+    elif not from_cache(config.spark_jars):
         with tempfile.TemporaryDirectory(dir=config.spark_jars) as folder:
             unpack(download(Path(folder)), config.spark_jars)
+        to_cache(config.spark_jars)
     (config.spark_jars / ".complete").write_text(_marker(), encoding="utf-8")
     return True
 
@@ -177,7 +218,7 @@ def main() -> int:
         print(f"spark setup failed: {error}", file=sys.stderr)
         return 1
     size = sum(path.stat().st_size for path in config.spark_jars.iterdir() if path.is_file()) / 1e6
-    how = f"unpacked in {time.monotonic() - began:.0f} s" if fresh else "already in place"
+    how = f"fetched in {time.monotonic() - began:.0f} s" if fresh else "already in place"
     print(f"S3A jars: {config.spark_jars} ({size:.0f} MB, {how})")
     print(f"JAVA_HOME: {java}")
     if is_current(runtime):

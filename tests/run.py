@@ -5,7 +5,9 @@ Linters and test suites, each in the Python environment that its code runs in, i
 A suite that runs no test fails: an empty suite proves nothing. What a suite prints goes to
 ``artifacts/tests/<suite>.log`` and, when it fails, to the terminal. Ends with one table and one verdict; the exit code
 follows the verdict. A suite that takes longer than its budget is marked, not failed: the time depends on the machine.
-``artifacts/tests/times.md`` has the suites and the slowest tests.
+Spark's S3 connector is downloaded, where it is missing, while the suites run that do not need it.
+``artifacts/tests/times.md`` has the suites with their processor time, which depends less on what runs beside them than
+their duration does, and the slowest tests.
 
     .venv/local/bin/python tests/run.py [--lanes N] [lint] [suite …]
 
@@ -19,6 +21,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +29,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 from rich.table import Table
@@ -52,6 +56,7 @@ class Suite:
         environ: further environment variables.
         budget: seconds that it should take at most, on two cores beside another suite. Suites start in the order of
             their budgets, the greatest first.
+        connector: whether its Spark reads S3, so that it starts when the S3 connector is there.
     """
 
     name: str
@@ -60,11 +65,17 @@ class Suite:
     options: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     budget: int = 0
+    connector: bool = True
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a suite or a linter came to."""
+    """What a suite or a linter came to.
+
+    Attributes:
+        seconds: from its start to its end.
+        cpu: processor seconds of its process and of all that it started and waited for.
+    """
 
     name: str
     ok: bool
@@ -74,6 +85,7 @@ class Outcome:
     skipped: int = 0
     note: str = ""
     budget: int = 0
+    cpu: float = 0.0
 
     @property
     def over(self) -> bool:
@@ -84,16 +96,23 @@ class Outcome:
 SUITES = (
     Suite("e2e", "local", ("tests/e2e",), budget=420),
     # Random histories, shared by all guarantees: how many each profile draws is in `tests/histories/worlds.py`.
-    Suite("histories", "local", ("tests/histories",), budget=240),
-    Suite("sql", "local", ("tests/sql",), budget=120),
+    Suite("histories", "local", ("tests/histories",), connector=False, budget=240),
+    Suite("sql", "local", ("tests/sql",), connector=False, budget=120),
     Suite("glue", "spark", ("tests/glue",), budget=300),
-    Suite("dags", "airflow", ("tests/dags",), ("--ignore=tests/dags/test_alerts_live.py",), budget=270),
+    Suite(
+        "dags",
+        "airflow",
+        ("tests/dags",),
+        ("--ignore=tests/dags/test_alerts_live.py",),
+        connector=False,
+        budget=270,
+    ),
     Suite("local", "local", ("tests/local", *PACKAGE_TESTS), budget=240),
-    Suite("unit", "airflow", ("tests/unit",), budget=100),
+    Suite("unit", "airflow", ("tests/unit",), connector=False, budget=100),
 )
 # Run only when asked for by name: they take long, or need what not every machine has.
 EXTRA_SUITES = (
-    Suite("infra", "infra", ("tests/infra",), budget=900),
+    Suite("infra", "infra", ("tests/infra",), connector=False, budget=900),
     Suite("real", "local", ("tests/real",), budget=800),
     Suite("ui", "ui", ("tests/ui",), budget=480),
     Suite("oracle", "oracle", ("tests/oracle",), budget=900),
@@ -111,44 +130,56 @@ EXTRA_SUITES = (
     Suite("security-local", "local", ("tests/security/local",), budget=90),
     Suite("dags-312", "airflow-312", ("tests/dags",), budget=400),
     # The DAGs themselves: quick enough for every push.
-    Suite("unit-312", "airflow-312", ("tests/unit",), budget=100),
-    Suite("policies-312", "airflow-312", ("tests/dags/test_dags.py",), budget=40),
+    Suite("unit-312", "airflow-312", ("tests/unit",), connector=False, budget=100),
+    Suite("policies-312", "airflow-312", ("tests/dags/test_dags.py",), connector=False, budget=40),
 )
 
 
-def linters() -> list[tuple[str, list[str], dict[str, str]]]:
-    """Name, command and extra environment of each linter."""
+QUICK = 10  # seconds of a linter that tells of a typo before the long pieces start
+
+
+@dataclass(frozen=True)
+class Check:
+    """A linter.
+
+    Attributes:
+        environ: further environment variables.
+        budget: seconds that it should take at most, on two cores beside a suite.
+    """
+
+    name: str
+    command: list[str]
+    environ: Mapping[str, str] = field(default_factory=dict)
+    budget: int = QUICK
+
+
+def linters() -> list[Check]:
+    """The linters, each in the environment that has what it inspects."""
     dev = VENVS / "dev" / "bin"
     mypy = [str(dev / "mypy"), "--python-executable"]
+    plugins = {"PYTHONPATH": str(REPO / "plugins")}
 
     def python(environment: str) -> str:
         return str(VENVS / environment / "bin" / "python")
 
     return [
-        ("ruff", [str(dev / "ruff"), "check", "--output-format", "concise", "."], {}),
-        ("ruff format", [str(dev / "ruff"), "format", "--check", "."], {}),
-        ("codespell", [str(dev / "codespell")], {}),
-        ("mypy: dags, plugins", [*mypy, python("airflow"), "dags", "plugins/ecommerce_dwh"], {}),
-        ("mypy: glue", [*mypy, python("spark"), "include/glue"], {}),
-        ("mypy: local", [*mypy, python("local"), "local", *PACKAGE_SOURCES, "benchmarks"], {}),
-        (
-            "imports",
-            [str(dev / "lint-imports"), "--no-logo", "--no-cache"],
-            {"PYTHONPATH": str(REPO / "plugins")},
-        ),
-        ("sqlfluff", [str(dev / "sqlfluff"), "lint", "--disable-progress-bar", "include/sql"], {}),
-        (
+        Check("ruff", [str(dev / "ruff"), "check", "--output-format", "concise", "."]),
+        Check("ruff format", [str(dev / "ruff"), "format", "--check", "."]),
+        Check("codespell", [str(dev / "codespell")]),
+        Check("mypy: dags, plugins", [*mypy, python("airflow"), "dags", "plugins/ecommerce_dwh"], budget=60),
+        Check("mypy: glue", [*mypy, python("spark"), "include/glue"], budget=30),
+        Check("mypy: local", [*mypy, python("local"), "local", *PACKAGE_SOURCES, "benchmarks"], budget=60),
+        Check("imports", [str(dev / "lint-imports"), "--no-logo", "--no-cache"], plugins),
+        Check("sqlfluff", [str(dev / "sqlfluff"), "lint", "--disable-progress-bar", "include/sql"], budget=45),
+        Check(
             "sqlfluff: rendered",
             [python("local"), "-m", "tools.rendered_sql", "--lint", str(dev / "sqlfluff")],
-            {"PYTHONPATH": str(REPO / "plugins")},
+            plugins,
+            budget=45,
         ),
-        (
-            "generated files",
-            [python("airflow"), "-m", "tools.generate", "--check"],
-            {"PYTHONPATH": str(REPO / "plugins")},
-        ),
-        ("stubs", [python("dev"), "-m", "tools.stubs"], {}),
-        ("docs site", [python("dev"), "-m", "tools.docs_site"], {}),
+        Check("generated files", [python("airflow"), "-m", "tools.generate", "--check"], plugins, budget=20),
+        Check("stubs", [python("dev"), "-m", "tools.stubs"]),
+        Check("docs site", [python("dev"), "-m", "tools.docs_site"], budget=20),
     ]
 
 
@@ -169,19 +200,104 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     wanted = set(options.names or usual)
     suites = in_order([suite for suite in (*SUITES, *EXTRA_SUITES) if suite.name in wanted])
-    lanes = max(1, min(options.lanes, len(suites) + ("lint" in wanted)))
+    checks = linters() if "lint" in wanted else []
+    lanes = max(1, min(options.lanes, len(suites) + len(checks)))
     began = time.monotonic()
-    work: list[Callable[[], list[Outcome]]] = [
-        lambda suite=suite: [_test(suite, quiet=lanes > 1)]  # type: ignore[misc]
-        for suite in suites
+    connector = Connector(needed=any(suite.connector for suite in suites))
+    pieces = [
+        *(
+            Piece(check.budget, lambda check=check: _lint(check), first=check.budget == QUICK)  # type: ignore[misc]
+            for check in checks
+        ),
+        *(
+            Piece(suite.budget, lambda suite=suite: _test(suite, connector, quiet=lanes > 1), suite.connector)  # type: ignore[misc]
+            for suite in suites
+        ),
     ]
-    if "lint" in wanted:
-        # Second, so that the longest suite starts at once and a typo is told early nevertheless.
-        work.insert(min(1, lanes - 1), lambda: [_lint(*linter) for linter in linters()])
-    with ThreadPoolExecutor(lanes) as pool:
-        outcomes = [outcome for each in pool.map(lambda piece: piece(), work) for outcome in each]
+    outcomes = run_pieces(pieces, lanes, connector.done)
     _write_times(suites, outcomes)
     return _verdict(outcomes, time.monotonic() - began)
+
+
+class Connector:
+    """Spark's S3 connector: downloaded in the background where this checkout has none.
+
+    Attributes:
+        done: set when it is there, or when it is known that it cannot be had.
+        error: why it cannot be had; empty otherwise.
+    """
+
+    def __init__(self, *, needed: bool) -> None:
+        self.done = threading.Event()
+        self.error = ""
+        if needed:
+            threading.Thread(target=self._fetch, name="connector", daemon=True).start()
+        else:
+            self.done.set()
+
+    def _fetch(self) -> None:
+        command = [sys.executable, str(REPO / "local" / "stack" / "bootstrap.py"), "spark", "local"]
+        fetched = subprocess.run(
+            command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        if fetched.returncode != 0:
+            self.error = fetched.stdout.strip() or f"exit code {fetched.returncode}"
+        elif fetched.stdout.strip():
+            console.print(Text(fetched.stdout.strip(), "dim"), soft_wrap=True)
+        self.done.set()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What a lane does in one go: a suite or a linter.
+
+    Attributes:
+        budget: seconds that it should take; the greatest start first.
+        run: does it.
+        waits: whether it starts only when the connector is there.
+        first: whether it starts before all others: a linter of seconds, so that a typo is told early.
+    """
+
+    budget: int
+    run: Callable[[], Outcome]
+    waits: bool = False
+    first: bool = False
+
+
+def run_pieces(pieces: Sequence[Piece], lanes: int, connector: threading.Event) -> list[Outcome]:
+    """Run all pieces, the longest first, so many at a time; returns what they came to, in the order of their ends.
+
+    A piece that waits for the connector lets shorter ones go first until the connector is there.
+    """
+    left = sorted(pieces, key=lambda piece: (not piece.first, -piece.budget))
+    outcomes: list[Outcome] = []
+    lock = threading.Lock()
+
+    def next_piece() -> Piece | None:
+        with lock:
+            ready = connector.is_set()
+            found = next((piece for piece in left if ready or not piece.waits), None)
+            if found:
+                left.remove(found)
+            return found
+
+    def lane() -> None:
+        while True:
+            piece = next_piece()
+            if piece is None:
+                with lock:
+                    if not left:
+                        return
+                connector.wait()
+                continue
+            outcome = piece.run()
+            with lock:
+                outcomes.append(outcome)
+
+    with ThreadPoolExecutor(lanes) as pool:
+        for each in [pool.submit(lane) for _ in range(lanes)]:
+            each.result()
+    return outcomes
 
 
 def in_order(suites: Sequence[Suite]) -> list[Suite]:
@@ -189,23 +305,32 @@ def in_order(suites: Sequence[Suite]) -> list[Suite]:
     return sorted(suites, key=lambda suite: -suite.budget)
 
 
-def _lint(name: str, command: list[str], extra: dict[str, str]) -> Outcome:
+def _lint(check: Check) -> Outcome:
     began = time.monotonic()
-    done = subprocess.run(
-        command,
-        cwd=REPO,
-        env={**os.environ, **extra},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    outcome = Outcome(name, done.returncode == 0, time.monotonic() - began)
-    _tell(outcome, "" if outcome.ok else done.stdout.strip())
+    with tempfile.TemporaryFile() as output:
+        code, cpu = _call(check.command, {**os.environ, **check.environ}, output)
+        output.seek(0)
+        text = output.read().decode(errors="replace").strip()
+    outcome = Outcome(check.name, code == 0, time.monotonic() - began, budget=check.budget, cpu=cpu)
+    _tell(outcome, "" if outcome.ok else text)
     return outcome
 
 
-def _test(suite: Suite, *, quiet: bool) -> Outcome:
+def _call(command: list[str], environ: Mapping[str, str], output: IO[bytes] | None) -> tuple[int, float]:
+    """Run a command to its end; returns exit code and processor seconds, those of its ended children included."""
+    process = subprocess.Popen(
+        command,
+        cwd=REPO,
+        env=dict(environ),
+        stdout=output,
+        stderr=subprocess.STDOUT if output else None,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage.ru_utime + usage.ru_stime
+
+
+def _test(suite: Suite, connector: Connector, *, quiet: bool) -> Outcome:
     """Run a suite; quiet: show what it printed only when it failed."""
     where = f"{' '.join(suite.paths)} · .venv/{suite.environment}"
     if not quiet:
@@ -215,7 +340,11 @@ def _test(suite: Suite, *, quiet: bool) -> Outcome:
     began = time.monotonic()
     if not all((REPO / path).exists() for path in suite.paths):
         return Outcome(suite.name, False, 0.0, note=f"there is no {' '.join(suite.paths)}")
-    code, report = run_pytest(suite, quiet=quiet)
+    if suite.connector and connector.error:
+        outcome = Outcome(suite.name, False, 0.0, note="Spark's S3 connector could not be fetched")
+        _tell(outcome, connector.error)
+        return outcome
+    code, cpu, report = run_pytest(suite, quiet=quiet)
     passed, failed, skipped = _counts(report)
     note = "" if passed + failed else "ran no test"
     if code not in (0, 1, 5):
@@ -229,6 +358,7 @@ def _test(suite: Suite, *, quiet: bool) -> Outcome:
         skipped,
         note,
         suite.budget,
+        cpu,
     )
     if quiet:
         log = report.with_suffix(".log")
@@ -236,11 +366,12 @@ def _test(suite: Suite, *, quiet: bool) -> Outcome:
     return outcome
 
 
-def run_pytest(suite: Suite, *, quiet: bool, results: Path = RESULTS) -> tuple[int, Path]:
+def run_pytest(suite: Suite, *, quiet: bool, results: Path = RESULTS) -> tuple[int, float, Path]:
     """Run a suite's tests; quiet: what they print goes to a log beside the report.
 
     Returns:
-        pytest's exit code and its JUnit report ``<results>/<suite>.xml``, which a session that broke off lacks.
+        pytest's exit code, processor seconds and its JUnit report ``<results>/<suite>.xml``, which a session that broke
+        off lacks.
     """
     report = results / f"{suite.name}.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
@@ -259,9 +390,9 @@ def run_pytest(suite: Suite, *, quiet: bool, results: Path = RESULTS) -> tuple[i
         ]
         environ = {**os.environ, **suite.environ}
         if not quiet:
-            return subprocess.call(command, cwd=REPO, env=environ), report
+            return *_call(command, environ, None), report
         with report.with_suffix(".log").open("wb") as log:
-            return subprocess.call(command, cwd=REPO, env=environ, stdout=log, stderr=subprocess.STDOUT), report
+            return *_call(command, environ, log), report
 
 
 @contextmanager
@@ -325,9 +456,13 @@ def timings(suite: str, report: Path) -> list[Timing]:
 
 def times_page(outcomes: Sequence[Outcome], tests: Sequence[Timing]) -> str:
     """Suites and linters, longest first, and the slowest tests, as Markdown."""
-    lines = ["| suite | seconds | budget | passed | failed | skipped |", "|---|---:|---:|---:|---:|---:|"]
+    lines = [
+        "| suite | seconds | CPU seconds | budget | passed | failed | skipped |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
     lines += [
-        f"| {done.name} | {done.seconds:.1f} | {_budget(done)} | {done.passed} | {done.failed} | {done.skipped} |"
+        f"| {done.name} | {done.seconds:.1f} | {done.cpu:.1f} | {_budget(done)} "
+        f"| {done.passed} | {done.failed} | {done.skipped} |"
         for done in sorted(outcomes, key=lambda done: -done.seconds)
     ]
     lines += ["", "| seconds | suite | test |", "|---:|---|---|"]
@@ -360,6 +495,7 @@ def _verdict(outcomes: list[Outcome], seconds: float) -> int:
     for header, justify in (("", "left"), ("passed", "right"), ("failed", "right"), ("skipped", "right")):
         table.add_column(header, justify=justify)  # type: ignore[arg-type]
     table.add_column("time", justify="right")
+    table.add_column("CPU", justify="right")
     table.add_column("budget", justify="right")
     table.add_column("")
     for outcome in outcomes:
@@ -367,7 +503,9 @@ def _verdict(outcomes: list[Outcome], seconds: float) -> int:
         counts = [str(n) if n else "" for n in (outcome.passed, outcome.failed, outcome.skipped)]
         budget = Text(f"{outcome.budget} s" if outcome.budget else "", "bold yellow" if outcome.over else "dim")
         note = outcome.note or ("longer than its budget" if outcome.over else "")
-        table.add_row(mark + Text(outcome.name), *counts, f"{outcome.seconds:.0f} s", budget, note)
+        table.add_row(
+            mark + Text(outcome.name), *counts, f"{outcome.seconds:.0f} s", f"{outcome.cpu:.0f} s", budget, note
+        )
     console.rule("[bold]Verdict[/]", align="left")
     console.print(table)
     passed = sum(outcome.passed for outcome in outcomes)

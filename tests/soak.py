@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 ("--timeout=0", f"--hypothesis-seed={seed}", "-k", options.only),
                 {"HYPOTHESIS_PROFILE": "soak"},
             )
-            code, report = run_pytest(batch, quiet=True, results=options.folder)
+            code, _, report = run_pytest(batch, quiet=True, results=options.folder)
             examples = passed_examples(report)
             if code or not examples:
                 codes.append(code or 1)

@@ -127,17 +127,17 @@ def test_each_hook_is_a_command_of_lint():
     """One list: what a commit runs, CI runs with the same options, over the whole tree."""
     config = yaml.safe_load((REPO / ".pre-commit-config.yaml").read_text())
     hooks = {hook["name"]: hook for repo in config["repos"] for hook in repo["hooks"]}
-    commands = {name: (command, extra) for name, command, extra in linters()}
+    checks = {check.name: check for check in linters()}
 
     assert {"ruff", "ruff format", "sqlfluff", "codespell", "generated files"} == set(hooks)
     for name, hook in hooks.items():
-        command, extra = commands[name]
+        command = checks[name].command
         words = [word for word in hook["entry"].split() if word not in ("env", "--force-exclude")]
         environ = dict(word.split("=", 1) for word in words if re.fullmatch(r"[A-Z_]+=.*", word))
         program, *options = words[len(environ) :]
         assert Path(command[0]) == DEV.parents[1] / Path(program).relative_to(".venv"), name
         assert options == [word for word in command[1:] if word not in (".", "include/sql")], name
-        assert environ.keys() == extra.keys(), name
+        assert environ.keys() == checks[name].environ.keys(), name
         assert hook["language"] == "system", f"{name} would build an environment of its own"
 
 
