@@ -42,7 +42,7 @@ test-airflow-312: python setup-dev ## the Airflow suites on Python 3.12, as on M
 
 ##@ The local stack
 
-.PHONY: up down status logs reset env psql load-sample
+.PHONY: up down status logs reset env psql load-sample import map
 up: python setup-run ## start everything and leave it running: web UI, warehouse, AWS endpoint, mail
 	@$(LOCAL) -m local up
 
@@ -67,6 +67,14 @@ psql: python setup-run ## SQL prompt on the warehouse (SQL="select 1" runs one s
 load-sample: python setup-run ## land a folder of source files and run its days (SAMPLE=folder)
 	@[ -n "$(SAMPLE)" ] || { echo "Say which: make load-sample SAMPLE=path/to/folder"; exit 2; }
 	@$(LOCAL) -m local load-sample "$(SAMPLE)" $(ARGS)
+
+import: python setup-run ## load a shop system's export and compare its totals (SHOP=shopify FILE=orders_export.csv)
+	@[ -n "$(FILE)" ] || { echo "Say which: make import SHOP=shopify FILE=orders_export.csv"; exit 2; }
+	@$(LOCAL) -m local import "$(FILE)" $(if $(SHOP),--shop "$(SHOP)") $(ARGS)
+
+map: python setup-run ## propose a mapping for files of any other system (SAMPLE=folder or file)
+	@[ -n "$(SAMPLE)" ] || { echo "Say which: make map SAMPLE=path/to/folder"; exit 2; }
+	@$(LOCAL) -m local map "$(SAMPLE)" $(ARGS)
 
 ##@ Development
 

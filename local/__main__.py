@@ -29,7 +29,7 @@ from local.stack.supervisor import Stack, StackError, run_foreground
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options, rest = _parser().parse_known_args(arguments)
-    if rest and options.command not in (_psql, _load_sample):
+    if rest and options.command not in (_psql, _load_sample, _import):
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     keep_private()
@@ -80,6 +80,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     sample.add_argument("folder", type=Path)
     sample.set_defaults(command=_load_sample)
+
+    import_ = commands.add_parser("import", help="load an export of a shop system", add_help=False)
+    import_.set_defaults(command=_import)
+
+    map_ = commands.add_parser("map", help="propose a mapping for files of any other system")
+    map_.add_argument("sample", type=Path, help="folder of CSV files, or one file")
+    map_.add_argument("--to", type=Path, help="file to write (default mapping.yaml in the folder of imports)")
+    map_.set_defaults(command=_map)
 
     environ = commands.add_parser("env", help='print the environment as shell lines: eval "$(… env)"')
     environ.add_argument("part", nargs="?", choices=["aws", "psql", "airflow", "all"], default="all")
@@ -228,6 +236,18 @@ def _load_sample(config: LocalConfig, options: argparse.Namespace) -> int:
     from local.stack.demo import load_sample  # late import: loads the database driver
 
     return load_sample(config, options.folder, options.rest)
+
+
+def _import(config: LocalConfig, options: argparse.Namespace) -> int:
+    from local.stack.shop_export import import_export  # late import: loads the database driver
+
+    return import_export(config, options.rest)
+
+
+def _map(config: LocalConfig, options: argparse.Namespace) -> int:
+    from local.stack.shop_export import propose_mapping  # late import: loads the database driver
+
+    return propose_mapping(options.sample, options.to or config.home / "imports" / "mapping.yaml")
 
 
 def _env(config: LocalConfig, options: argparse.Namespace) -> int:

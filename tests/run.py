@@ -38,7 +38,7 @@ from rich.text import Text
 REPO = Path(__file__).resolve().parents[1]
 VENVS = Path(os.environ.get("DWH_LOCAL_VENVS") or REPO / ".venv")
 RESULTS = REPO / "artifacts" / "tests"
-PACKAGES = ("aws-local", "redshift-local", "shop-data")
+PACKAGES = ("aws-local", "redshift-local", "shop-data", "shop-import")
 PACKAGE_SOURCES = tuple(f"packages/{name}/src" for name in PACKAGES)
 PACKAGE_TESTS = tuple(f"packages/{name}/tests" for name in PACKAGES)
 

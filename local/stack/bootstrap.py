@@ -28,7 +28,7 @@ DEFAULT = ("airflow", "spark", "local", "dev")
 JARS_OF = {"spark"}
 CONNECTOR_LATER = "--connector-later"
 # Packages of this repository that an environment holds as links to their sources, with their commands and plugins.
-PACKAGES_OF = {"local": ("aws-local", "redshift-local", "shop-data")}
+PACKAGES_OF = {"local": ("aws-local", "redshift-local", "shop-data", "shop-import")}
 
 
 class BootstrapError(RuntimeError):

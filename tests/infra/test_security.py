@@ -59,6 +59,7 @@ def test_ruff_security_rules_find_nothing() -> None:
         "packages/aws-local/src",
         "packages/redshift-local/src",
         "packages/shop-data/src",
+        "packages/shop-import/src",
     )
     assert done.returncode == 0, done.stdout
 

@@ -21,6 +21,7 @@ MODULES_OF = {
     "psycopg": "psycopg",
     "boto3": "boto3 botocore",
     "pip": "pip",
+    "PyYAML": "yaml",
 }
 
 
@@ -55,8 +56,8 @@ def importing(files: list[Path], names: set[str]) -> dict[str, set[str]]:
     return {path: wrong for path, wrong in found.items() if wrong}
 
 
-def test_there_are_three_packages() -> None:
-    assert [path.name for path in PACKAGES] == ["aws-local", "redshift-local", "shop-data"]
+def test_there_are_four_packages() -> None:
+    assert [path.name for path in PACKAGES] == ["aws-local", "redshift-local", "shop-data", "shop-import"]
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
