@@ -24,6 +24,7 @@ import pytest
 from ecommerce_dwh.contracts import load_contracts
 from local.config import REPO
 from local.stack import runs, summary
+from local.stack.shop_export import import_export
 from shop_data.raw_rules import Rules
 from shop_data.schema import SOURCES
 from shop_data.truth import RawTruth, count_raw
@@ -408,6 +409,35 @@ def _spoil(path: Path, column: str, every: int, limit: int | None = None) -> Non
 
 def _text(mail: dict) -> str:
     return f"{mail['subject']}\n{mail['text']}\n{mail['html']}"
+
+
+def test_a_shop_s_export_is_loaded_with_the_shop_s_own_totals(
+    local: LocalStack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the command of docs/local-data.md, into a warehouse that has another shop's orders."""
+    export = tmp_path / "orders_export.csv"
+    export.write_text(
+        "Name,Financial Status,Created at,Currency,Shipping,Discount Amount,Total,Refunded Amount,Email,"
+        "Lineitem quantity,Lineitem name,Lineitem sku,Lineitem price\n"
+        "#1,paid,2026-02-01 03:00:00 +0530,INR,40,10,129.50,0,kiran@example.com,2,Tea,TEA,39.75\n"
+        "#1,,,,,,,,,1,Cup,,20.00\n"
+        "#2,refunded,2026-02-01 10:00:00 +0530,INR,0,0,20,20,,1,Cup,,20.00\n"
+    )
+
+    assert import_export(local.config, [str(export), "--shop", "shopify", "--prefix", "tea-"]) == 0
+
+    told = capsys.readouterr().out
+    assert "2 orders of this export, Σ total 149.5000: the shop's own figures" in told
+    assert "orders that were there before" in told
+    lines = local.query(
+        "select order_id, line_total from facts.fact_sales where order_id like 'tea-%' order by 1, 2"
+    )
+    assert lines == [
+        ("tea-1", Decimal("20.0000")),
+        ("tea-1", Decimal("79.5000")),
+        ("tea-2", Decimal("-20.0000")),
+        ("tea-2", Decimal("20.0000")),
+    ]
 
 
 def test_amounts_are_decimals(local: LocalStack) -> None:

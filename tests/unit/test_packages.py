@@ -21,7 +21,7 @@ MODULES_OF = {
     "psycopg": "psycopg",
     "boto3": "boto3 botocore",
     "pip": "pip",
-    "PyYAML": "yaml",
+    "pyyaml": "yaml",
 }
 
 
@@ -94,7 +94,7 @@ def test_what_a_package_needs_is_pinned(package: Path) -> None:
 
 
 def _name(requirement: str) -> str:
-    return re.split(r"[\[=<>]", requirement)[0].strip()
+    return re.split(r"[\[=<>]", requirement)[0].strip().lower()
 
 
 def _modules(requirement: str) -> list[str]:
