@@ -23,10 +23,10 @@ import redshift_connector
 
 from ecommerce_dwh.contracts import SourceContract, SourceTable, load_contracts, source_table
 from ecommerce_dwh.warehouse import sql_files
+from ecommerce_dwh.warehouse.flow import Flow, Step
 from ecommerce_dwh.warehouse.sql_files import AUDITS
 from ecommerce_dwh.warehouse.sql_text import (
     Audit,
-    guard_message,
     parse_audit,
     split_statements,
     without_comments,
@@ -103,25 +103,6 @@ def temporary_tables(file: str, load: Load | None = None) -> tuple[str, ...]:
     return tuple(w[3] for w in words if [x.lower() for x in w[:3]] == ["create", "temp", "table"])
 
 
-@lru_cache(maxsize=4096)
-def bulks(file: str, load: Load | None = None) -> tuple[tuple[str, LiteralString], ...]:
-    """A file as texts of several statements, each guard by itself with its message."""
-    parts: list[tuple[str, str]] = []
-    waiting: list[str] = []
-    for statement in statements(file, load):
-        if message := guard_message(statement):
-            if waiting:
-                parts.append(("", ";\n".join(waiting)))
-                waiting = []
-            parts.append((message, statement))
-        else:
-            waiting.append(statement)
-    if names := temporary_tables(file, load):
-        waiting.append(f"drop table {', '.join(names)}")
-    parts.append(("", ";\n".join(waiting)))
-    return cast("tuple[tuple[str, LiteralString], ...]", tuple(parts))
-
-
 # What processing does with a day's file ------------------------------------------------------------------------------
 
 
@@ -172,6 +153,13 @@ def amount(source: str, row: Mapping[str, Any]) -> Decimal:
     if row["line_total"] is not None:
         return Decimal(row["line_total"])
     return row["quantity"] * Decimal(row["unit_price"])
+
+
+def _answer(flow: Flow, step: Step, description: Any, rows: Sequence[Sequence[Any]]) -> None:
+    if step.part == "guard" and rows:
+        raise GuardFailed(f"{step.text}: {list(rows)[:5]}")
+    names = [column[0].decode() if isinstance(column[0], bytes) else column[0] for column in description]
+    flow.answer(step, names, rows)
 
 
 # The warehouse -------------------------------------------------------------------------------------------------------
@@ -230,21 +218,40 @@ class Warehouse:
 
     def steps(self, file: str, load: Load | None, session: Any) -> Iterator[str]:
         """Run a file statement by statement without commit; yields each statement after it ran."""
-        cursor = session.cursor()
+        cursor, flow = session.cursor(), Flow()
         for statement in statements(file, load):
-            cursor.execute(statement)
-            if (message := guard_message(statement)) and (rows := cursor.fetchall()):
-                raise GuardFailed(f"{message}: {rows[:5]}")
+            if (step := flow.step(statement)) is None:
+                continue
+            cursor.execute(step.statement)
+            if step.part:
+                _answer(flow, step, cursor.description, cursor.fetchall())
             yield statement
         if names := temporary_tables(file, load):
-            cursor.execute(f"drop table {', '.join(names)}")
+            cursor.execute(f"drop table if exists {', '.join(names)}")
 
     def _run_in_bulk(self, file: str, load: Load | None, session: psycopg.Connection[Any]) -> None:
         """The same in few messages, for tests that run files thousands of times."""
-        for message, text in bulks(file, load):
-            rows = session.execute(text)
-            if message and (found := rows.fetchall()):
-                raise GuardFailed(f"{message}: {found[:5]}")
+        flow, waiting = Flow(), []
+
+        def send(statement: str) -> psycopg.Cursor[Any]:
+            text, waiting[:] = ";\n".join([*waiting, statement]), []
+            cursor = session.execute(cast("LiteralString", text))
+            while cursor.nextset():
+                pass
+            return cursor
+
+        for statement in statements(file, load):
+            if (step := flow.step(statement)) is None:
+                continue
+            if step.part:
+                cursor = send(step.statement)
+                _answer(flow, step, cursor.description, cursor.fetchall())
+            else:
+                waiting.append(step.statement)
+        if names := temporary_tables(file, load):
+            waiting.append(f"drop table if exists {', '.join(names)}")
+        if waiting:
+            send(waiting.pop())
 
     def _abandon(self, session: Any) -> None:
         with suppress(Exception):
@@ -283,14 +290,14 @@ class Warehouse:
         cursor.execute("select merge_seq from quality.warehouse_state")
         merge_seq = cursor.fetchone()[0]
         audits = [parsed_audit(file, load) for file in audit_files(files)]
-        waiting = iter(sorted(audits, key=lambda audit: -len(audit.query)))
+        together = [audit for audit in audits if audit.reads]
+        alone = sorted((audit for audit in audits if not audit.reads), key=lambda audit: -len(audit.query))
+        waiting = iter([together, *([audit] for audit in alone)])
 
         def share(own: Any) -> dict[str, list[Any]]:
             found = {}
-            for audit in waiting:
-                own.execute(f"select * from (\n{audit.query}\n) as violations order by 1 limit 6")
-                if rows := own.fetchall():
-                    found[audit.name] = [list(row) for row in rows]
+            for group in waiting:
+                found |= violations(group, own, load)
             return found
 
         with ThreadPoolExecutor(1) as pool:
@@ -409,6 +416,24 @@ class Warehouse:
                     session.close()
 
 
+def violations(audits: Sequence[Audit], cursor: Any, load: Load) -> dict[str, list[Any]]:
+    """The rows that audits which read the same rows find, by audit."""
+    flow, reads = Flow(), audits[0].reads if audits else ""
+    for statement in statements(reads, load) if reads else ():
+        if step := flow.step(statement):
+            cursor.execute(step.statement)
+            if step.part:
+                _answer(flow, step, cursor.description, cursor.fetchall())
+    found: dict[str, list[Any]] = {}
+    for audit in () if flow.ended else audits:
+        cursor.execute(f"select * from (\n{audit.query}\n) as violations order by 1 limit 6")
+        if rows := cursor.fetchall():
+            found[audit.name] = [list(row) for row in rows]
+    if reads:
+        cursor.execute(f"drop table if exists {', '.join(temporary_tables(reads, load))}")
+    return found
+
+
 @lru_cache(maxsize=512)
 def parsed_audit(file: str, load: Load) -> Audit:
     return parse_audit(Path(file).stem, sql_files.render(file, SQL, load=load))
@@ -421,7 +446,7 @@ def audit_files(pattern: str = AUDITS) -> list[str]:
     )
 
 
-_KEPT = {"dimensions.dim_date", "quality.warehouse_state", "analytics.published"}
+_KEPT = {"dimensions.dim_date", "quality.warehouse_state", "quality.audit_state", "analytics.published"}
 
 
 @lru_cache(maxsize=4)

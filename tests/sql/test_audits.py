@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from harness import Load, Warehouse, audit_files, load_of, parsed_audit
+from harness import Load, Warehouse, audit_files, load_of, parsed_audit, violations
 from shop import item, order
 from test_crash import _first_day, _second_day
 
@@ -244,8 +244,7 @@ def _unseen(warehouse: Warehouse, load: Load, files: str) -> list[str]:
             continue
         session = warehouse.connect_psycopg()
         changed = session.execute(sql.encode()).rowcount
-        query = parsed_audit(places[audit], load).query
-        found = session.execute(query.encode()).fetchall()
+        found = violations([parsed_audit(places[audit], load)], session.cursor(), load)
         session.rollback()
         session.close()
         if not changed:

@@ -108,6 +108,21 @@ RENDERED = {
         "queue",
         "select key_value as order_id from history.pending_key where entity = 'agg_order'",
     ),
+    "queued('a', '', 'b')": ("queue", "select key_value from history.pending_key where entity in ('a', 'b')"),
+    "span('a.day', 'sale')": (
+        "bounds",
+        "coalesce(min(a.day), cast('9999-12-31' as date)) as first_sale, "
+        "coalesce(max(a.day), cast('0001-01-02' as date)) as last_sale",
+    ),
+    "within('a.day', 'sale')": ("bounds", "a.day between '{first_sale}' and '{last_sale}'"),
+    "all_days()": (
+        "bounds",
+        "cast('0001-01-02' as date) as first_date, cast('9999-12-31' as date) as last_date",
+    ),
+    "work('a')": (
+        "queue",
+        "select count(*) as pending_keys from history.pending_key where entity = 'a' having count(*) > 0",
+    ),
     "touched_keys('web_event', 'event_id')": (
         "queue",
         "select distinct key_value as event_id from history.pending_key where entity = 'web_event'",
@@ -115,10 +130,6 @@ RENDERED = {
     "dequeue('customer')": ("queue", "delete from history.pending_key where entity = 'customer'"),
     "dequeue('a', 'b')": ("queue", "delete from history.pending_key where entity in ('a', 'b')"),
     "waits_for_merge()": ("queue", "entity not in ('agg_customer', 'agg_product', 'agg_order', 'agg_all')"),
-    "rebuild_is_queued()": (
-        "queue",
-        "exists ( select 1 from history.pending_key where pending_key.entity = 'agg_all' )",
-    ),
     "count_merge()": ("queue", "update quality.warehouse_state set merge_seq = merge_seq + 1"),
     "undeclared_text('a.id')": ("distrust", "a.id || ''"),
     "undeclared_number('a.key')": ("distrust", "a.key + 0"),
@@ -226,6 +237,11 @@ def test_every_file_is_run_or_included_by_one_that_is() -> None:
             name_of(file)
             for pattern in (sql_files.AUDITS, sql_files.WHOLE_AUDITS)
             for file in SQL.glob(pattern)
+        ),
+        *(
+            match[1]
+            for file in SQL.glob(sql_files.AUDITS)
+            if (match := re.search(r"^-- reads: (.+)$", file.read_text("utf-8"), re.MULTILINE))
         ),
         "history/replace_slices.sql",
         "analytics/refresh.sql",

@@ -10,7 +10,6 @@ from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.sql_text import (
     SqlTextError,
     first_line,
-    guard_message,
     leaves_transaction,
     parse_audit,
     split_statements,
@@ -149,19 +148,6 @@ def test_the_first_line_is_code_and_short():
 )
 def test_commands_that_leave_a_transaction_are_known(statement, command):
     assert leaves_transaction(statement) == command
-
-
-@pytest.mark.parametrize(
-    ("statement", "message"),
-    [
-        ("-- guard: nothing may be pending\nselect 1", "nothing may be pending"),
-        ("-- first words\n\n--guard:   tight  \nselect 1", "tight"),
-        ("select 1 -- guard: too late", None),
-        ("-- no guard here\nselect 1", None),
-    ],
-)
-def test_a_guard_is_a_comment_before_the_code(statement, message):
-    assert guard_message(statement) == message
 
 
 def test_an_audit_file_is_one_query_with_a_header():

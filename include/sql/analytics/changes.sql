@@ -1,5 +1,11 @@
 -- The change since the last publish: revenue lines of the touched orders as published (-1) and as they are (+1).
+{% from "macros/bounds.sql" import span, within %}
 {% from "macros/queue.sql" import queued %}
+-- bounds: days of the lines of the queued orders
+select {{ span("first_date", "sale", "last_date") }}
+from history.pending_range
+where table_name = 'fact_sales';
+
 create temp table line_change distkey (order_id) as
 select
     -1 as change,
@@ -26,6 +32,7 @@ select
 from facts.fact_sales as sales
 where
     sales.is_revenue
+    and {{ within("sales.order_date", "sale") }}
     and sales.order_id in (
         {{ queued("agg_order") }}
     );
@@ -43,3 +50,10 @@ select
     change * sum(line_total) as revenue
 from line_change
 group by change, order_id;
+
+-- bounds: days and months that changed
+select
+    {{ span("order_date", "order") }},
+    {{ span("month_start", "month") }},
+    count(*) as changed_orders
+from order_change;

@@ -3,12 +3,10 @@
 lock table history.pending_key;
 
 -- guard: something was merged after the last passed audit; let that run finish, or clear this run from audit
-select
-    merges.merge_seq,
-    audits.audited_seq
+select merges.merge_seq
 from quality.warehouse_state as merges
-cross join quality.audit_state as audits
-where merges.merge_seq <> audits.audited_seq;
+left join quality.audit_state as audits on merges.merge_seq = audits.audited_seq
+where audits.audited_seq is null;
 
 -- guard: another run has loaded days that are not merged yet; let it finish, or clear this run from merge_dimensions
 select

@@ -29,10 +29,49 @@ where
     named.product_id is not null
     and (dim_product.product_key is null or dim_product.is_inferred);
 
--- An item that an earlier delivery put into another order touches that order as well.
-insert into history.pending_key (entity, key_value)
+-- Deliveries of the touched items: an item that one of them put into another order touches that order as well.
+create temp table known_item distkey (order_item_id) as
+select
+    order_item_id,
+    order_id
+from touched_item;
+
+-- bounds: items of the run's days
+select count(*) as touched_items
+from touched_item;
+
+-- if: touched_items
+insert into known_item (order_item_id, order_id)
 with touched as (select distinct order_item_id from touched_item)
 
+select distinct
+    items.order_item_id,
+    items.order_id
+from history.order_items as items
+inner join touched
+    on items.order_item_id = touched.order_item_id;
+
+insert into history.shared_item (order_item_id, order_id)
+with several as (
+    select order_item_id
+    from known_item
+    group by order_item_id
+    having count(distinct order_id) > 1
+)
+
+select
+    known_item.order_item_id,
+    known_item.order_id
+from known_item
+inner join several
+    on known_item.order_item_id = several.order_item_id
+except
+select
+    order_item_id,
+    order_id
+from history.shared_item;
+
+insert into history.pending_key (entity, key_value)
 select
     'sales_order' as entity,
     order_id as key_value
@@ -41,14 +80,7 @@ union
 select
     'sales_order' as entity,
     order_id as key_value
-from touched_item
-union
-select
-    'sales_order' as entity,
-    items.order_id as key_value
-from history.order_items as items
-inner join touched
-    on items.order_item_id = touched.order_item_id;
+from known_item;
 
 insert into history.pending_key (entity, key_value)
 select distinct

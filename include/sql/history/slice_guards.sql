@@ -1,4 +1,4 @@
--- guard: what was copied is not what processing counted; clear the load_staging tasks to copy again
+-- guard: copied rows are not those counted for exactly the run's days; clear the load_staging tasks, or process_data
 with copied as (
     {% for source in load.sources %}
         select
@@ -18,35 +18,40 @@ counted as (
     select
         source,
         delivery_date,
-        accepted_rows
+        count(*) as ledger_rows,
+        sum(accepted_rows) as accepted_rows
     from staging.stg_ledger
     where run_id = '{{ load.run_key }}'
+    group by source, delivery_date
+),
+
+covered as (
+    select count(*) as slices
+    from counted
+    where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
 )
 
 select
     coalesce(counted.source, copied.source) as source,
     coalesce(counted.delivery_date, copied.delivery_date) as delivery_date,
+    counted.ledger_rows,
     counted.accepted_rows,
     copied.copied_rows
 from counted
 full outer join copied
     on counted.source = copied.source and counted.delivery_date = copied.delivery_date
-where coalesce(counted.accepted_rows, -1) <> coalesce(copied.copied_rows, 0);
-
--- guard: the ledger of this run does not cover exactly its days; clear process_data to count again
+where
+    coalesce(counted.accepted_rows, -1) <> coalesce(copied.copied_rows, 0)
+    or coalesce(counted.ledger_rows, 0) <> 1
+    or counted.delivery_date not between '{{ load.start_date }}' and '{{ load.end_date }}'
+union all
 select
-    count(*) as ledger_rows,
-    {{ load.sources | length }}
-    * (datediff(day, cast('{{ load.start_date }}' as date), cast('{{ load.end_date }}' as date)) + 1)
-        as expected_rows,
-    min(delivery_date) as first_day,
-    max(delivery_date) as last_day
-from staging.stg_ledger
-where run_id = '{{ load.run_key }}'
-having
-    count(*)
-    <> {{ load.sources | length }}
-    * (datediff(day, cast('{{ load.start_date }}' as date), cast('{{ load.end_date }}' as date)) + 1)
-    or count(distinct source || cast(delivery_date as varchar(10))) <> count(*)
-    or min(delivery_date) < cast('{{ load.start_date }}' as date)
-    or max(delivery_date) > cast('{{ load.end_date }}' as date);
+    'all sources' as source,
+    cast(null as date) as delivery_date,
+    slices as ledger_rows,
+    cast(null as bigint) as accepted_rows,
+    cast(null as bigint) as copied_rows
+from covered
+where
+    slices <> {{ load.sources | length }}
+    * (datediff(day, cast('{{ load.start_date }}' as date), cast('{{ load.end_date }}' as date)) + 1);

@@ -3,11 +3,19 @@ The durable queue of recomputation, history.pending_key (docs/adr/0001-durable-q
 queues the keys that depend on it, the step that recomputes them takes them out, each in the transaction of the change.
 #}
 
-{# The keys that wait in a queue; may name a key twice. #}
-{% macro queued(entity, column="") -%}
+{# The keys that wait in a queue, or in one of two; may name a key twice. #}
+{% macro queued(entity, column="", other="") -%}
     select key_value{{ " as " ~ column if column }}
     from history.pending_key
+    where entity {{ "in ('" ~ entity ~ "', '" ~ other ~ "')" if other else "= '" ~ entity ~ "'" }}
+{%- endmacro %}
+
+{# A row where keys wait in a queue. #}
+{% macro work(entity) -%}
+    select count(*) as pending_keys
+    from history.pending_key
     where entity = '{{ entity }}'
+    having count(*) > 0
 {%- endmacro %}
 
 {# The keys that wait in a queue, each once, as a column. #}
@@ -26,15 +34,6 @@ queues the keys that depend on it, the step that recomputes them takes them out,
 {# Whether a queue is one that merges empty, not the refresh of the aggregates. #}
 {% macro waits_for_merge() -%}
     entity not in ('agg_customer', 'agg_product', 'agg_order', 'agg_all')
-{%- endmacro %}
-
-{# Whether a rebuild has asked for all aggregates to be counted from nothing. #}
-{% macro rebuild_is_queued() -%}
-    exists (
-        select 1
-        from history.pending_key
-        where pending_key.entity = 'agg_all'
-    )
 {%- endmacro %}
 
 {# Counts a merge: what it changed is not published before an audit has passed. #}

@@ -1,6 +1,7 @@
 -- Queues every key of the aggregates: the next analytics/refresh.sql empties them and counts all
 -- again, in one transaction.
 -- Readers see the published day until then.
+{% from "macros/bounds.sql" import all_days %}
 {% from "macros/queue.sql" import dequeue %}
 lock table history.pending_key;
 
@@ -29,6 +30,14 @@ select
     product_id as key_value
 from dimensions.dim_product
 where is_current and product_key <> -1;
+
+insert into history.pending_range (table_name, first_date, last_date)
+{% for table in ("fact_sales", "orders", "order_items") %}
+    select
+        '{{ table }}' as table_name,
+        {{ all_days() }}{{ ";" if loop.last }}
+    {{ "union all" if not loop.last }}
+{% endfor %}
 
 insert into history.pending_event_day (event_date)
 select distinct event_date

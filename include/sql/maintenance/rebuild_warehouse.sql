@@ -8,6 +8,7 @@ delete from history.pending_key;
 delete from history.pending_inventory;
 delete from history.pending_event_day;
 delete from history.published_line;
+delete from history.pending_range;
 
 -- The aggregates are no longer those of the facts: the refresh counts all of them again, for the keys that each step
 -- queues.

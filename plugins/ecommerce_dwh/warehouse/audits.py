@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse import sql_files
 from ecommerce_dwh.warehouse.client import Cursor
 from ecommerce_dwh.warehouse.operators import WarehouseOperator
-from ecommerce_dwh.warehouse.sql_text import Audit, parse_audit
+from ecommerce_dwh.warehouse.sql_text import Audit, parse_audit, split_statements
 from ecommerce_dwh.window import load_window
 
 if TYPE_CHECKING:
@@ -62,8 +64,12 @@ class WarehouseAuditOperator(WarehouseOperator):
         warehouse = self.warehouse(context)
         merge_seq = warehouse.transaction(self._merge_seq)
         # The longest text first: mostly it runs longest, and should not be what all others wait for in the end.
-        jobs = [partial(self._check, audit) for audit in sorted(audits, key=lambda audit: -len(audit.query))]
-        outcomes = sorted(warehouse.share_out(jobs, sessions=self.sessions), key=itemgetter("audit"))
+        groups: dict[str, list[Audit]] = {}
+        for audit in sorted(audits, key=lambda audit: (not audit.reads, -len(audit.query))):
+            groups.setdefault(audit.reads or audit.name, []).append(audit)
+        jobs = [partial(self._check_all, group, self._reading(group[0], context)) for group in groups.values()]
+        found = chain.from_iterable(warehouse.share_out(jobs, sessions=self.sessions))
+        outcomes = sorted(found, key=itemgetter("audit"))
         failed = [outcome for outcome in outcomes if outcome["violations"] and outcome["severity"] == "fail"]
         window = load_window(context)
 
@@ -99,6 +105,27 @@ class WarehouseAuditOperator(WarehouseOperator):
             parse_audit(path.stem, self.render_template(path.read_text("utf-8"), context)) for path in found
         ]
 
+    def _reading(self, audit: Audit, context: Context) -> list[str]:
+        """The statements that read for an audit."""
+        if not audit.reads:
+            return []
+        text = (get_settings().sql_dir / audit.reads).read_text("utf-8")
+        return split_statements(self.render_template(text, context))
+
+    def _check_all(
+        self, audits: Sequence[Audit], reading: Sequence[str], cursor: Cursor
+    ) -> list[dict[str, Any]]:
+        """Check audits that read the same rows, which are read once."""
+        if cursor.play(reading).ended:
+            return [self._outcome(audit) for audit in audits]
+        return [self._check(audit, cursor) for audit in audits]
+
+    @staticmethod
+    def _outcome(audit: Audit) -> dict[str, Any]:
+        """The outcome of an audit that finds nothing."""
+        kept = {"audit": audit.name, "title": audit.title, "severity": audit.severity}
+        return {**kept, "violations": 0, "rows": [], "sample": None}
+
     def _check(self, audit: Audit, cursor: Cursor) -> dict[str, Any]:
         # Limited in the query: a rule broken by millions of rows must not come to the worker. Ordered, so that the
         # sample does not change with the plan, and the plan is not made for finding a few rows early where there are
@@ -115,9 +142,7 @@ class WarehouseAuditOperator(WarehouseOperator):
             count = f"select count(*) from ({body}) as violations"  # noqa: S608
             violations = int(cursor.query(count, title=f"audit {audit.name}: count")[0][0])
         return {
-            "audit": audit.name,
-            "title": audit.title,
-            "severity": audit.severity,
+            **self._outcome(audit),
             "violations": violations,
             "rows": sample,
             "sample": _fit(json.dumps(sample, ensure_ascii=False, default=str)) if sample else None,

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ecommerce_dwh.privacy.masking import shown_cell
 from ecommerce_dwh.warehouse.errors import GuardError, StatementError, describe, is_conflict
+from ecommerce_dwh.warehouse.flow import Flow
 from ecommerce_dwh.warehouse.sql_text import first_line, leaves_transaction
 
 if TYPE_CHECKING:
@@ -136,6 +137,29 @@ class Cursor:
         """Run a query and return its rows."""
         self.run(statement, parameters, title=title)
         return [tuple(row) for row in self._raw.fetchall()]
+
+    def play(self, statements: Iterable[str]) -> Flow:
+        """Run the statements of a file as their comments say (`ecommerce_dwh.warehouse.flow`).
+
+        Returns:
+            How it went: its values, and whether it ended early.
+
+        Raises:
+            GuardError: a guard found rows.
+        """
+        flow = Flow()
+        for statement in statements:
+            step = flow.step(statement)
+            if step is None:
+                continue
+            if step.part == "guard":
+                self.guard(step.statement, step.text)
+            elif step.part:
+                rows = self.query(step.statement, title=step.text)
+                flow.answer(step, self.columns(), rows)
+            else:
+                self.run(step.statement)
+        return flow
 
     def guard(self, statement: str, message: str, limit: int = 5) -> None:
         """Run a query that must return no row.

@@ -21,7 +21,7 @@ from ecommerce_dwh.warehouse.client import (
     query_group,
     refuse_implicit_commit,
 )
-from ecommerce_dwh.warehouse.sql_text import guard_message, split_statements
+from ecommerce_dwh.warehouse.sql_text import split_statements
 from ecommerce_dwh.window import LoadTemplates
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class RedshiftSQLOperator(WarehouseOperator):
     """Run SQL files or statements on Redshift, all or nothing.
 
     A query below a comment ``-- guard: <message>`` must return no row; otherwise the task fails with that
-    message and the rows, and nothing is changed.
+    message and the rows, and nothing is changed. `ecommerce_dwh.warehouse.flow` has the other comments that count.
 
     Args:
         sql: a file below ``include/sql``, a text of one or more statements, or a list of both (templated;
@@ -154,11 +154,7 @@ class RedshiftSQLOperator(WarehouseOperator):
         returned: list[Any] = []
 
         def work(cursor: Cursor) -> list[StatementResult]:
-            for statement in statements:
-                if message := guard_message(statement):
-                    cursor.guard(statement, message)
-                else:
-                    cursor.run(statement)
+            cursor.play(statements)
             returned[:] = [self.handler(cursor.raw)] if self.handler else []
             return cursor.results
 

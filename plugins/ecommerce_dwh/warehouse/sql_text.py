@@ -17,8 +17,6 @@ class SqlTextError(ValueError):
 
 _DOLLAR_TAG = re.compile(r"\$(?:[A-Za-z_][A-Za-z_0-9]*)?\$")
 _INTERESTING = re.compile(r"--|/\*|'|\"|;|\$")
-# Line comments and blank lines, then the guard's own comment, still before any code.
-_GUARD = re.compile(r"(?:\s|--(?!\s*guard:)[^\n]*\n)*--\s*guard:([^\n]*)")
 # These end or leave the open transaction in Redshift, so a file that should be all or nothing must not hold
 # them.
 _ENDS_TRANSACTION = re.compile(
@@ -141,12 +139,6 @@ def leaves_transaction(statement: str) -> str | None:
     return " ".join(match.group(1).lower().split()) if match else None
 
 
-def guard_message(statement: str) -> str | None:
-    """The message of a guard: a query below a comment ``-- guard: …`` that must return no row."""
-    match = _GUARD.match(statement)
-    return match.group(1).strip() if match else None
-
-
 @dataclass(frozen=True)
 class Audit:
     """One audit file: a query that returns the rows that break a rule.
@@ -156,12 +148,15 @@ class Audit:
         title: what must hold, from the header ``-- audit: …``.
         severity: ``fail`` stops publishing, ``warn`` is recorded.
         query: the statement, without its closing ``;``.
+        reads: the file whose temporary tables the query reads, as below ``include/sql``; it runs before the audit, in
+            the same transaction, and where it finds nothing to do the audit has nothing to judge.
     """
 
     name: str
     title: str
     severity: str
     query: str
+    reads: str = ""
 
 
 def parse_audit(name: str, text: str) -> Audit:
@@ -170,7 +165,7 @@ def parse_audit(name: str, text: str) -> Audit:
     Raises:
         SqlTextError: the header lacks ``audit`` or ``severity``, or the file is not exactly one query.
     """
-    header = dict(re.findall(r"^--\s*(audit|severity)\s*:\s*(.+?)\s*$", text, flags=re.MULTILINE))
+    header = dict(re.findall(r"^--\s*(audit|severity|reads)\s*:\s*(.+?)\s*$", text, flags=re.MULTILINE))
     for key in ("audit", "severity"):
         if key not in header:
             raise SqlTextError(f"audits/{name}.sql: its header lacks the line '-- {key}: …'")
@@ -179,4 +174,4 @@ def parse_audit(name: str, text: str) -> Audit:
     statements = split_statements(text)
     if len(statements) != 1:
         raise SqlTextError(f"audits/{name}.sql holds {len(statements)} statements; an audit is one query")
-    return Audit(name, header["audit"], header["severity"], statements[0])
+    return Audit(name, header["audit"], header["severity"], statements[0], header.get("reads", ""))

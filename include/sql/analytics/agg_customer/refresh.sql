@@ -34,6 +34,48 @@ from touched
 left join months on touched.customer_id = months.customer_id
 left join products on touched.customer_id = products.customer_id;
 
+-- Customers who lost an order, or a day on which they had it.
+create temp table lost_customer distkey (customer_id) as
+select distinct customer_id
+from (
+    select
+        order_id,
+        customer_id,
+        order_date
+    from order_change
+    where change = -1
+    except
+    select
+        order_id,
+        customer_id,
+        order_date
+    from order_change
+    where change = 1
+) as lost
+where customer_id is not null;
+
+-- bounds: customers who lost an order
+select count(*) as lost_customers
+from lost_customer;
+
+create temp table remaining_order distkey (customer_id) as
+select
+    customer_id,
+    order_date as first_order_date,
+    order_date as last_order_date
+from order_change
+where false;
+
+-- if: lost_customers
+insert into remaining_order (customer_id, first_order_date, last_order_date)
+select
+    orders.customer_id,
+    min(orders.order_date) as first_order_date,
+    max(orders.order_date) as last_order_date
+from analytics.agg_order as orders
+inner join lost_customer on orders.customer_id = lost_customer.customer_id
+group by orders.customer_id;
+
 -- First and last order: of a customer who only gained orders, the least and greatest of published and new dates; of a
 -- customer who lost one, those of all remaining orders.
 create temp table new_customer distkey (customer_id) as
@@ -45,22 +87,6 @@ with gained as (
     from order_change
     where change = 1
     group by customer_id
-),
-
-lost as (
-    select distinct customer_id
-    from order_change
-    where change = -1
-),
-
-ordered as (
-    select
-        orders.customer_id,
-        min(orders.order_date) as first_order_date,
-        max(orders.order_date) as last_order_date
-    from analytics.agg_order as orders
-    inner join lost on orders.customer_id = lost.customer_id
-    group by orders.customer_id
 )
 
 select
@@ -79,8 +105,8 @@ select
 from customer_change
 left join analytics.agg_customer as published on customer_change.customer_id = published.customer_id
 left join gained on customer_change.customer_id = gained.customer_id
-left join lost on customer_change.customer_id = lost.customer_id
-left join ordered on customer_change.customer_id = ordered.customer_id;
+left join lost_customer as lost on customer_change.customer_id = lost.customer_id
+left join remaining_order as ordered on customer_change.customer_id = ordered.customer_id;
 
 delete from analytics.agg_customer
 using customer_change

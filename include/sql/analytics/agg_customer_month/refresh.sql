@@ -1,17 +1,6 @@
 -- Adds to each customer and month what their orders gained or lost.
-{% from "macros/queue.sql" import rebuild_is_queued %}
+{% from "macros/bounds.sql" import within %}
 create temp table customer_month_change distkey (customer_id) as
-with published as (
-    select
-        customer_id,
-        month_start,
-        total_orders,
-        revenue
-    from analytics.agg_customer_month
-    where
-        not {{ rebuild_is_queued() }}
-)
-
 select
     changes.customer_id,
     changes.month_start,
@@ -29,16 +18,22 @@ from (
     where customer_id is not null
     group by customer_id, month_start
 ) as changes
-left join published
-    on changes.customer_id = published.customer_id and changes.month_start = published.month_start;
+left join analytics.agg_customer_month as published
+    on
+        changes.customer_id = published.customer_id
+        and changes.month_start = published.month_start
+        and {{ within("published.month_start", "month") }};
 
+-- if: changed_orders
 delete from analytics.agg_customer_month
 using customer_month_change
 where
     agg_customer_month.customer_id = customer_month_change.customer_id
     and agg_customer_month.month_start = customer_month_change.month_start
-    and customer_month_change.old_orders <> 0;
+    and customer_month_change.old_orders <> 0
+    and {{ within("agg_customer_month.month_start", "month") }};
 
+-- if: changed_orders
 insert into analytics.agg_customer_month (customer_id, month_start, total_orders, revenue)
 select
     customer_id,

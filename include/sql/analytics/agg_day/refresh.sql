@@ -1,4 +1,5 @@
 -- Adds to each day what its orders gained or lost.
+-- if: changed_orders
 create temp table new_day as
 select
     changes.order_date,
@@ -20,10 +21,12 @@ from (
 ) as changes
 group by changes.order_date;
 
+-- if: changed_orders
 delete from analytics.agg_day
 using new_day
 where agg_day.order_date = new_day.order_date;
 
+-- if: changed_orders
 insert into analytics.agg_day (order_date, total_orders, total_revenue)
 select
     order_date,

@@ -1,4 +1,5 @@
 -- Adds to each place what its orders and customers gained or lost.
+-- if: changed_orders
 create temp table new_geography as
 select
     changes.geography_key,
@@ -31,10 +32,12 @@ from (
 ) as changes
 group by changes.geography_key;
 
+-- if: changed_orders
 delete from analytics.agg_geography
 using new_geography
 where agg_geography.geography_key = new_geography.geography_key;
 
+-- if: changed_orders
 insert into analytics.agg_geography (
     geography_key, country, state, city, total_customers, total_orders, total_revenue
 )

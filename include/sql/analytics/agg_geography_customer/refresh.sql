@@ -1,16 +1,5 @@
 -- The number of orders of each customer that were shipped to the place.
-{% from "macros/queue.sql" import rebuild_is_queued %}
 create temp table geography_customer_change distkey (geography_key) as
-with published as (
-    select
-        geography_key,
-        customer_id,
-        orders
-    from analytics.agg_geography_customer
-    where
-        not {{ rebuild_is_queued() }}
-)
-
 select
     changes.geography_key,
     changes.customer_id,
@@ -25,10 +14,11 @@ from (
     where customer_id is not null
     group by geography_key, customer_id
 ) as changes
-left join published
+left join analytics.agg_geography_customer as published
     on changes.geography_key = published.geography_key and changes.customer_id = published.customer_id
 where changes.orders_change <> 0;
 
+-- if: changed_orders
 delete from analytics.agg_geography_customer
 using geography_customer_change
 where
@@ -36,6 +26,7 @@ where
     and agg_geography_customer.customer_id = geography_customer_change.customer_id
     and geography_customer_change.old_orders <> 0;
 
+-- if: changed_orders
 insert into analytics.agg_geography_customer (geography_key, customer_id, orders)
 select
     geography_key,

@@ -1,4 +1,5 @@
 -- Adds to each month what its orders and customers gained or lost.
+-- if: changed_orders
 create temp table new_month as
 select
     changes.month_start,
@@ -36,10 +37,12 @@ from (
 ) as changes
 group by changes.month_start;
 
+-- if: changed_orders
 delete from analytics.agg_month
 using new_month
 where agg_month.month_start = new_month.month_start;
 
+-- if: changed_orders
 insert into analytics.agg_month (month_start, total_orders, unique_customers, units_sold, total_revenue)
 select
     month_start,

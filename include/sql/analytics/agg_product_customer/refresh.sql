@@ -1,18 +1,7 @@
 -- The number of orders of each customer with the product; an order counts once, whatever the number of its lines. The
 -- change keeps unknown customers, because agg_product counts their orders too; it is spread by product, because all
 -- of them would lie on one slice otherwise.
-{% from "macros/queue.sql" import rebuild_is_queued %}
 create temp table product_customer_change distkey (product_id) as
-with published as (
-    select
-        product_id,
-        customer_id,
-        orders
-    from analytics.agg_product_customer
-    where
-        not {{ rebuild_is_queued() }}
-)
-
 select
     changes.product_id,
     changes.customer_id,
@@ -29,10 +18,11 @@ from (
     from line_change
     group by product_id, customer_id
 ) as changes
-left join published
+left join analytics.agg_product_customer as published
     on changes.product_id = published.product_id and changes.customer_id = published.customer_id
 where changes.orders_change <> 0;
 
+-- if: changed_orders
 delete from analytics.agg_product_customer
 using product_customer_change
 where
@@ -40,6 +30,7 @@ where
     and agg_product_customer.customer_id = product_customer_change.customer_id
     and product_customer_change.old_orders <> 0;
 
+-- if: changed_orders
 insert into analytics.agg_product_customer (product_id, customer_id, orders)
 select
     product_id,

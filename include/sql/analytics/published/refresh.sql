@@ -2,6 +2,7 @@
 {% from "macros/queue.sql" import dequeue %}
 {{ dequeue("agg_order", "agg_customer", "agg_product", "agg_all") }};
 delete from history.published_line;
+delete from history.pending_range;
 delete from history.pending_event_day;
 
 update quality.load_runs

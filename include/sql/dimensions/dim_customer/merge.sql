@@ -1,7 +1,10 @@
 -- Rebuilds the pending customers of dim_customer (SCD type 2) from history.
 -- Grain: one version of a customer. Key: customer_key = hash(customer_id, effective_from).
-{% from "macros/queue.sql" import count_merge, dequeue, touched_keys %}
+{% from "macros/queue.sql" import count_merge, dequeue, touched_keys, work %}
 lock table history.pending_key;
+
+-- needed: customers wait to be merged
+{{ work("customer") }};
 
 create temp table touched_customer distkey (customer_id) as
 {{ touched_keys("customer", "customer_id") }};

@@ -1,8 +1,10 @@
 -- The version keys that facts may hold before the rebuild, to find the facts that it moves to another version. A
 -- late-arriving product leaves facts with the key of the first version. Costs are compared as text, because no number
 -- can represent an unknown cost.
+{% from "macros/bounds.sql" import span, within %}
 {% from "macros/keys.sql" import first_version_key %}
-{% from "macros/time.sql" import end_of_time, within_time %}
+{% from "macros/queue.sql" import queued %}
+{% from "macros/time.sql" import beginning_of_time, end_of_time, within_time %}
 {% from "macros/versions.sql" import newest_rank %}
 create temp table old_version distkey (product_id) as
 select
@@ -11,6 +13,7 @@ select
         versions.product_key,
         {{ first_version_key("touched_product.product_id") }}
     ) as product_key,
+    coalesce(versions.effective_from, {{ beginning_of_time() }}) as effective_from,
     coalesce(versions.effective_to, {{ end_of_time() }}) as effective_to,
     coalesce(cast(versions.cost as varchar(32)), '-') as cost_text
 from touched_product
@@ -19,6 +22,13 @@ left join dimensions.dim_product as versions
 
 -- Of two deliveries of one version (same product, same instant) the one with the greater content hash is current.
 -- Instants outside time count as the nearest one inside, so that a wrong date in a file does not break the intervals.
+-- bounds: days in which the touched products were delivered
+select {{ span("products.delivery_date", "delivery") }}
+from history.products as products
+where products.product_id in (
+    {{ queued("product") }}
+);
+
 create temp table delivered distkey (product_id) as
 select
     numbered.product_id,
@@ -41,7 +51,11 @@ from (
             products.*,
             {{ within_time("products.version_at") }} as valid_from
         from history.product_version as products
-        inner join touched_product on products.product_id = touched_product.product_id
+        where
+            {{ within("products.delivery_date", "delivery") }}
+            and products.product_id in (
+                {{ queued("product") }}
+            )
     ) as bounded
 ) as numbered
 where numbered.delivery_rank = 1;

@@ -1,6 +1,17 @@
 -- Inferred members: products that a line or event names and no product file has delivered yet.
 {% from "macros/keys.sql" import first_version_key %}
 {% from "macros/time.sql" import beginning_of_time, end_of_time %}
+create temp table missing distkey (product_id) as
+select touched_product.product_id
+from touched_product
+left join delivered on touched_product.product_id = delivered.product_id
+where delivered.product_id is null;
+
+-- bounds: products without a delivery
+select count(*) as missing_members
+from missing;
+
+-- if: missing_members
 insert into dimensions.dim_product (
     product_key,
     product_id,
@@ -11,14 +22,7 @@ insert into dimensions.dim_product (
     is_inferred,
     attribute_hash
 )
-with missing as (
-    select touched_product.product_id
-    from touched_product
-    left join delivered on touched_product.product_id = delivered.product_id
-    where delivered.product_id is null
-),
-
-named as (
+with named as (
     select items.product_id
     from history.order_items as items
     inner join missing on items.product_id = missing.product_id

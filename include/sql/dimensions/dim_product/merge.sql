@@ -1,8 +1,11 @@
 -- Rebuilds the pending products of dim_product (SCD type 2) from history.
 -- Grain: one version of a product. Key: product_key = hash(product_id, effective_from).
 -- Stock changes daily and is no attribute of a version: fact_inventory keeps it.
-{% from "macros/queue.sql" import count_merge, dequeue, touched_keys %}
+{% from "macros/queue.sql" import count_merge, dequeue, touched_keys, work %}
 lock table history.pending_key;
+
+-- needed: products wait to be merged
+{{ work("product") }};
 
 create temp table touched_product distkey (product_id) as
 {{ touched_keys("product", "product_id") }};

@@ -1,6 +1,7 @@
 -- The instant from which facts of an old version may belong to another one: its new end where the version ends
--- earlier, the first day where the version is gone or its cost differs. Facts of versions that did not change are not
+-- earlier, its beginning where the version is gone or its cost differs. Facts of versions that did not change are not
 -- read.
+{% from "macros/time.sql" import beginning_of_time %}
 {% from "macros/versions.sql" import valid_at, valid_at_end_of %}
 create temp table moved_version distkey (product_id) as
 select
@@ -12,6 +13,7 @@ select
             versions.product_key is not null
             and coalesce(cast(versions.cost as varchar(32)), '-') = old_version.cost_text
             then versions.effective_to
+        when old_version.effective_from > {{ beginning_of_time() }} then old_version.effective_from
         else cast('0001-01-02' as timestamp)
     end as moved_from
 from old_version
@@ -21,7 +23,15 @@ where
     or versions.effective_to < old_version.effective_to
     or coalesce(cast(versions.cost as varchar(32)), '-') <> old_version.cost_text;
 
+-- bounds: the first day of facts, and of snapshots, that may have moved
+select
+    count(*) as moved_versions,
+    cast(coalesce(min(moved_from), {{ beginning_of_time() }}) as date) as first_moved,
+    cast(dateadd(day, -1, coalesce(min(moved_from), {{ beginning_of_time() }})) as date) as first_moved_snapshot
+from moved_version;
+
 -- Facts that now belong to another version, or whose cost changed.
+-- if: moved_versions
 insert into history.pending_key (entity, key_value)
 select distinct
     'sales_order' as entity,
@@ -31,6 +41,7 @@ inner join facts.fact_sales as sales
     on
         moved_version.product_key = sales.product_key
         and sales.order_date >= cast(moved_version.moved_from as date)
+        and sales.order_date >= '{first_moved}'
 left join dimensions.dim_product as versions
     on
         moved_version.product_id = versions.product_id
@@ -41,6 +52,7 @@ where
     or versions.product_key <> moved_version.product_key
     or coalesce(cast(versions.cost as varchar(32)), '-') <> moved_version.cost_text;
 
+-- if: moved_versions
 insert into history.pending_key (entity, key_value)
 select distinct
     'web_event' as entity,
@@ -50,6 +62,7 @@ inner join facts.fact_web_events as events
     on
         moved_version.product_key = events.product_key
         and events.event_date >= cast(moved_version.moved_from as date)
+        and events.event_date >= '{first_moved}'
 left join dimensions.dim_product as versions
     on
         moved_version.product_id = versions.product_id
@@ -58,6 +71,7 @@ left join dimensions.dim_product as versions
 where versions.product_key is null or versions.product_key <> moved_version.product_key;
 
 -- Stock snapshots refer to versions too: each to the version at the end of its day.
+-- if: moved_versions
 insert into history.pending_inventory (product_id, first_date, last_date)
 select
     inventory.product_id,
@@ -68,6 +82,7 @@ inner join facts.fact_inventory as inventory
     on
         moved_version.product_key = inventory.product_key
         and inventory.snapshot_date >= cast(dateadd(day, -1, moved_version.moved_from) as date)
+        and inventory.snapshot_date >= '{first_moved_snapshot}'
 left join dimensions.dim_product as versions
     on
         moved_version.product_id = versions.product_id

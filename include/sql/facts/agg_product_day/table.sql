@@ -7,4 +7,4 @@ create table if not exists facts.agg_product_day (
     primary key (product_id, order_date)
 )
 distkey (product_id)
-sortkey (product_id, order_date);
+sortkey (order_date);

@@ -4,11 +4,17 @@
 -- Days of supply: stock / (units of revenue lines in the 28 days up to and including the snapshot / 28).
 -- Days of supply are computed from sales, so fact_sales comes before.
 -- after: fact_sales, fact_web_events
+{% from "macros/bounds.sql" import within %}
 {% from "macros/keys.sql" import first_version_key %}
 {% from "macros/queue.sql" import count_merge %}
 {% from "macros/quotient.sql" import quotient %}
 {% from "macros/versions.sql" import newest_rank, valid_at_end_of %}
 lock table history.pending_key;
+
+-- needed: stock snapshots wait to be merged
+select count(*) as pending_spans
+from history.pending_inventory
+having count(*) > 0;
 
 -- Pending ranges of a product that meet or overlap become one.
 create temp table pending_span distkey (product_id) as
@@ -43,6 +49,13 @@ select
 from numbered
 group by product_id, span_number;
 
+-- bounds: days of the pending snapshots, and of the sales that count for them
+select
+    min(first_date) as first_snapshot,
+    max(last_date) as last_snapshot,
+    cast(dateadd(day, -27, min(first_date)) as date) as first_sold
+from pending_span;
+
 create temp table touched_snapshot distkey (product_id) as
 select
     numbered.product_id,
@@ -61,6 +74,7 @@ from (
         on
             products.product_id = pending.product_id
             and products.delivery_date between pending.first_date and pending.last_date
+            and {{ within("products.delivery_date", "snapshot") }}
 ) as numbered
 where numbered.version_rank = 1 and numbered.stock_quantity is not null;
 
@@ -75,13 +89,15 @@ from facts.agg_product_day as sold
 inner join pending_span as pending
     on
         sold.product_id = pending.product_id
-        and sold.order_date between dateadd(day, -27, pending.first_date) and pending.last_date;
+        and sold.order_date between dateadd(day, -27, pending.first_date) and pending.last_date
+        and sold.order_date between '{first_sold}' and '{last_snapshot}';
 
 delete from facts.fact_inventory
 using pending_span
 where
     fact_inventory.product_id = pending_span.product_id
-    and fact_inventory.snapshot_date between pending_span.first_date and pending_span.last_date;
+    and fact_inventory.snapshot_date between pending_span.first_date and pending_span.last_date
+    and {{ within("fact_inventory.snapshot_date", "snapshot") }};
 
 insert into facts.fact_inventory (
     snapshot_date, snapshot_date_key, product_key, product_id, stock_quantity, units_sold_28d, days_of_supply

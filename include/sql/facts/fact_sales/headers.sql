@@ -1,5 +1,7 @@
 -- The current header of each order.
+{% from "macros/bounds.sql" import within %}
 {% from "macros/keys.sql" import first_version_key, hash_key %}
+{% from "macros/queue.sql" import queued %}
 {% from "macros/time.sql" import within_time %}
 {% from "macros/versions.sql" import newest_rank, valid_at %}
 create temp table standing distkey (order_id) as
@@ -34,7 +36,11 @@ from (
         coalesce(orders.discount, 0) as discount,
         {{ newest_rank("orders.order_id", "orders") }} as version_rank
     from history.orders as orders
-    inner join touched_order on orders.order_id = touched_order.order_id
+    where
+        {{ within("orders.delivery_date", "order") }}
+        and orders.order_id in (
+            {{ queued("sales_order") }}
+        )
 ) as numbered
 where numbered.version_rank = 1;
 

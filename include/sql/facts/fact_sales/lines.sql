@@ -1,6 +1,6 @@
 -- The current version of each item that any delivery put into a touched order. An item that has moved to another order
--- is left out by the join with header. The subquery reads permanent tables, because PostgreSQL reads these, unlike the
--- temporary table touched_order, in several processes.
+-- is left out by the join with header.
+{% from "macros/bounds.sql" import within %}
 {% from "macros/queue.sql" import queued %}
 {% from "macros/versions.sql" import newest_rank %}
 create temp table line distkey (order_id) as
@@ -19,13 +19,9 @@ from (
         {{ newest_rank("items.order_item_id", "items") }} as version_rank
     from history.order_items as items
     where
-        items.order_item_id in (
-            select touched.order_item_id
-            from history.order_items as touched
-            where
-                touched.order_id in (
-                    {{ queued("sales_order") }}
-                )
+        {{ within("items.delivery_date", "item") }}
+        and items.order_id in (
+            {{ queued("sales_order", "", "shared_order") }}
         )
 ) as numbered
 where numbered.version_rank = 1;

@@ -2,12 +2,16 @@
 -- order_item_id. Dimension keys are resolved as of the order date. A line whose order has not arrived is held: it
 -- stays in history until the order arrives. dim_geography is maintained in this transaction, because its members are
 -- the places of these lines, and another run may move a customer between two transactions.
-{% from "macros/queue.sql" import count_merge, dequeue, touched_keys %}
+{% from "macros/queue.sql" import count_merge, dequeue, touched_keys, work %}
 lock table history.pending_key;
+
+-- needed: orders wait to be merged
+{{ work("sales_order") }};
 
 create temp table touched_order distkey (order_id) as
 {{ touched_keys("sales_order", "order_id") }};
 
+{% include "facts/fact_sales/bounds.sql" %}
 {% include "facts/fact_sales/headers.sql" %}
 {% include "facts/fact_sales/lines.sql" %}
 {% include "facts/fact_sales/allocation.sql" %}
@@ -25,6 +29,6 @@ from touched_order
 left join kept_order as kept on touched_order.order_id = kept.order_id
 where kept.order_id is null;
 
-{{ dequeue("sales_order") }};
+{{ dequeue("sales_order", "shared_order") }};
 
 {{ count_merge() }};

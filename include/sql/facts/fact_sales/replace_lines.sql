@@ -1,4 +1,6 @@
 -- Replaces the lines of the touched orders; old_sale keeps the replaced ones for the steps below.
+{% from "macros/bounds.sql" import within %}
+{% from "macros/queue.sql" import queued %}
 create temp table old_sale distkey (order_id) as
 select
     sales.order_id,
@@ -12,11 +14,15 @@ select
     sales.gross_profit,
     sales.is_revenue
 from facts.fact_sales as sales
-inner join touched_order on sales.order_id = touched_order.order_id;
+where
+    {{ within("sales.order_date", "sale") }}
+    and sales.order_id in (
+        {{ queued("sales_order") }}
+    );
 
 delete from facts.fact_sales
 using old_sale
-where fact_sales.order_id = old_sale.order_id;
+where fact_sales.order_id = old_sale.order_id and {{ within("fact_sales.order_date", "sale") }};
 
 insert into facts.fact_sales (
     order_item_id,
@@ -70,3 +76,19 @@ select
     quantity < 0 as is_return,
     delivery_date
 from new_sale;
+
+-- Where the audits and the refresh of the aggregates find these orders again.
+insert into history.pending_range (table_name, first_date, last_date)
+select
+    'fact_sales' as table_name,
+    min(order_date) as first_date,
+    max(order_date) as last_date
+from new_sale
+having count(*) > 0
+{% for table, name in (("orders", "order"), ("order_items", "item")) %}
+    union all
+    select
+        '{{ table }}' as table_name,
+        cast('{first_{{ name }}}' as date) as first_date,
+        cast('{last_{{ name }}}' as date) as last_date{{ ";" if loop.last }}
+{% endfor %}

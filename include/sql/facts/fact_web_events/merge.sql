@@ -1,14 +1,36 @@
 -- Rebuilds the pending events of fact_web_events from history and the dimensions.
 -- Grain: one event. Key: event_id; the newest delivery is the current one. Dimension keys are resolved as of
 -- the event.
+{% from "macros/bounds.sql" import span, within %}
 {% from "macros/keys.sql" import first_version_key %}
-{% from "macros/queue.sql" import count_merge, dequeue, touched_keys %}
+{% from "macros/queue.sql" import count_merge, dequeue, queued, work %}
 {% from "macros/time.sql" import within_time %}
 {% from "macros/versions.sql" import newest_rank, valid_at %}
 lock table history.pending_key;
 
-create temp table touched_event distkey (event_id) as
-{{ touched_keys("web_event", "event_id") }};
+-- needed: events wait to be merged
+{{ work("web_event") }};
+
+-- bounds: days in which the touched events were delivered and lie in the fact
+select
+    deliveries.first_delivery,
+    deliveries.last_delivery,
+    events.first_event,
+    events.last_event
+from (
+    select {{ span("web_events.delivery_date", "delivery") }}
+    from history.web_events as web_events
+    where web_events.event_id in (
+        {{ queued("web_event") }}
+    )
+) as deliveries
+cross join (
+    select {{ span("events.event_date", "event") }}
+    from facts.fact_web_events as events
+    where events.event_id in (
+        {{ queued("web_event") }}
+    )
+) as events;
 
 create temp table old_event distkey (event_id) as
 select
@@ -17,16 +39,17 @@ select
     events.session_id,
     events.event_type
 from facts.fact_web_events as events
-inner join touched_event on events.event_id = touched_event.event_id;
+where
+    {{ within("events.event_date", "event") }}
+    and events.event_id in (
+        {{ queued("web_event") }}
+    );
 
 delete from facts.fact_web_events
-using touched_event
-where fact_web_events.event_id = touched_event.event_id;
+using old_event
+where fact_web_events.event_id = old_event.event_id and {{ within("fact_web_events.event_date", "event") }};
 
-insert into facts.fact_web_events (
-    event_id, event_date, event_date_key, event_timestamp, customer_key, customer_id, product_key, product_id,
-    session_id, is_session_derived, event_type, page_url, referrer, device_type, browser
-)
+create temp table new_event distkey (event_id) as
 with standing as (
     select
         numbered.*,
@@ -37,7 +60,11 @@ with standing as (
             web_events.*,
             {{ newest_rank("web_events.event_id", "web_events") }} as version_rank
         from history.web_events as web_events
-        inner join touched_event on web_events.event_id = touched_event.event_id
+        where
+            {{ within("web_events.delivery_date", "delivery") }}
+            and web_events.event_id in (
+                {{ queued("web_event") }}
+            )
     ) as numbered
     where numbered.version_rank = 1
 )
@@ -84,16 +111,29 @@ left join dimensions.dim_product as product
         and product.product_key <> -1
         and {{ valid_at("product", "standing.valid_at") }};
 
--- Days whose funnel changes: an event appeared, vanished, or changed its day, session or type.
-create temp table new_event distkey (event_id) as
+insert into facts.fact_web_events (
+    event_id, event_date, event_date_key, event_timestamp, customer_key, customer_id, product_key, product_id,
+    session_id, is_session_derived, event_type, page_url, referrer, device_type, browser
+)
 select
-    events.event_id,
-    events.event_date,
-    events.session_id,
-    events.event_type
-from facts.fact_web_events as events
-inner join touched_event on events.event_id = touched_event.event_id;
+    event_id,
+    event_date,
+    event_date_key,
+    event_timestamp,
+    customer_key,
+    customer_id,
+    product_key,
+    product_id,
+    session_id,
+    is_session_derived,
+    event_type,
+    page_url,
+    referrer,
+    device_type,
+    browser
+from new_event;
 
+-- Days whose funnel changes: an event appeared, vanished, or changed its day, session or type.
 insert into history.pending_event_day (event_date)
 select distinct event_date
 from (

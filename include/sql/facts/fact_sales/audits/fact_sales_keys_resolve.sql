@@ -1,7 +1,7 @@
 -- audit: every touched line points at the customer and product version valid at its order date, and at a place
 -- severity: fail
+-- reads: facts/fact_sales/audited.sql
 {% from "macros/distrust.sql" import undeclared_number %}
-{% from "macros/queue.sql" import queued %}
 {% from "macros/versions.sql" import nearest_at %}
 select
     sales.order_item_id,
@@ -10,7 +10,7 @@ select
     sales.customer_key,
     sales.product_key,
     sales.geography_key
-from facts.fact_sales as sales
+from audited_sale as sales
 left join dimensions.dim_customer as customer
     on
         {{ undeclared_number("sales.customer_key") }} = {{ undeclared_number("customer.customer_key") }}
@@ -25,11 +25,6 @@ left join
     dimensions.dim_geography as place
     on {{ undeclared_number("sales.geography_key") }} = {{ undeclared_number("place.geography_key") }}
 where
-    sales.order_id in (
-        {{ queued("agg_order") }}
-    )
-    and (
-        customer.customer_key is null
-        or product.product_key is null
-        or place.geography_key is null
-    )
+    customer.customer_key is null
+    or product.product_key is null
+    or place.geography_key is null
