@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aws_local.settings import Mwaa, Settings, SparkRuntime, in_folder
+from aws_local.settings import Mwaa, RedshiftLogin, Settings, SparkRuntime, in_folder
 from local.config import LocalConfig, keep_private, load_config
 from local.stack import airflow
 
@@ -35,6 +35,9 @@ def settings(config: LocalConfig) -> Settings:
         config.home,
         spark=spark_runtime(config),
         mwaa=Mwaa(config.mwaa_image, config.airflow_url, (airflow.LOGIN, airflow.PASSWORD)),
+        redshift=RedshiftLogin(
+            config.host, config.redshift_port, config.redshift_user, config.redshift_password
+        ),
         host=config.host,
         port=config.aws_port,
         allowed_hosts=config.allowed_hosts,

@@ -33,6 +33,7 @@ def settings(config: LocalConfig, database: str) -> Settings:
             host=config.host,
             port=config.redshift_port,
             isolation=config.redshift_isolation,
+            tls=config.home / "redshift-tls",
             s3=S3Access(
                 config.aws_url,
                 config.aws_access_key,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ApiError(Exception):
     """An API refusal; ``code`` is the exception name that botocore raises to the caller."""
@@ -17,3 +19,14 @@ def not_found(what: str, name: str) -> ApiError:
 
 def invalid(message: str) -> ApiError:
     return ApiError("InvalidInputException", message)
+
+
+def required(request: dict[str, Any], name: str) -> Any:
+    """A field that a request must have.
+
+    Raises:
+        ApiError: it is absent or empty.
+    """
+    if not request.get(name):
+        raise ApiError("ValidationException", f"{name} must be given.")
+    return request[name]

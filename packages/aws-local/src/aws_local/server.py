@@ -16,12 +16,11 @@ import re
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterable, Sequence
-from http import HTTPStatus
+from collections.abc import Iterable, Sequence
 from typing import Any
-from xml.sax.saxutils import escape
 
 from cheroot import wsgi
+from moto.core.exceptions import JsonRESTError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from . import spark
@@ -30,6 +29,7 @@ from .cloudwatch import LogWriter
 from .crawlers import CrawlerService
 from .doors import door, wsgi_headers
 from .drivers import Drivers, DriverSettings
+from .errors import ApiError
 from .faults import FaultSwitch
 from .glue import GlueApi
 from .jobs import JobService, RunSettings
@@ -37,25 +37,23 @@ from .moto_state import MotoState
 from .mwaa import AirflowCaller, MwaaApi
 from .mwaa_pip import ImagePip
 from .private import private_folder
+from .redshift_data import RedshiftDataApi
+from .redshift_login import credentials
 from .regions import Regions
 from .s3 import S3Api
-from .s3_messages import Response, error_response, request_from_environ
+from .s3_messages import Response, request_from_environ
 from .settings import ACCOUNT, REGION, Settings
 from .signatures import Denied, Signatures, Signed, denial
 from .state import Documents
 from .store import ObjectStore
-from .stored import StoreError
 from .trail import Trail
+from .wsgi_messages import Environ, StartResponse, buffered, held, not_served, note_repetition, send
 
 log = logging.getLogger("aws_local")
 
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
 # docs.aws.amazon.com/sns/latest/api/API_ConfirmSubscription.html and API_Unsubscribe.html
 _UNSIGNED_ACTIONS = re.compile(r"(?:^|&)Action=(?:ConfirmSubscription|Unsubscribe)(?:&|$)")
-_ATTEMPT = re.compile(r"attempt=(\d+)")
-
-Environ = dict[str, Any]
-StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
 class AlreadyRunningError(RuntimeError):
@@ -107,6 +105,7 @@ class Endpoint:
         self.crawlers = CrawlerService(self.documents, self.store, self.catalog, self._logs.write)
         self.glue = GlueApi(self.jobs, self.crawlers)
         self.mwaa = self._mwaa()
+        self.redshift_data = RedshiftDataApi(settings.redshift, self._secret)
         self.faults = FaultSwitch(settings.faults)
         self._trail = Trail(settings.trail)
         self.regions = Regions(settings.folder / "regions.json")
@@ -130,6 +129,20 @@ class Endpoint:
             AirflowCaller(wanted.airflow_url, wanted.login),
             (ACCOUNT, REGION),
         )
+
+    def _secret(self, name: str) -> str:
+        """Value of a secret, as moto keeps it.
+
+        Raises:
+            ApiError: there is none of this name or ARN.
+        """
+        with self._moto_turn:
+            self._moto_state.prepare("secretsmanager")
+            try:
+                found = self._moto_state.backend("secretsmanager").get_secret_value(name, "", "")
+            except JsonRESTError as error:
+                raise ApiError("ValidationException", f"{name}: {error.message}") from error
+        return str(found.get("SecretString", ""))
 
     # -- job runs --------------------------------------------------------------------------------------------
 
@@ -174,7 +187,7 @@ class Endpoint:
         raw_path = re.sub(r"^https?://[^/]*", "", uri).partition("?")[0]
         path = urllib.parse.unquote(raw_path)
         if path == "/_local/health":
-            return _send(self._health(), environ, start_response)
+            return send(self._health(), environ, start_response)
         service, region = self._scope(environ)
         try:
             signed = self._signed(environ, raw_path, service)
@@ -182,7 +195,7 @@ class Endpoint:
             log.warning("%s %s %s: %s", service, environ["REQUEST_METHOD"], path, denied)
             return self._refused(denial(denied, service, environ), environ, start_response)
         self._trail.note(environ, service, region, path)
-        _note_repetition(environ, service, path)
+        note_repetition(environ, service, path)
         log.debug("%s %s %s %s", service, environ["REQUEST_METHOD"], path, environ.get("HTTP_X_AMZ_TARGET", ""))
         response = self.faults.strike(service, environ["REQUEST_METHOD"], path) or self.regions.refusal(
             service, region, {"content-type": environ.get("CONTENT_TYPE", "")}
@@ -197,14 +210,19 @@ class Endpoint:
             request = request_from_environ(environ, path, signed)
             response = self.s3.handle(request)
             if response is None:
-                response = _held(environ, signed)
+                response = held(environ, signed)
         elif service == "airflow":
             body = environ["wsgi.input"].getvalue()
             if self.mwaa is None:
-                return _send(
-                    _not_served("MWAA, which needs the files of its image", environ), environ, start_response
+                return send(
+                    not_served("MWAA, which needs the files of its image", environ), environ, start_response
                 )
             response = self.mwaa.handle(environ["REQUEST_METHOD"], raw_path, body)
+        elif service == "redshift-data":
+            action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+            response = self.redshift_data.handle(action, environ["wsgi.input"].getvalue())
+        elif service == "redshift":
+            response = credentials(environ["wsgi.input"].getvalue(), self.settings.redshift)
         elif service == "glue":
             body = environ["wsgi.input"].getvalue()
             action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
@@ -213,7 +231,7 @@ class Endpoint:
                 return self._catalog_request(action, body, environ, start_response)
         if response is None:
             return self._moto_request(service, path, environ, start_response)
-        return _send(response, environ, start_response)
+        return send(response, environ, start_response)
 
     def _signed(self, environ: Environ, raw_path: str, service: str) -> Signed:
         """Check the signature; a body that it covers is read for that, except S3's.
@@ -225,7 +243,7 @@ class Endpoint:
             return self._signatures.check(environ, raw_path, "")
         if environ["REQUEST_METHOD"] == "GET" and _UNSIGNED_ACTIONS.search(environ.get("QUERY_STRING", "")):
             return Signed("")
-        body = _buffered(environ)
+        body = buffered(environ)
         return self._signatures.check(environ, raw_path, hashlib.sha256(body).hexdigest())
 
     @staticmethod
@@ -233,7 +251,7 @@ class Endpoint:
         """Answer a request whose body nobody reads."""
         if environ.get("HTTP_TRANSFER_ENCODING"):  # the server skips a body of announced length
             environ["wsgi.input"].read()
-        return _send(response, environ, start_response)
+        return send(response, environ, start_response)
 
     def _moto_request(
         self, service: str, path: str, environ: Environ, start_response: StartResponse
@@ -245,7 +263,7 @@ class Endpoint:
                     self._mirror_bucket(path)
                 answer = list(self._moto(environ, start_response))
         except NotImplementedError as error:
-            return _send(_not_served(str(error), environ), environ, start_response)
+            return send(not_served(str(error), environ), environ, start_response)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             self._moto_state.touched(service)
         return answer
@@ -275,7 +293,7 @@ class Endpoint:
             with self._moto_turn:
                 answer = list(self._moto(environ, note))
         except NotImplementedError as error:
-            return _send(_not_served(f"{action}: {error}", environ), environ, start_response)
+            return send(not_served(f"{action}: {error}", environ), environ, start_response)
         if status.startswith("2"):
             self.catalog.after_request(action, json.loads(body or b"{}"))
         return answer
@@ -347,68 +365,3 @@ class Endpoint:
         self.store.close()
         self._lock_file.close()
         log.info("stopped in %.1f s", time.monotonic() - began)
-
-
-def _buffered(environ: Environ) -> bytes:
-    """The whole body, which the next reader can read again."""
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
-        body = bytes(environ["wsgi.input"].read())  # the server's stream ends where the body does
-    else:
-        body = bytes(environ["wsgi.input"].read(length)) if length else b""
-    environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
-    return body
-
-
-def _held(environ: Environ, signed: Signed) -> Response | None:
-    """Read a body for moto, which does not check what was signed; an error when it is another one."""
-    body = _buffered(environ)
-    try:
-        streaming = signed.payload.startswith("STREAMING-")
-        for _ in signed.unframed(io.BytesIO(body)) if streaming else signed.checked([body]):
-            pass
-    except StoreError as error:
-        return error_response(error, "")
-    return None
-
-
-def _note_repetition(environ: Environ, service: str, path: str) -> None:
-    """Log that a client asks again: it lost an answer or got an error, and what it asks for may be done already."""
-    attempt = _ATTEMPT.search(environ.get("HTTP_AMZ_SDK_REQUEST", ""))
-    if attempt and int(attempt.group(1)) > 1:
-        log.warning(
-            "%s: %s %s is asked for again (%s, invocation %s)",
-            service or "no service",
-            environ["REQUEST_METHOD"],
-            path,
-            attempt.group(0),
-            environ.get("HTTP_AMZ_SDK_INVOCATION_ID", "unknown"),
-        )
-
-
-def _not_served(what: str, environ: Environ) -> Response:
-    """An API that nobody here implements. Not a 500, which every SDK would retry for seconds."""
-    text = f"The local endpoint does not serve this: {what}"
-    if "json" in environ.get("CONTENT_TYPE", ""):
-        document = {"__type": "UnsupportedOperationException", "message": text, "Message": text}
-        return Response(501, {"Content-Type": environ["CONTENT_TYPE"]}, json.dumps(document).encode())
-    body = f"<ErrorResponse><Error><Code>NotImplemented</Code><Message>{escape(text)}</Message></Error></ErrorResponse>"
-    return Response(501, {"Content-Type": "text/xml"}, body.encode())
-
-
-def _send(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    headers = {"x-amz-request-id": "local", **response.headers}
-    if isinstance(response.body, bytes):
-        headers.setdefault("Content-Length", str(len(response.body)))
-    status = HTTPStatus(response.status)
-    start_response(
-        f"{status.value} {status.phrase}", [(name, _header(value)) for name, value in headers.items()]
-    )
-    if environ["REQUEST_METHOD"] == "HEAD":
-        return []
-    return [response.body] if isinstance(response.body, bytes) else response.body
-
-
-def _header(value: str) -> str:
-    """Header text as WSGI wants it: bytes dressed as latin-1."""
-    return value.encode("utf-8").decode("latin-1")

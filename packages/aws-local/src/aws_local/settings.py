@@ -47,6 +47,23 @@ class Mwaa:
 
 
 @dataclass(frozen=True)
+class RedshiftLogin:
+    """The warehouse behind the Redshift Data API and the credentials of Redshift.
+
+    Attributes:
+        host: its address.
+        port: its port.
+        user: its admin.
+        password: the admin's password.
+    """
+
+    host: str
+    port: int
+    user: str
+    password: str
+
+
+@dataclass(frozen=True)
 class Settings:
     """One endpoint.
 
@@ -56,6 +73,7 @@ class Settings:
         faults: file with the requests that the endpoint must fail (see `aws_local.faults`).
         spark: the runtime of Glue jobs; without one, job runs fail and all else works.
         mwaa: files and Airflow of the MWAA API; without them the endpoint does not serve MWAA.
+        redshift: the warehouse of the Redshift Data API; without it, its statements are refused.
         host: address to listen on.
         port: port to listen on.
         allowed_hosts: further names by which clients reach the endpoint, separated by commas: ``name`` (any port) or
@@ -72,6 +90,7 @@ class Settings:
     faults: Path
     spark: SparkRuntime | None = None
     mwaa: Mwaa | None = None
+    redshift: RedshiftLogin | None = None
     host: str = "127.0.0.1"
     port: int = 4566
     allowed_hosts: str = ""

@@ -88,6 +88,7 @@ def _settings(options: argparse.Namespace, folder: Path) -> Settings:
         port=options.port,
         isolation=options.isolation,
         s3=S3Access(endpoint_url=options.s3_endpoint),
+        tls=folder / "tls",
     )
 
 
@@ -149,6 +150,7 @@ def _how_to_connect(settings: Settings, port: int, folder: Path) -> str:
             f"  psql    PGPASSWORD={password} psql -h {host} -p {port} -U {user} {database}",
             f"  Python  redshift_connector.connect(host={host!r}, port={port}, database={database!r}, "
             f"user={user!r}, password={password!r}, ssl=False)",
+            f"TLS: self-signed certificate {folder / 'tls' / 'server.crt'}",
             f"Data: {folder}. Ctrl-C ends the endpoint and keeps the data.",
         )
     )

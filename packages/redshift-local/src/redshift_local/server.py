@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import ssl
 import time
 from typing import ClassVar, cast
 
 from redshift_local import postgres, wire
+from redshift_local.certificates import tls_context
 from redshift_local.commands import DEFAULT_SEARCH_PATH, SEARCH_PATH_TAIL
 from redshift_local.history import History
 from redshift_local.session import Session
@@ -48,6 +50,7 @@ class Front:
         self.superuser = postgres.SUPERUSER
         self.pg_host, self.pg_port = settings.postgres.address()
         self.history = History(settings.postgres.url(settings.database))
+        self._tls = tls_context(settings.tls, settings.host) if settings.tls else None
         self.sessions: dict[bytes, Session] = {}
         self._ids = itertools.count(time.time_ns() // 1_000_000)
         self._server: asyncio.Server | None = None
@@ -90,7 +93,7 @@ class Front:
         session: Session | None = None
         try:
             session = await self._converse(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError) as error:
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError) as error:
             log.debug("a client went away: %s", error)
         except asyncio.CancelledError:
             writer.write(wire.error("terminating connection due to administrator command", "57P01", "FATAL"))
@@ -108,6 +111,15 @@ class Front:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Session | None:
         while True:
             code, body = await wire.read_startup(reader)
+            if (
+                code == wire.SSL_REQUEST
+                and self._tls is not None
+                and writer.get_extra_info("ssl_object") is None
+            ):
+                writer.write(b"S")
+                await writer.drain()
+                await writer.start_tls(self._tls)
+                continue
             if code in {wire.SSL_REQUEST, wire.GSS_REQUEST}:
                 writer.write(b"N")
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from redshift_local.postgres import Postgres
 
@@ -43,6 +44,7 @@ class Settings:
         s3: the S3 that COPY reads from.
         foreign_roles: roles of the PostgreSQL server that do not belong to the warehouse and stay outside its admin's
             reach.
+        tls: private folder of the endpoint's certificate; None: TLS is refused.
 
     Raises:
         ValueError: ``isolation`` is neither of the two.
@@ -57,6 +59,7 @@ class Settings:
     isolation: str = "snapshot"
     s3: S3Access = field(default_factory=S3Access)
     foreign_roles: tuple[str, ...] = ()
+    tls: Path | None = None
 
     def __post_init__(self) -> None:
         if self.isolation not in ISOLATION_LEVELS:
