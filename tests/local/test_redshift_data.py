@@ -47,7 +47,11 @@ def ended(data: Any, started: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_query_runs_and_has_typed_fields(data: Any) -> None:
-    sql = "select 1 as n, cast(1.50 as decimal(8, 2)) as d, 'é' as t, cast(null as int) as nothing, true as b, cast(0.5 as float) as f, timestamp '2024-01-02 03:04:05' as m, json_parse('{\"a\": 1}') as s"
+    sql = """
+        select
+            1 as n, cast(1.50 as decimal(8, 2)) as d, 'é' as t, cast(null as int) as nothing, true as b,
+            cast(0.5 as float) as f, timestamp '2024-01-02 03:04:05' as m, json_parse('{"a": 1}') as s
+    """
     told = ended(data, data.execute_statement(Sql=sql, StatementName="typed", **WHERE))
     assert (told["Status"], told["HasResultSet"], told["ResultRows"]) == ("FINISHED", True, 1)
     result = data.get_statement_result(Id=told["Id"])

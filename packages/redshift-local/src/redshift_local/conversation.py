@@ -37,6 +37,7 @@ class Conversation:
         driver: the client is a driver of Redshift.
         converters: columns of the rows that come next, whose values are converted.
         described: type ids of the columns that were described last.
+        description: RowDescription of the front's own last statement.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Conversation:
         self.driver = False
         self.converters: list[tuple[int, values.Converter]] = []
         self.described: list[int] = []
+        self.description = b""
 
     async def messages(self, outcome: Outcome, *, forward: bool) -> AsyncIterator[tuple[bytes, bytes]]:
         """Messages of PostgreSQL that are not rows; rows and, if wanted, the rest go to the client on the way."""
@@ -136,6 +138,8 @@ class Conversation:
             kind, payload = await self.next()
             if kind == b"D":
                 rows.append(wire.data_row_values(payload))
+            elif kind == b"T":
+                self.description = payload
             elif kind == b"C":
                 outcome.tag = wire.read_cstring(payload)[0]
             elif kind == b"E":

@@ -27,7 +27,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from redshift_local import commands, copy_text, definitions, writes
+from redshift_local import commands, copy_text, definitions, unload_text, writes
 from redshift_local.plan import Plan, Refused, not_in_redshift, not_served
 from redshift_local.queries import rewrite
 from redshift_local.tokens import (
@@ -185,6 +185,11 @@ def _copy(nodes: list[Node]) -> Plan:
 
 
 def _unload(nodes: list[Node]) -> Plan:
+    query = writes.query(unload_text.query_of(nodes))
+    return Plan("UNLOAD", unload=unload_text.parse(nodes, query))
+
+
+def _unserved(nodes: list[Node]) -> Plan:
     raise not_served(nodes[0].up)
 
 
@@ -209,10 +214,10 @@ _HANDLERS: dict[str, Callable[[list[Node]], Plan]] = {
     "COMMENT": _same,
     "COPY": _copy,
     "UNLOAD": _unload,
-    "USE": _unload,
-    "CANCEL": _unload,
-    "ATTACH": _unload,
-    "DETACH": _unload,
+    "USE": _unserved,
+    "CANCEL": _unserved,
+    "ATTACH": _unserved,
+    "DETACH": _unserved,
     "SET": commands.set_command,
     "RESET": commands.reset_command,
     "SHOW": commands.show_command,

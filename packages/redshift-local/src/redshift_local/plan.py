@@ -34,6 +34,7 @@ class Plan:
         before: statements to run before it, in the same transaction.
         after: statements to run after it, in the same transaction.
         copy: a parsed COPY, which the front carries out itself.
+        unload: a parsed UNLOAD, likewise.
         truncate: commits the transaction that it runs in.
         setting: a session setting that the front itself follows, such as query_group, and its value.
         tag: command tag for the client instead of PostgreSQL's.
@@ -53,6 +54,7 @@ class Plan:
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     copy: Any = None
+    unload: Any = None
     truncate: bool = False
     setting: tuple[str, str] | None = None
     tag: str = ""
@@ -72,6 +74,7 @@ class Plan:
             self.before
             or self.after
             or self.copy
+            or self.unload
             or self.truncate
             or self.setting
             or self.tag

@@ -28,6 +28,7 @@ from redshift_local.history import QueryRecord, now
 from redshift_local.plan import Plan, Refused
 from redshift_local.tokens import quote_text
 from redshift_local.tuning import Tuning
+from redshift_local.unloading import Unloading
 
 if TYPE_CHECKING:
     from redshift_local.server import Front
@@ -237,6 +238,8 @@ class Session:
             return await self.refuse(Refused(f"{plan.alone} cannot run inside a transaction block", "25001"))
         if plan.copy is not None:
             return await Copying(self, plan).run()
+        if plan.unload is not None:
+            return await Unloading(self, plan).run()
         if plan.truncate:
             return await self._truncate(plan)
         own = self.talk.status == "I" and bool(plan.before or plan.after)

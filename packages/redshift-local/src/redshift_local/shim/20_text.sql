@@ -281,6 +281,9 @@ $$;
 create or replace function redshift_shim.pg_last_copy_count() returns bigint
 language sql volatile as $$ select coalesce(nullif(current_setting('redshift_shim.last_copy_count', true), ''), '0')::bigint $$;
 
+create or replace function redshift_shim.pg_last_unload_count() returns bigint
+language sql volatile as $$ select coalesce(nullif(current_setting('redshift_shim.last_unload_count', true), ''), '0')::bigint $$;
+
 create or replace function redshift_shim.pg_last_copy_id() returns bigint
 language sql volatile as $$ select coalesce(nullif(current_setting('redshift_shim.last_copy_id', true), ''), '-1')::bigint $$;
 
