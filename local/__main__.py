@@ -73,12 +73,14 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="load three generated days through the whole DAG and show the result")
     run.add_argument("--keep", action="store_true", help="leave the stack running afterwards")
     run.add_argument("--lines-per-day", type=int, default=None, help="size of a generated day (default 10,000)")
+    run.add_argument("-v", "--verbose", action="store_true", help="print the top of every view, too")
     run.set_defaults(command=_run)
 
     sample = commands.add_parser(
         "load-sample", help="land a folder of source files and run its days in one run"
     )
     sample.add_argument("folder", type=Path)
+    sample.add_argument("-v", "--verbose", action="store_true", help="print the top of every view, too")
     sample.set_defaults(command=_load_sample)
 
     import_ = commands.add_parser("import", help="load an export of a shop system", add_help=False)
@@ -229,13 +231,13 @@ def _reset(config: LocalConfig, options: argparse.Namespace) -> int:
 def _run(config: LocalConfig, options: argparse.Namespace) -> int:
     from local.stack.demo import run_demo  # late import: loads the database driver
 
-    return run_demo(config, keep=options.keep, lines_per_day=options.lines_per_day)
+    return run_demo(config, keep=options.keep, lines_per_day=options.lines_per_day, verbose=options.verbose)
 
 
 def _load_sample(config: LocalConfig, options: argparse.Namespace) -> int:
     from local.stack.demo import load_sample  # late import: loads the database driver
 
-    return load_sample(config, options.folder, options.rest)
+    return load_sample(config, options.folder, options.rest, verbose=options.verbose)
 
 
 def _import(config: LocalConfig, options: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from local.config import REPO, LocalConfig
-from local.stack import runs, summary
+from local.stack import runs, story, summary
 from local.stack.airflow import AirflowClient, AirflowError
 from local.stack.display import StepDisplay, console, heading, human_seconds
 from local.stack.ports import PortTakenError
@@ -24,20 +24,23 @@ LINES_PER_DAY = 10_000
 SEED = 7
 
 
-def run_demo(config: LocalConfig, *, keep: bool = False, lines_per_day: int | None = None) -> int:
+def run_demo(
+    config: LocalConfig, *, keep: bool = False, lines_per_day: int | None = None, verbose: bool = False
+) -> int:
     """Bring the stack up, load the days, print the result, stop; returns the exit code.
 
     Args:
         config: the local stack.
         keep: leave the stack running.
         lines_per_day: size of a generated day.
+        verbose: print the top of every view, too.
     """
     began = time.monotonic()
     stack = Stack(config)
     was_running = stack.is_running()
     code = 1
     try:
-        _load_days(config, stack, lines_per_day or LINES_PER_DAY)
+        _load_days(config, stack, lines_per_day or LINES_PER_DAY, verbose=verbose)
         code = 0
     except (StackError, PortTakenError, runs.RunFailedError, AirflowError) as error:
         console.print(f"\n[bold red]Failed[/] after {human_seconds(time.monotonic() - began)}.")
@@ -53,12 +56,12 @@ def run_demo(config: LocalConfig, *, keep: bool = False, lines_per_day: int | No
     if code == 0:
         console.print(
             f"\n[bold green]Done[/] in {human_seconds(time.monotonic() - began)}. "
-            "`make up` starts the same stack with its web UI; the data is kept."
+            "The data is kept. `make run ARGS=-v` prints the top of every view."
         )
     return code
 
 
-def _load_days(config: LocalConfig, stack: Stack, lines_per_day: int) -> None:
+def _load_days(config: LocalConfig, stack: Stack, lines_per_day: int, *, verbose: bool) -> None:
     days = [FIRST_DAY + timedelta(days=number) for number in range(DAYS)]
     heading("1. Local AWS, warehouse, Airflow")
     with StepDisplay() as display:
@@ -84,18 +87,25 @@ def _load_days(config: LocalConfig, stack: Stack, lines_per_day: int) -> None:
     runs.watch(client, runs.DAILY, labels)
 
     heading("4. The warehouse")
-    summary.show_warehouse(config)
-    summary.show_quality(config, [day.isoformat() for day in days])
-    summary.show_places(config)
+    names = [day.isoformat() for day in days]
+    if verbose:
+        summary.show_warehouse(config)
+        summary.show_quality(config, names)
+        summary.show_places(config)
+    story.show_story(config, names)
+    story.show_next(config, names[-1])
 
 
-def load_sample(config: LocalConfig, folder: Path, options: Sequence[str] = ()) -> int:
+def load_sample(
+    config: LocalConfig, folder: Path, options: Sequence[str] = (), *, verbose: bool = False
+) -> int:
     """Land a folder of real files and load all of its days in one run; the stack is left running.
 
     Args:
         config: the local stack.
         folder: laid out as ``python -m local.data load`` reads it.
         options: further arguments of that command, such as ``--days A:B``.
+        verbose: print the top of every view, too.
     """
     began = time.monotonic()
     stack = Stack(config)
@@ -111,8 +121,10 @@ def load_sample(config: LocalConfig, folder: Path, options: Sequence[str] = ()) 
         conf = {"start_date": loaded[0], "end_date": loaded[1]}
         heading(f"{runs.DAILY}, {loaded[0]} … {loaded[1]} in one run")
         runs.watch(client, runs.DAILY, {f"{loaded[0]} …": client.trigger(runs.DAILY, conf)})
-        summary.show_warehouse(config, ledger_by_day=False)
-        summary.show_quality(config, [loaded[1]])
+        if verbose:
+            summary.show_warehouse(config, ledger_by_day=False)
+            summary.show_quality(config, [loaded[1]])
+        story.show_story(config, _days(*loaded))
     except (StackError, PortTakenError, runs.RunFailedError, AirflowError) as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         return 1
@@ -120,6 +132,11 @@ def load_sample(config: LocalConfig, folder: Path, options: Sequence[str] = ()) 
         f"\n[bold green]Loaded[/] in {human_seconds(time.monotonic() - began)}. `make psql` queries it."
     )
     return 0
+
+
+def _days(first: str, last: str) -> list[str]:
+    start, end = date.fromisoformat(first), date.fromisoformat(last)
+    return [str(start + timedelta(days=number)) for number in range((end - start).days + 1)]
 
 
 def bootstrap(client: AirflowClient) -> None:

@@ -91,21 +91,33 @@ def show_warehouse(config: LocalConfig, target: Console = console, *, ledger_by_
             target.print(Text("  (no rows)", style="dim"))
 
 
-def show_quality(config: LocalConfig, days: Sequence[str], target: Console = console) -> None:
-    """Print each day's quality verdict, and copy its report page to where a browser opens it."""
+def reports(config: LocalConfig, days: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The quality report of each day that has one; its page is copied to where a browser opens it."""
     settings = load_settings(product_options())
     s3 = config.aws_client("s3", region_name=settings.region)
-    colours = {"passed": "green", "warned": "yellow", "failed": "red"}
     folder = config.home / "reports"
     folder.mkdir(parents=True, exist_ok=True)
-    rows = []
+    found = {}
     for day in days:
         prefix = f"quality/dt={day}"
         try:
-            report = json.loads(_read(s3, settings.processed_bucket, f"{prefix}/report.json"))
+            found[day] = json.loads(_read(s3, settings.processed_bucket, f"{prefix}/report.json"))
             (folder / f"{day}.html").write_bytes(_read(s3, settings.processed_bucket, f"{prefix}/report.html"))
         except ClientError as error:
-            rows.append([day, Text(f"no report ({error.response['Error']['Code']})", style="red"), "", ""])
+            if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
+                raise
+    return found
+
+
+def show_quality(config: LocalConfig, days: Sequence[str], target: Console = console) -> None:
+    """Print each day's quality verdict."""
+    colours = {"passed": "green", "warned": "yellow", "failed": "red"}
+    found = reports(config, days)
+    rows: list[list[object]] = []
+    for day in days:
+        report = found.get(day)
+        if report is None:
+            rows.append([day, Text("no report", style="red"), "", ""])
             continue
         rules = [rule for table in report["tables"] for rule in table["rules"]]
         broken = [rule["rule"] for rule in rules if not rule["passed"]]
@@ -119,7 +131,7 @@ def show_quality(config: LocalConfig, days: Sequence[str], target: Console = con
         )
     heading("Quality", target.print)
     target.print(grid(["day", "status", "rules", "not passed"], rows, right=[2]))
-    target.print(f"s3://{settings.processed_bucket}/quality/dt=<day>/report.html", style="dim", markup=False)
+    target.print(f"{config.home / 'reports'}/<day>.html", style="dim", markup=False, soft_wrap=True)
 
 
 def show_places(config: LocalConfig, target: Console = console) -> None:

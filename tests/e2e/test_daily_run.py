@@ -14,7 +14,7 @@ import json
 import re
 import time
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,7 +23,7 @@ import pytest
 
 from ecommerce_dwh.contracts import load_contracts
 from local.config import REPO
-from local.stack import runs, summary
+from local.stack import runs, story, summary
 from local.stack.shop_export import import_export
 from shop_data.raw_rules import Rules
 from shop_data.schema import SOURCES
@@ -179,6 +179,20 @@ def test_order_amounts_are_on_the_lines_exactly_once(local: LocalStack) -> None:
 
 def test_every_view_has_rows(local: LocalStack) -> None:
     assert all(rows for rows in local.analytics().values())
+
+
+def test_the_end_of_make_run_tells_the_figures_of_the_files(local: LocalStack) -> None:
+    days = [str(FIRST_DAY + timedelta(days=number)) for number in range(3)]
+    told = story.read_story(local.config, days)
+    orders, revenue = local.query(
+        "select sum(total_orders), sum(total_revenue) from analytics.monthly_sales_trends"
+    )[0]
+    assert told.says()[0].startswith(f"Revenue {revenue:,.2f} in {orders:,} orders")
+    assert set(told.reports) == set(days)
+    quarantined = local.value("select sum(quarantined_rows) from quality.ledger")
+    assert f"{quarantined:,} rows are in quarantine" in told.wrong()[0]
+    assert told.wrong()[-1].startswith("Every raw row is loaded")
+    assert (local.config.home / "reports" / f"{days[-1]}.html").read_text().startswith("<!")
 
 
 def test_the_day_is_published_and_nothing_is_pending(local: LocalStack) -> None:

@@ -1,4 +1,4 @@
-"""A real year of a real shop: in one ranged run to the last decimal, and one of its weeks by days in either order.
+"""A real year of a real shop: in one ranged run to the last decimal, and its first days one by one, the newest first.
 
 Reference: UCI "Online Retail" (D. Chen, 2015) and totals computed independently from its files
 (``expected.json``).
@@ -19,8 +19,8 @@ from local.stack.demo import land, load_sample
 from local.stack.ports import separate_config
 from tests.e2e.support import VIEWS, LocalStack
 
-# Saturday 2010-12-04 has no file: it is declared empty.
-WEEK = (date(2010, 12, 1), date(2010, 12, 7))
+# Customers and products are delivered on the first of them. Saturday 2010-12-04 has no file: it is declared empty.
+DAYS = (date(2010, 12, 1), date(2010, 12, 4))
 TABLES = (
     *("dimensions.dim_customer", "dimensions.dim_product", "dimensions.dim_geography"),
     *("facts.fact_sales", "facts.fact_web_events", "facts.fact_inventory"),
@@ -38,11 +38,11 @@ def expected(real_data: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def week_in_one_run(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Dump:
-    """What the week leaves in the warehouse when one run loads it."""
+def days_in_one_run(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Dump:
+    """What the days leave in the warehouse when one run loads them."""
     local = LocalStack(separate_config(tmp_path_factory.mktemp("range") / "home"))
     try:
-        code = load_sample(local.config, real_data / "online_retail", ["--days", f"{WEEK[0]}:{WEEK[1]}"])
+        code = load_sample(local.config, real_data / "online_retail", ["--days", f"{DAYS[0]}:{DAYS[1]}"])
         assert code == 0
         return _dump(local)
     finally:
@@ -50,9 +50,9 @@ def week_in_one_run(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="module")
-def local(real_data: Path, tmp_path_factory: pytest.TempPathFactory, week_in_one_run: Dump) -> Any:
+def local(real_data: Path, tmp_path_factory: pytest.TempPathFactory, days_in_one_run: Dump) -> Any:
     """A stack whose raw bucket has the whole year, and whose warehouse is empty at first."""
-    assert week_in_one_run, "the other stack is gone before this one starts"
+    assert days_in_one_run, "the other stack is gone before this one starts"
     running = LocalStack(separate_config(tmp_path_factory.mktemp("days") / "home"))
     try:
         running.stack.up()
@@ -64,13 +64,13 @@ def local(real_data: Path, tmp_path_factory: pytest.TempPathFactory, week_in_one
 
 
 @pytest.mark.timeout(2400)
-def test_a_week_day_by_day_is_the_week_in_one_run(
-    local: LocalStack, week_in_one_run: Dump, expected: dict[str, Any]
+def test_days_one_by_one_are_the_days_in_one_run(
+    local: LocalStack, days_in_one_run: Dump, expected: dict[str, Any]
 ) -> None:
     """The newest day first: Airflow's own backfill, one run a day."""
-    local.load(*WEEK, backwards=True)
-    assert _dump(local) == week_in_one_run
-    days = [day for day in expected["lines_by_day"] if WEEK[0].isoformat() <= day["dt"] <= WEEK[1].isoformat()]
+    local.load(*DAYS, backwards=True)
+    assert _dump(local) == days_in_one_run
+    days = [day for day in expected["lines_by_day"] if DAYS[0].isoformat() <= day["dt"] <= DAYS[1].isoformat()]
     found = local.query(
         "select order_date::date, count(*), sum(line_total) from facts.fact_sales group by 1 order by 1"
     )
