@@ -23,6 +23,7 @@ from local.stack import airflow
 from local.stack.display import StepDisplay, console, grid, heading, human_seconds
 from local.stack.ports import PortTakenError
 from local.stack.psql import psql_command, psql_environ
+from local.stack.steps import warehouse_database
 from local.stack.supervisor import Stack, StackError, run_foreground
 
 
@@ -118,11 +119,13 @@ def _up(config: LocalConfig, _options: argparse.Namespace) -> int:
 def print_addresses(config: LocalConfig) -> None:
     """Addresses of the stack's pages and servers."""
     rows = [
+        ("Start page", f"{config.mail_url}/start", "all of this with states, in a browser"),
         ("Airflow", config.airflow_url, f"login {airflow.LOGIN}, password {airflow.PASSWORD}"),
         (
             "Warehouse",
             f"{config.host}:{config.redshift_port}",
-            "make psql, or a BI tool's PostgreSQL connector",
+            f"make psql, or a BI tool's PostgreSQL connector: database {warehouse_database()}, "
+            f"user {config.redshift_user}, password {config.redshift_password}",
         ),
         ("AWS", config.aws_url, 'eval "$(make -s env)", then aws glue …, aws s3 …'),
         ("Mail", config.mail_url, "alerts arrive here"),

@@ -8,6 +8,7 @@ import threading
 from local.config import keep_private, load_config
 from local.smtp.objects import ObjectReader
 from local.smtp.server import MailServer
+from local.stack.start_page import read_start
 
 
 def main() -> None:
@@ -23,6 +24,7 @@ def main() -> None:
         config.mail_dir,
         config.allowed_hosts,
         ObjectReader(config),
+        lambda: read_start(config),
     ) as server:
         print(f"SMTP on {config.host}:{config.smtp_port}, mailbox at {server.page_url}")
         print(f"files in {config.mail_dir}", flush=True)

@@ -5,6 +5,7 @@ without scripts, forms or network, and every page forbids all active content. Pa
 (`local.doors`).
 
 ``/``                    list
+``/start``               the stack's places with their logins, and its DAGs (`local.stack.start_page`)
 ``/messages/<id>``       one message
 ``/messages/<id>/html``  its HTML part alone, for the frame
 ``/messages/<id>/eml``   the file as received
@@ -15,15 +16,19 @@ without scripts, forms or network, and every page forbids all active content. Pa
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
-from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
 from local.doors import Door, joined
-from local.smtp.mailbox import Mailbox, Message
+from local.smtp.mailbox import Mailbox
 from local.smtp.objects import OBJECT_POLICY, ObjectNotShownError, ObjectReader
+from local.stack.start_page import Start
 
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'none'; base-uri 'none'"
@@ -32,26 +37,17 @@ _MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sa
 
 _DRAINED_BYTES = 65_536
 
-_STYLE = """
-:root { color-scheme: light dark; --line: #8884; --dim: #777; --accent: #0b6bcb; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem; padding: 0 1rem; }
-h1 { font-size: 1.3rem; margin: 0 0 1rem; } a { color: var(--accent); text-decoration: none; }
-a:hover { text-decoration: underline; } table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .45rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-th, .dim { color: var(--dim); font-weight: normal; } td.time { white-space: nowrap; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }
-dt { color: var(--dim); } dd { margin: 0; }
-pre, iframe { border: 1px solid var(--line); border-radius: .4rem; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: 1rem; }
-iframe { width: 100%; height: 32rem; background: white; }
-"""
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True, undefined=StrictUndefined
+)
 
 
 class MailboxHandler(BaseHTTPRequestHandler):
-    """Serves one mailbox; subclassed per server with its ``mailbox``, its ``door`` and its ``objects``."""
+    """Serves one mailbox; subclassed per server with its ``mailbox``, ``door``, ``objects`` and ``start``."""
 
     mailbox: Mailbox
     objects: ObjectReader | None = None
+    start: Callable[[], Start] | None = None
     door: Door
     server_version = "Mailbox"
     sys_version = ""
@@ -73,7 +69,12 @@ class MailboxHandler(BaseHTTPRequestHandler):
         parts = [unquote(part) for part in urlsplit(self.path).path.strip("/").split("/")]
         match parts:
             case [""]:
-                self._send_page(_list_page(self.mailbox.messages()))
+                messages = self.mailbox.messages()
+                self._send_page(_page("list.html", "Mail", messages=messages, refresh=True))
+            case ["start"] if self.start:
+                self._send_page(
+                    _page("start.html", "The local stack of ecommerce-dwh", start=self.start(), refresh=True)
+                )
             case ["api", "messages"]:
                 self._send_json([asdict(message) for message in self.mailbox.messages()])
             case ["api", "messages", message_id]:
@@ -81,7 +82,9 @@ class MailboxHandler(BaseHTTPRequestHandler):
                 self._send_json(asdict(message)) if message else self._not_found()
             case ["messages", message_id]:
                 message = self.mailbox.read(message_id)
-                self._send_page(_message_page(message)) if message else self._not_found()
+                self._send_page(_page("message.html", message.subject, message=message)) if (
+                    message
+                ) else self._not_found()
             case ["messages", message_id, "html"]:
                 message = self.mailbox.read(message_id)
                 self._send(message.html.encode(), "text/html; charset=utf-8", _MAIL_POLICY) if (
@@ -139,42 +142,6 @@ class MailboxHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def _page(title: str, body: str, refresh: bool = False) -> str:
-    again = '<meta http-equiv="refresh" content="10">' if refresh else ""
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8">{again}'
-        f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
-        f"<style>{_STYLE}</style><body>{body}</body></html>"
-    )
-
-
-def _list_page(messages: list[Message]) -> str:
-    rows = "".join(
-        f'<tr><td class="time dim">{escape(message.received_at[:19].replace("T", " "))}</td>'
-        f'<td><a href="/messages/{quote(message.id)}">{escape(message.subject or "(no subject)")}</a></td>'
-        f"<td>{escape(', '.join(message.recipients))}</td></tr>"
-        for message in messages
-    )
-    table = (
-        f"<table><tr><th>received (UTC)</th><th>subject</th><th>to</th></tr>{rows}</table>"
-        if messages
-        else '<p class="dim">No mail yet. Alerts of the warehouse arrive here.</p>'
-    )
-    return _page("Mail", f"<h1>Mail ({len(messages)})</h1>{table}", refresh=True)
-
-
-def _message_page(message: Message) -> str:
-    link = f"/messages/{quote(message.id)}"
-    attachments = (
-        f"<dt>attachments</dt><dd>{escape(', '.join(message.attachments))}</dd>" if message.attachments else ""
-    )
-    html = f'<iframe sandbox title="HTML part" src="{link}/html"></iframe>' if message.html else ""
-    text = f"<pre>{escape(message.text)}</pre>" if message.text else ""
-    return _page(
-        message.subject,
-        f'<p><a href="/">← all mail</a></p><h1>{escape(message.subject or "(no subject)")}</h1>'
-        f"<dl><dt>from</dt><dd>{escape(message.sender)}</dd>"
-        f"<dt>to</dt><dd>{escape(', '.join(message.recipients))}</dd>"
-        f"<dt>received</dt><dd>{escape(message.received_at)}</dd>{attachments}"
-        f'<dt>file</dt><dd><a href="{link}/eml">{escape(message.id)}.eml</a></dd></dl>{html}{text}',
-    )
+def _page(template: str, title: str, **content: object) -> str:
+    """A page out of its template; everything of a message is escaped."""
+    return _TEMPLATES.get_template(template).render(title=title, **({"refresh": False} | content))

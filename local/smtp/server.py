@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from local.doors import door
 from local.smtp.mailbox import Mailbox
 from local.smtp.objects import ObjectReader
 from local.smtp.page import MailboxHandler
+from local.stack.start_page import Start
 
 
 class _Keep:
@@ -68,6 +70,7 @@ class MailServer:
         folder: where messages are kept.
         allowed_hosts: further names of the page, as `local.doors.door` takes them.
         objects: reader of the local S3, whose objects the page shows; without one it shows mails only.
+        start: content of the start page; without one there is none.
     """
 
     def __init__(
@@ -78,9 +81,11 @@ class MailServer:
         folder: Path,
         allowed_hosts: str = "",
         objects: ObjectReader | None = None,
+        start: Callable[[], Start] | None = None,
     ) -> None:
         self.mailbox = Mailbox(folder)
-        handler = type("Handler", (MailboxHandler,), {"mailbox": self.mailbox, "objects": objects})
+        served = {"mailbox": self.mailbox, "objects": objects, "start": staticmethod(start) if start else None}
+        handler = type("Handler", (MailboxHandler,), served)
         self._page = ThreadingHTTPServer((host, page_port), handler)
         handler.door = door(host, self._page.server_port, allowed_hosts, own_pages=True, links=True)  # type: ignore[attr-defined]
         self._page.daemon_threads = True

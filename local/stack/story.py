@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from local.config import LocalConfig
-from local.stack import airflow, summary
+from local.stack import summary
 from local.stack.display import console
 
 QUERIES = Path(__file__).with_name("story.sql")
@@ -148,7 +148,7 @@ def show_next(config: LocalConfig, day: str, target: Console = console) -> None:
     """Print four things to try, with their commands."""
     report = config.home / "reports" / f"{day}.html"
     rows = [
-        ("look at the runs", "make up", f"then {config.airflow_url}, {airflow.LOGIN} / {airflow.PASSWORD}"),
+        ("look at the runs", "make up", f"then {config.mail_url}/start: every page, with logins"),
         ("ask the warehouse", 'make psql SQL="select * from analytics.monthly_sales_trends"', ""),
         ("read a day's quality report", str(report), "a page for the browser"),
         (

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from local.config import LocalConfig
 from local.smtp.mailbox import Mailbox
 from local.smtp.server import MailServer
 from local.stack.ports import free_port
+from local.stack.start_page import DagState, Place, Start, read_start
 
 
 @pytest.fixture
@@ -111,3 +113,30 @@ def test_messages_survive_a_restart(tmp_path: Path) -> None:
         with MailServer("127.0.0.1", free_port(), free_port(), tmp_path) as server:
             send(server, subject)
     assert {message.subject for message in Mailbox(tmp_path).messages()} == {"first", "second"}
+
+
+def test_the_start_page_shows_places_logins_and_dags(tmp_path: Path) -> None:
+    start = Start(
+        (
+            Place("Airflow", "http://127.0.0.1:8080", True, "login admin"),
+            Place("Warehouse", "", False, "user <b>"),
+        ),
+        (DagState("ecommerce_dwh_daily", "daily load", "http://127.0.0.1:8080/dags/d", "failed", True),),
+    )
+    ports = (free_port(), free_port())
+    with MailServer("127.0.0.1", *ports, tmp_path / "mail", start=lambda: start) as running:
+        page, headers = fetch(running, "/start")
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert '<a href="http://127.0.0.1:8080">Airflow</a>' in page
+    assert "login admin" in page
+    assert "user &lt;b&gt;" in page
+    assert "does not answer" in page
+    assert "failed, paused" in page
+
+
+def test_the_start_page_of_a_stack_that_does_not_run_says_so() -> None:
+    ports = {f"{name}_port": free_port() for name in ("aws", "redshift", "smtp", "mail", "airflow")}
+    start = read_start(LocalConfig(**ports))
+    assert not any(place.answers for place in start.places)
+    assert start.dags == ()
+    assert "local-dwh-admin" in next(place.entry for place in start.places if "Warehouse" in place.name)
