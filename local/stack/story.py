@@ -66,7 +66,7 @@ class Story:
                     if not rule["passed"]:
                         warned[f"{table['source']} {rule['rule']}"] += 1
         if warned:
-            lines.append(f"Rules that warn: {_most(warned, times='days')}")
+            lines.append(f"Rules that warn: {_most(warned, unit='day')}")
         lines.append(
             "Every raw row is loaded, in quarantine, or counted as superseded; order lines add up in money, too."
             if not lost
@@ -114,9 +114,11 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _most(counts: Counter[str], times: str = "") -> str:
-    shown = [f"{name} ({count:,}{f' {times}' if times else ''})" for name, count in counts.most_common()]
-    return _some(shown)
+def _most(counts: Counter[str], unit: str = "") -> str:
+    def amount(count: int) -> str:
+        return f"{count:,} {unit}{'' if count == 1 else 's'}" if unit else f"{count:,}"
+
+    return _some([f"{name} ({amount(count)})" for name, count in counts.most_common()])
 
 
 def read_story(config: LocalConfig, days: Sequence[str]) -> Story:
