@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import sqlglot
+from redshift_index import function_rules
+from redshift_types import place_rules, tree_rules, typed_rules
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
@@ -18,25 +20,17 @@ from ecommerce_dwh.warehouse.sql_text import leaves_transaction, split_statement
 
 # Reserved in Redshift, but not in PostgreSQL, so that only Redshift would complain of a table or column of that name.
 _RESERVED_WORDS = """
-aes128 aes256 allowoverwrite backup blanksasnull bytedict bzip2 credentials current_user_id deflate defrag delta
-delta32k disable emptyasnull enable encode encrypt encryption explicit globaldict256 globaldict64k gzip identity
+aes128 aes256 allowoverwrite az64 backup binary blanksasnull bytedict bzip2 credentials current_user_id deflate defrag
+delta delta32k disable emptyasnull enable encode encrypt encryption explicit globaldict256 globaldict64k gzip identity
 ignore language lun luns lzo lzop minus mostly16 mostly32 mostly8 new nulls off offline oid old open parallel
 partition percent permissions pivot qualify raw readratio recover rejectlog resort respect restore snapshot
-sysdate system tag tdes text255 text32k timestamp top truncatecolumns type unpivot wallet without
+sysdate system tag tdes text255 text32k timestamp top truncatecolumns type unnest unpivot wallet without
 """
 RESERVED = frozenset(_RESERVED_WORDS.split())
 
 _TYPES = (
     r"\b(jsonb?|uuid|bytea|serial|bigserial|smallserial|money|inet|cidr|xml|hstore|tsvector|tsquery|citext|"
     r"int4range|int8range|numrange|tsrange|daterange|bit varying|name\[\]|text\[\]|integer\[\]|varchar\[\])\b"
-)
-_FUNCTIONS = (
-    r"\b(string_agg|array_agg|every|corr|covar_pop|covar_samp|regr_\w+|clock_timestamp|transaction_timestamp|"
-    r"justify_\w+|pg_sleep|div|width_bucket|setseed|generate_series|generate_subscripts|format|overlay|"
-    r"regexp_matches|regexp_split_to_\w+|convert_from|convert_to|nextval|currval|setval|pg_advisory_\w+|"
-    r"unnest|json_agg|jsonb_\w+|to_jsonb?|gen_random_uuid|make_date|make_interval|make_timestamp|age|"
-    r"date_bin|num_nonnulls|now|localtimestamp|localtime|mode|bool_xor|xmlagg|"
-    r"percentile_disc|string_to_array|array_to_string|array_length|cardinality)\s*\("
 )
 
 
@@ -53,9 +47,10 @@ class Finding:
 
 def findings(text: str) -> list[Finding]:
     """Every rule that the statements of a (rendered) file break."""
-    found = []
-    for statement in split_statements(text):
-        code = without_comments(statement)
+    codes = [without_comments(statement) for statement in split_statements(text)]
+    masked_codes = [mask_strings(code) for code in codes]
+    found = [Finding(rule, " ".join(code.split())[:160]) for rule, code in place_rules(masked_codes)]
+    for code in codes:
         masked = mask_strings(code)
         title = " ".join(code.split())[:160]
         found += [Finding(rule, title) for rule, breaks in PATTERNS.items() if breaks(masked)]
@@ -78,9 +73,12 @@ def _has(pattern: str) -> Callable[[str], bool]:
 
 
 PATTERNS: dict[str, Callable[[str], bool]] = {
+    "CREATE TABLE AS takes no IF NOT EXISTS": _has(
+        r"^\s*create\s+(temp\s+)?table\s+if\s+not\s+exists\s+[\w.]+\s+((dist|sort|compound)\w*\s*(\([^)]*\))?\s+)*as\b"
+    ),
+    "CREATE OR REPLACE TABLE is not supported": _has(r"^\s*create\s+or\s+replace\s+(temp\s+)?table\b"),
     "indexes do not exist": _has(r"\b(create|drop|alter)\s+(unique\s+)?index\b"),
     "a type that Redshift lacks": _has(_TYPES),
-    "a function that Redshift lacks": _has(_FUNCTIONS),
     "IS [NOT] DISTINCT FROM is not supported": _has(r"\bis\s+(not\s+)?distinct\s+from\b"),
     "only UNION [ALL] is documented; others discard duplicates by themselves": _has(
         r"\b(union|intersect|except|minus)\s+distinct\b|\b(intersect|except|minus)\s+all\b"
@@ -164,6 +162,7 @@ def _structural(code: str, masked: str) -> Iterator[str]:
     for name in re.findall(r"[^\W\d]\w*", masked):
         if len(name.encode()) > 127:
             yield "identifiers hold at most 127 bytes"
+    yield from function_rules(masked)
     if not re.match(
         r"\s*(select|with|insert|update|delete|create\s+temp\s+table|create\s+or\s+replace\s+view|merge)\b",
         masked,
@@ -183,6 +182,8 @@ def _structural(code: str, masked: str) -> Iterator[str]:
         and tree.expression.is_star
     ):
         yield "SELECT * into a table binds it to the columns of another"
+    yield from tree_rules(tree)
+    yield from typed_rules(tree)
     yield from _windows(tree)
     yield from _correlation(tree)
     yield from _names(tree)
