@@ -9,7 +9,8 @@ products, 1 % late orders (of the last week) and 1 % corrected lines (of any day
 Everything from COPY (Parquet in the local S3 endpoint, by manifest) to the refresh of all analytics runs through the
 Redshift endpoint, each file one transaction as the DAG runs it. Both sizes are open at once and take turns day by day,
 so that neither has the quieter machine; the first day of each, which finds nothing in memory, is printed and not
-counted. Medians of the other days (``--days``) are shown, step by step.
+counted. Medians of the other days (``--days``) are shown, step by step, with the statements of a day, the passes over
+history and facts that no literal bounds (``tests/sql/unbounded_scans.txt``), the rows read per new line, and the bytes.
 
 ``--baseline`` adds what a nightly full rebuild of analytics would cost in the same database: all of them counted anew
 from the whole fact (``maintenance/rebuild_analytics.sql`` and the refresh).
@@ -43,6 +44,7 @@ REPO = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPO / part) for part in ("", "plugins", "include/glue", "tests/sql", "tests/histories")]
 
 from harness import MERGES, REFRESH, REPLACE, SOURCES, Load, Warehouse, load_of  # noqa: E402
+from redshift_scans import all_unbounded  # noqa: E402
 from serving import running_warehouse  # noqa: E402
 
 from aws_local.server import Endpoint  # noqa: E402
@@ -88,8 +90,9 @@ from ({keys}) as keys
 class Shop:
     """Writes histories and days by SQL."""
 
-    def __init__(self, warehouse: Warehouse, lines: int, daily: int) -> None:
+    def __init__(self, warehouse: Warehouse, lines: int, daily: int, events: int) -> None:
         self.admin = warehouse.admin
+        self.events = events
         self.lines = lines
         self.daily_orders = int(daily / LINES_PER_ORDER)
         self.orders = int(lines / LINES_PER_ORDER)
@@ -120,7 +123,8 @@ class Shop:
                 **plain,
             ),
             "web_events": EVENT.format(
-                keys=f"select e, d::date as d from generate_series(0, 999) as e cross join {days} as d", **plain
+                keys=f"select e, d::date as d from generate_series(0, {self.events - 1}) as e cross join {days} as d",
+                **plain,
             ),
         }
         for source, text in texts.items():
@@ -174,7 +178,9 @@ class Shop:
                 )
             ],
             "web_events": [
-                EVENT.format(keys=f"select e, date '{day}' as d from generate_series(0, 999) as e", **plain)
+                EVENT.format(
+                    keys=f"select e, date '{day}' as d from generate_series(0, {self.events - 1}) as e", **plain
+                )
             ],
         }
         for source, selects in texts.items():
@@ -333,14 +339,42 @@ class Bench:
         load = self.shop.day(number)
         self.lake.export(load)
         run = self.warehouse.run
+        before, begin = self.reads(), self.statements()
         steps = {"COPY": sum((timed(run, file, load) for file in COPIES), 0.0)}
         steps |= {file: timed(run, file, load) for file in (REPLACE, *MERGES)}
         steps["audits"] = timed(audit, self.warehouse, load)
         steps[REFRESH] = timed(run, REFRESH, load)
         steps["day"] = sum(steps.values())
+        rows, blocks = (after - old for after, old in zip(self.reads(), before, strict=True))
+        steps["statements"] = self.statements() - begin
+        steps["unbounded passes"] = len([line for line in all_unbounded(load) if " if " not in line])
+        steps["rows read per new line"] = rows / (self.shop.daily_orders * LINES_PER_ORDER)
+        steps["GB read"] = blocks * 8192 / 1e9
         self.days.write_text(str(number), encoding="utf-8")
         print(f"  {self.shop.lines:,} lines, day {number}: {steps['day']:.2f} s", flush=True)
         return steps
+
+    def reads(self) -> tuple[int, int]:
+        """Rows and blocks that were read of the warehouse's tables so far; temporary tables are left out."""
+        self.warehouse.admin.execute(b"select pg_stat_force_next_flush()")
+        time.sleep(1.5)  # sessions report their numbers a second after their last transaction
+        [(rows, blocks)] = self.warehouse.admin.execute(
+            b"select coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)::bigint, "
+            b"coalesce(sum(heap_blks_read + heap_blks_hit), 0)::bigint "
+            b"from pg_stat_user_tables inner join pg_statio_user_tables using (relid) "
+            b"where pg_stat_user_tables.schemaname in "
+            b"('staging', 'history', 'dimensions', 'facts', 'analytics', 'quality')"
+        ).fetchall()
+        return rows, blocks
+
+    def statements(self) -> int:
+        """Statements that clients of the endpoint ran so far."""
+        time.sleep(0.5)  # the endpoint notes them in batches
+        found = self.warehouse.admin.execute(
+            b"select count(*) from redshift_shim.query_history where query_type not in ('UTILITY') "
+            b"and query_text !~* '^\\s*(begin|commit|rollback|set|drop)'"
+        ).fetchall()
+        return int(found[0][0])
 
     def results(self) -> dict[str, float]:
         """Medians of the measured days, and what was done once."""
@@ -358,9 +392,8 @@ def measure(options: argparse.Namespace) -> dict[int, dict[str, float]]:
                 folder = kept / str(lines)
                 folder.mkdir(parents=True, exist_ok=True)
                 warehouse, endpoint = opened.enter_context(stack(folder))
-                bench = Bench(
-                    warehouse, Lake(endpoint, warehouse), Shop(warehouse, lines, options.daily), folder / "days"
-                )
+                shop = Shop(warehouse, lines, options.daily, options.events)
+                bench = Bench(warehouse, Lake(endpoint, warehouse), shop, folder / "days")
                 bench.prepare()
                 benches[lines] = bench
             turns = list(benches.values())
@@ -388,6 +421,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--daily", type=int, default=50_000)
+    parser.add_argument(
+        "--events", type=int, default=1000, help="web events of each day, of the history as well"
+    )
     parser.add_argument("--days", type=int, default=5, help="days that are measured on each size")
     parser.add_argument("--folder", type=Path, help="keep the databases here, for another run")
     parser.add_argument(

@@ -290,9 +290,10 @@ class Warehouse:
         cursor.execute("select merge_seq from quality.warehouse_state")
         merge_seq = cursor.fetchone()[0]
         audits = [parsed_audit(file, load) for file in audit_files(files)]
-        together = [audit for audit in audits if audit.reads]
-        alone = sorted((audit for audit in audits if not audit.reads), key=lambda audit: -len(audit.query))
-        waiting = iter([together, *([audit] for audit in alone)])
+        groups: dict[str, list[Audit]] = {}
+        for audit in sorted(audits, key=lambda audit: (not audit.reads, -len(audit.query))):
+            groups.setdefault(audit.reads or audit.name, []).append(audit)
+        waiting = iter(groups.values())
 
         def share(own: Any) -> dict[str, list[Any]]:
             found = {}
@@ -425,12 +426,14 @@ def violations(audits: Sequence[Audit], cursor: Any, load: Load) -> dict[str, li
             if step.part:
                 _answer(flow, step, cursor.description, cursor.fetchall())
     found: dict[str, list[Any]] = {}
-    for audit in () if flow.ended else audits:
-        cursor.execute(f"select * from (\n{audit.query}\n) as violations order by 1 limit 6")
+    for audit in audits:
+        if (step := flow.step(audit.query)) is None:
+            continue
+        cursor.execute(f"select * from (\n{step.statement}\n) as violations order by 1 limit 6")
         if rows := cursor.fetchall():
             found[audit.name] = [list(row) for row in rows]
-    if reads:
-        cursor.execute(f"drop table if exists {', '.join(temporary_tables(reads, load))}")
+    if reads and (names := temporary_tables(reads, load)):
+        cursor.execute(f"drop table if exists {', '.join(names)}")
     return found
 
 

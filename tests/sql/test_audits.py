@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from harness import Load, Warehouse, audit_files, load_of, parsed_audit, violations
+from harness import Load, Row, Warehouse, audit_files, load_of, parsed_audit, violations
 from shop import item, order
 from test_crash import _first_day, _second_day
 
@@ -259,9 +259,15 @@ def test_held_lines_speak_up_above_two_percent_of_the_run(warehouse: Warehouse) 
     held = [item(f"H{n}", "O9", "P1", 1, "1") for n in range(3)]
     warehouse.load(before, before, {"order_items": {before: [item("H9", "O9", "P1", 1, "1")]}})
     files = {"orders": {DAY: [order("O1", "C1", "2026-01-30 10:00")]}}
-    load = warehouse.load(DAY, DAY, {**files, "order_items": {DAY: lines + held[:2]}})
+
+    def merged(rows: dict[str, dict[date, list[Row]]]) -> Load:
+        load = warehouse.stage(DAY, DAY, rows)
+        warehouse.merge(load)
+        return load
+
+    load = merged({**files, "order_items": {DAY: lines + held[:2]}})
     assert warehouse.audit(load) == {}
-    warehouse.load(DAY, DAY, {**files, "order_items": {DAY: lines + held}})
+    merged({**files, "order_items": {DAY: lines + held}})
     assert warehouse.audit(load) == {"held_lines_are_few": [[101, 3]]}
 
 

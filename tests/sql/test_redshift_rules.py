@@ -6,9 +6,12 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import redshift_scans
 import sqlglot
 from harness import SQL, load_of, statements
 from redshift_rules import findings
+from redshift_scans import REVIEWED, all_unbounded
+from redshift_types import trusted_keys
 
 from ecommerce_dwh.warehouse.sql_text import without_comments
 
@@ -338,3 +341,73 @@ def test_sound_statement_passes(sql: str) -> None:
 
 def test_comments_are_not_code(tmp_path: Path) -> None:
     assert findings("-- no truncate, no create index here\nselect 1 as one /* now() */") == []
+
+
+# The scan rule ------------------------------------------------------------------------------------------------------
+
+
+def test_passes_over_all_of_history_are_reviewed_and_only_shrink() -> None:
+    """A new line is a pass over all of history that every daily run pays: bound it, or review and add it."""
+    found = all_unbounded(LOAD)
+    assert found == REVIEWED.read_text("utf-8").splitlines()
+
+
+def test_unconditional_passes_are_few() -> None:
+    assert len([line for line in all_unbounded(LOAD) if " if " not in line]) <= 8
+
+
+def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sql: str) -> list[str]:
+    monkeypatch.setattr(redshift_scans, "statements", lambda *_: [sql])
+    return [line.removeprefix("f: ") for line in redshift_scans.unbounded("f", LOAD)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "tables"),
+    [
+        ("select a from facts.fact_sales as s where s.order_date >= '2026-01-01'", []),
+        (
+            "select a from facts.fact_sales where order_date between cast('2026-01-01' as date) and '2026-01-02'",
+            [],
+        ),
+        (
+            "delete from facts.fact_sales using t where fact_sales.a = t.a and order_date > '2026-01-01'",
+            [],
+        ),
+        ("insert into facts.fact_sales (a) select a from t", []),
+        ("select a from facts.fact_sales as s where s.order_id = 'O1'", ["facts.fact_sales"]),
+        ("select a from facts.fact_sales as s join t on s.order_date = t.d", ["facts.fact_sales"]),
+        (
+            "select a from facts.fact_sales as s where s.order_date >= (select min(d) from t)",
+            ["facts.fact_sales"],
+        ),
+        ("delete from facts.fact_sales using t where fact_sales.order_id = t.a", ["facts.fact_sales"]),
+        (
+            "select a from (select order_id from history.orders) as o join facts.fact_sales as s on o.a = s.a "
+            "where s.order_date = '2026-01-01'",
+            ["history.orders"],
+        ),
+        ("-- if: n\nselect a from history.orders", ["history.orders"]),
+    ],
+)
+def test_a_pass_without_a_literal_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sql: str, tables: list[str]
+) -> None:
+    assert [line.split(" ")[0] for line in scans(tmp_path, monkeypatch, sql)] == tables
+
+
+KEYS = {
+    "select order_item_id, count(*) from facts.fact_sales group by order_item_id having count(*) > 1": True,
+    "select count(*) from facts.fact_sales group by order_item_id || '' having count(*) > 1": False,
+    "select order_id, count(*) from facts.fact_sales group by order_id having count(*) > 1": False,
+}
+
+
+@pytest.mark.parametrize("sql", KEYS)
+def test_an_audit_does_not_count_what_the_planner_trusts(sql: str) -> None:
+    assert bool(list(trusted_keys(sqlglot.parse_one(sql, read="redshift")))) is KEYS[sql]
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if "/audits/" in file])
+def test_no_audit_counts_what_the_planner_trusts(file: str) -> None:
+    for statement in statements(file, LOAD):
+        assert not list(trusted_keys(sqlglot.parse_one(without_comments(statement), read="redshift")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from operator import attrgetter, itemgetter
@@ -116,9 +117,12 @@ class WarehouseAuditOperator(WarehouseOperator):
         self, audits: Sequence[Audit], reading: Sequence[str], cursor: Cursor
     ) -> list[dict[str, Any]]:
         """Check audits that read the same rows, which are read once."""
-        if cursor.play(reading).ended:
-            return [self._outcome(audit) for audit in audits]
-        return [self._check(audit, cursor) for audit in audits]
+        flow = cursor.play(reading)
+        checked = [(audit, flow.step(audit.query)) for audit in audits]
+        return [
+            self._check(replace(audit, query=step.statement), cursor) if step else self._outcome(audit)
+            for audit, step in checked
+        ]
 
     @staticmethod
     def _outcome(audit: Audit) -> dict[str, Any]:

@@ -49,26 +49,35 @@ delete from facts.fact_web_events
 using old_event
 where fact_web_events.event_id = old_event.event_id and {{ within("fact_web_events.event_date", "event") }};
 
-create temp table new_event distkey (event_id) as
-with standing as (
+create temp table standing distkey (event_id) as
+select
+    numbered.event_id,
+    numbered.event_timestamp,
+    numbered.customer_id,
+    numbered.product_id,
+    numbered.session_id,
+    numbered.is_session_derived,
+    numbered.event_type,
+    numbered.page_url,
+    numbered.referrer,
+    numbered.device_type,
+    numbered.browser,
+    -- Versions begin and end within time, so an instant outside is resolved as the nearest one inside.
+    {{ within_time("numbered.event_timestamp") }} as valid_at
+from (
     select
-        numbered.*,
-        -- Versions begin and end within time, so an instant outside is resolved as the nearest one inside.
-        {{ within_time("numbered.event_timestamp") }} as valid_at
-    from (
-        select
-            web_events.*,
-            {{ newest_rank("web_events.event_id", "web_events") }} as version_rank
-        from history.web_events as web_events
-        where
-            {{ within("web_events.delivery_date", "delivery") }}
-            and web_events.event_id in (
-                {{ queued("web_event") }}
-            )
-    ) as numbered
-    where numbered.version_rank = 1
-)
+        web_events.*,
+        {{ newest_rank("web_events.event_id", "web_events") }} as version_rank
+    from history.web_events as web_events
+    where
+        {{ within("web_events.delivery_date", "delivery") }}
+        and web_events.event_id in (
+            {{ queued("web_event") }}
+        )
+) as numbered
+where numbered.version_rank = 1;
 
+create temp table new_event distkey (event_id) as
 select
     standing.event_id,
     cast(standing.event_timestamp as date) as event_date,
@@ -132,6 +141,14 @@ select
     device_type,
     browser
 from new_event;
+
+insert into history.pending_range (table_name, first_date, last_date)
+select
+    'fact_web_events' as table_name,
+    min(event_date) as first_date,
+    max(event_date) as last_date
+from new_event
+having count(*) > 0;
 
 -- Days whose funnel changes: an event appeared, vanished, or changed its day, session or type.
 insert into history.pending_event_day (event_date)

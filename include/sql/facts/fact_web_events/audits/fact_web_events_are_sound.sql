@@ -1,11 +1,15 @@
 -- audit: each event of the run's days is in fact_web_events exactly once and points at the versions valid at its instant
 -- severity: fail
+-- reads: facts/fact_web_events/audited.sql
+{% from "macros/bounds.sql" import within %}
 {% from "macros/distrust.sql" import undeclared_number, undeclared_text %}
 {% from "macros/versions.sql" import nearest_at %}
 with run_event as (
     select distinct event_id
     from history.web_events
-    where delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
+    where
+        delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
+        and {{ within("cast(event_timestamp as date)", "event") }}
 ),
 
 loaded as (
@@ -16,7 +20,9 @@ loaded as (
         count(product.product_key) as product_rows
     from run_event
     left join facts.fact_web_events as events
-        on {{ undeclared_text("run_event.event_id") }} = {{ undeclared_text("events.event_id") }}
+        on
+            {{ undeclared_text("run_event.event_id") }} = {{ undeclared_text("events.event_id") }}
+            and {{ within("events.event_date", "event") }}
     left join dimensions.dim_customer as customer
         on
             {{ undeclared_number("events.customer_key") }} = {{ undeclared_number("customer.customer_key") }}
