@@ -51,6 +51,7 @@ with DAG(
     description="Erases one customer from lake and warehouse; a dry run by default",
     doc_md=__doc__,
     schedule=None,
+    is_paused_upon_creation=False,  # started by hand: a run of a paused DAG would wait without a word
     params=erasure_params(),
     tags=["ecommerce-dwh", "governance"],
     **{**dag_arguments(), "on_failure_callback": [mail_run_failure, forget_request]},

@@ -23,6 +23,7 @@ with DAG(
     description="Lists which days of a range are loaded, ready, or lack files; changes nothing",
     doc_md=__doc__,
     schedule=None,
+    is_paused_upon_creation=False,  # started by hand: a run of a paused DAG would wait without a word
     params=window_params(),
     tags=["ecommerce-dwh", "backfill"],
     **dag_arguments(),

@@ -28,6 +28,7 @@ with DAG(
     description="Brings rows back from quarantine after a fix; a dry run by default",
     doc_md=__doc__,
     schedule=None,
+    is_paused_upon_creation=False,  # started by hand: a run of a paused DAG would wait without a word
     params=replay_params(),
     tags=["ecommerce-dwh", "quality"],
     **dag_arguments(),

@@ -126,6 +126,13 @@ def test_every_dag_is_documented_owned_tagged_and_limited(dags):
         assert {task.owner for task in dag.tasks} == {"data-eng"}, dag.dag_id
 
 
+def test_a_dag_that_people_start_is_created_unpaused_and_a_scheduled_one_paused(dags):
+    """A run of a paused DAG waits without a word; a schedule waits until somebody switches it on."""
+    by_hand = {id_ for id_, dag in dags.items() if dag.is_paused_upon_creation is False}
+    assert by_hand == {"ecommerce_dwh_replay", "ecommerce_dwh_preflight", "ecommerce_dwh_erase_person"}
+    assert {id_ for id_ in by_hand if dags[id_].timetable.can_be_scheduled} == set()
+
+
 def test_every_step_of_a_dag_is_in_its_documentation(dags):
     for dag in dags.values():
         tops = {task.task_id.split(".")[0] for task in dag.tasks}

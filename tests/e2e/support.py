@@ -127,7 +127,6 @@ class LocalStack:
     def replay(self, **params: Any) -> dict[str, Any]:
         """Run the replay DAG to its end; returns what its tasks left in XCom, by task."""
         runs.wait_for_dags(self.client, [REPLAY])
-        self.client.unpause(REPLAY)
         run_id = self.client.trigger(REPLAY, params)
         watched = runs.watch(self.client, REPLAY, {"replay": run_id})
         found = {}

@@ -32,7 +32,6 @@ def erase(local: LocalStack, key: str) -> dict[str, Any]:
     local.s3.put_object(
         Bucket=processed, Key="erasures/requests/letter.json", Body=json.dumps(request).encode()
     )
-    local.client.unpause(ERASE)
     conf = {"request": "letter", "requested_by": "dpo@company.com", "dry_run": False}
     runs.watch(local.client, ERASE, {"erasure": local.client.trigger(ERASE, conf)})
     keys = [item["Key"] for item in local.s3.list_objects_v2(Bucket=raw, Prefix="returns/")["Contents"]]

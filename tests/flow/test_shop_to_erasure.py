@@ -182,7 +182,6 @@ def test_a_customer_is_erased_from_every_file_and_table(local: LocalStack) -> No
         "analytics.agg_customer",
     }
 
-    local.client.unpause(ERASE)
     _erase(local, request)  # a dry run
     assert _totals(local) == before
     assert local.value("select count(*) from quality.erasures") == 0
