@@ -26,6 +26,12 @@ def shown(value: Any) -> Any:
     return value
 
 
+def mask(row: list[Any], wanted: list[list[Any]]) -> list[Any]:
+    """A row in which ``ANY`` stands where the case says so."""
+    expected = wanted[0] if wanted and len(wanted[0]) == len(row) else row
+    return ["ANY" if cell == "ANY" else value for value, cell in zip(row, expected, strict=True)]
+
+
 def test_case_names_are_unique() -> None:
     names = [case["name"] for case in CASES]
     assert len(names) > 100
@@ -54,7 +60,10 @@ def test_construct(case: dict[str, Any], session: Any) -> None:
             assert case["error"] in caught.value.args[0]["M"]
         else:
             cursor.execute(case["sql"])
-            assert [[shown(value) for value in row] for row in cursor.fetchall()] == case["rows"]
+            found = [[shown(value) for value in row] for row in cursor.fetchall()]
+            assert [mask(row, case["rows"][number : number + 1]) for number, row in enumerate(found)] == case[
+                "rows"
+            ]
         if "columns" in case:
             assert [column[0] for column in cursor.description] == case["columns"]
     finally:

@@ -111,7 +111,9 @@ def test_no_mutated_statement_ends_the_session(endpoint: RunningEndpoint) -> Non
     with psycopg.connect(psycopg_url(endpoint), autocommit=True) as connection:
         pid = connection.info.backend_pid
         connection.execute("set statement_timeout to 2000")
+        connection.execute("create schema mutations")
         for number in range(LIVE):
+            connection.execute("set search_path to mutations")
             text = mutated(choice)
             if ENDS.search(text) or "\x00" in text:
                 continue
@@ -123,3 +125,4 @@ def test_no_mutated_statement_ends_the_session(endpoint: RunningEndpoint) -> Non
             if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 connection.execute("rollback")
         assert connection.execute("select pg_backend_pid()").fetchone() == (pid,)
+        connection.execute("drop schema mutations cascade")

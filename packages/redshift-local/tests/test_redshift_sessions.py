@@ -191,6 +191,14 @@ def test_a_refused_statement_aborts_the_transaction(connect: Any, schema: str) -
     assert run(connection, "select 1") == [[1]]
 
 
+def test_a_cursors_name_folds_wherever_it_stands(connect: Any) -> None:
+    connection = connect()
+    run(connection, 'declare "MyCur" cursor for select 1 as a union all select 2 order by 1')
+    assert run(connection, 'fetch next from "MyCur"') == [[1]]
+    assert run(connection, "fetch 5 from MYCUR") == [[2]]
+    run(connection, 'close "MyCur"')
+
+
 def test_readers_see_a_snapshot(connect: Any, schema: str) -> None:
     writer, reader = connect(autocommit=True), connect()
     run(writer, f"create table {schema}.t (a int)")
@@ -400,12 +408,14 @@ def test_psql(endpoint: RunningEndpoint, connect: Any, schema: str) -> None:
     assert schema in done.stdout
 
 
-def test_ssl_request_and_strangers(endpoint: RunningEndpoint) -> None:
-    with socket.create_connection(("127.0.0.1", endpoint.port), 5) as client:
-        client.sendall(struct.pack("!ii", 8, 80877103))
-        assert client.recv(1) == b"N"
-        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        assert client.recv(10) == b""
+def test_strangers_are_sent_away(endpoint: RunningEndpoint) -> None:
+    for request, answer in ((80877104, b"N"), (80877103, b"S")):  # GSS is refused, TLS is begun
+        with socket.create_connection(("127.0.0.1", endpoint.port), 5) as client:
+            client.sendall(struct.pack("!ii", 8, request))
+            assert client.recv(1) == answer
+            client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            rest = client.recv(100)
+            assert rest == b"" or (answer == b"S" and rest[0] == 21)  # closed, behind an alert of TLS
 
 
 def test_driver_parameters_and_percent_signs(connect: Any, schema: str) -> None:

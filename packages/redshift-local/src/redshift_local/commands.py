@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from redshift_local.plan import Plan, Refused, not_in_redshift, not_served
 from redshift_local.queries import rewrite
+from redshift_local.shows import show_objects
 from redshift_local.tokens import (
     Group,
     Node,
@@ -148,8 +149,8 @@ def show_command(nodes: Sequence[Node]) -> Plan:
     name = identifier(nodes[1]) if len(nodes) > 1 else ""
     if len(nodes) > 2 and nodes[1].up in {"TABLE", "VIEW", "PROCEDURE"}:
         raise not_served(f"SHOW {nodes[1].up}")
-    if len(nodes) > 2 and nodes[1].up in {"SCHEMAS", "TABLES", "COLUMNS", "GRANTS", "DATABASES"}:
-        raise not_served(f"SHOW {nodes[1].up}", "query SVV_ALL_TABLES or SVV_ALL_COLUMNS")
+    if (listed := show_objects(nodes)) is not None:
+        return listed
     if name == "search_path":
         return Plan(
             "UTILITY",

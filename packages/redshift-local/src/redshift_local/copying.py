@@ -136,7 +136,7 @@ class Copying:
     async def _columns(self, plan: Plan) -> tuple[list[Column], Outcome]:
         """Target columns of a COPY, in the order of its list or of the table."""
         rows, outcome = await self._talk.internal(
-            "select attname, format_type(atttypid, atttypmod), attnotnull, attidentity "
+            "select attname, replace(format_type(atttypid, atttypmod), 'pg_catalog.', ''), attnotnull, attidentity "
             f"from pg_catalog.pg_attribute where attrelid = {quote_text(plan.copy.quoted_table)}::regclass "
             "and attnum > 0 and not attisdropped order by attnum"
         )

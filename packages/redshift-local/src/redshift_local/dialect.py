@@ -169,6 +169,8 @@ def _explain(nodes: list[Node]) -> Plan:
 
 def _prepare(nodes: list[Node]) -> Plan:
     index = find(nodes, "AS")
+    if index < 0:
+        raise Refused("syntax error: PREPARE name AS statement", "42601")
     plan = _plan(nodes[index + 1 :])
     if plan.special:
         raise not_served(f"PREPARE of {nodes[index + 1].up}")
@@ -208,7 +210,7 @@ _HANDLERS: dict[str, Callable[[list[Node]], Plan]] = {
     "EXECUTE": _same,
     "DEALLOCATE": _same,
     "DECLARE": _same,
-    "FETCH": lambda nodes: Plan("SELECT", render(nodes).strip()),
+    "FETCH": lambda nodes: Plan("SELECT", inner(rewrite(nodes))),
     "CLOSE": _same,
     "CALL": lambda nodes: Plan("CALL", inner(rewrite(nodes))),
     "COMMENT": _same,

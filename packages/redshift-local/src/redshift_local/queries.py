@@ -26,6 +26,20 @@ from redshift_local.types import KNOWN, read_type
 
 _NAME_LIMIT = 63  # bytes; PostgreSQL cuts longer names, Redshift takes up to 127
 _AFTER_OPERAND = {"quoted", "string", "number", "param", "group"}
+# Types that are no words of PostgreSQL's grammar: a user's table of that name would be taken for them.
+_BARE_TYPES = {
+    "DATE",
+    "TIMESTAMPTZ",
+    "TIMETZ",
+    "BOOL",
+    "INT2",
+    "INT4",
+    "INT8",
+    "FLOAT4",
+    "FLOAT8",
+    "NAME",
+    "OID",
+}
 _JSON_OPERATORS = {"->", "->>", "@>", "<@", "~*", "!~*"}
 
 
@@ -48,6 +62,8 @@ def _step(nodes: Sequence[Node], index: int, out: list[Node]) -> int:
     if isinstance(node, Group):
         if node.open == "[":
             return _subscript(nodes, index, out)
+        if node.open == "(" and len(node.children) == 1 and is_mark(node.children[0], "+"):
+            raise not_served("The outer join operator (+)", "write LEFT JOIN or RIGHT JOIN")
         out.append(Group(node.open, rewrite(node.children), node.pre, node.close_pre))
         return index + 1
     if node.kind == "quoted":
@@ -76,16 +92,28 @@ def _step(nodes: Sequence[Node], index: int, out: list[Node]) -> int:
                 return _call(nodes, index, out)
         out.append(node)
         return index + 1
+    if node.up == "MINUS" and _after_operand(out) and _is_query(following):
+        return _word(node, nodes, index, out)
     if isinstance(following, Group) and following.open == "(" and node.up not in NOT_OPERANDS:
         return _call(nodes, index, out)
     return _word(node, nodes, index, out)
+
+
+def _is_query(node: Node | None) -> bool:
+    return (
+        isinstance(node, Group)
+        and bool(node.children)
+        and (node.children[0].up in {"SELECT", "WITH"} or _is_query(node.children[0]))
+    )
 
 
 def _word(node: Token, nodes: Sequence[Node], index: int, out: list[Node]) -> int:
     following = nodes[index + 1] if index + 1 < len(nodes) else None
     word = node.up
     dotted = is_mark(following, ".")
-    if word == "SYSDATE" and not dotted and not _names_something(out):
+    if word in _BARE_TYPES and following is not None and following.kind == "string":
+        out.append(Token("raw", f"pg_catalog.{word.lower()}", node.pre))
+    elif word == "SYSDATE" and not dotted and not _names_something(out):
         out.append(Token("raw", "redshift_shim.sysdate()", node.pre))
     elif (
         word == "MINUS"

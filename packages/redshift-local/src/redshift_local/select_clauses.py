@@ -206,7 +206,7 @@ def _item(number: int, nodes: list[Node]) -> _Item:
     if is_mark(nodes[-1], "*") and (len(nodes) == 1 or is_mark(nodes[-2], ".")):
         return _Item(text, "", text)
     position = next((i for i in range(len(nodes) - 1, 0, -1) if nodes[i].up == "AS"), -1)
-    if position == len(nodes) - 2:
+    if position > 0 and position == len(nodes) - 2:
         return _Item(inner(nodes[:position]), _name(nodes[-1]), "")
     last = nodes[-1]
     if len(nodes) > 1 and last.kind in {"word", "quoted"} and not is_mark(nodes[-2], "."):

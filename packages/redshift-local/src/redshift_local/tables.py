@@ -29,7 +29,7 @@ from redshift_local.tokens import (
 from redshift_local.types import read_type
 
 CONSTRAINTS = {"PRIMARY", "UNIQUE", "FOREIGN", "CONSTRAINT", "CHECK", "EXCLUDE"}
-_KEYABLE_REFUSED = {"jsonb": "SUPER", "bytea": "VARBYTE"}
+_KEYABLE_REFUSED = {"pg_catalog.jsonb": "SUPER", "pg_catalog.bytea": "VARBYTE"}
 MAX_COLUMNS = 1600
 
 
@@ -384,8 +384,11 @@ _COLUMN_WORDS = {
 }
 
 
+_WHOLE = {"int", "integer", "int4", "bigint", "int8"}
+
+
 def _identity(node: Node, kind: str, mode: str) -> str:
-    if not isinstance(node, Group) or kind.lower() not in {"int", "integer", "int4", "bigint", "int8"}:
+    if not isinstance(node, Group) or kind.lower().removeprefix("pg_catalog.") not in _WHOLE:
         raise Refused("IDENTITY takes (seed, step) on an INT or BIGINT column", "42601")
     seed, step = (int(render(part).strip()) for part in split(node.children))
     bound = f"minvalue {seed}" if step > 0 else f"maxvalue {seed}"

@@ -28,6 +28,24 @@ _FOREIGN = {
     *("MACADDR", "TSVECTOR", "TSQUERY", "BIT", "POINT", "LINE", "BOX", "PATH", "POLYGON", "CIRCLE", "HSTORE"),
     *("INT4RANGE", "INT8RANGE", "NUMRANGE", "TSRANGE", "TSTZRANGE", "DATERANGE", "CITEXT"),
 }
+# No words of PostgreSQL's grammar: a user's table of that name would be taken for the type.
+_BARE = {
+    *(
+        "int2",
+        "int4",
+        "int8",
+        "float4",
+        "float8",
+        "bool",
+        "date",
+        "oid",
+        "regclass",
+        "regtype",
+        "regproc",
+        "name",
+    ),
+    *("timestamptz", "timetz", "bytea", "jsonb"),
+}
 KNOWN = (
     _PLAIN
     | _TIMES
@@ -55,6 +73,8 @@ def read_type(nodes: Sequence[Node], start: int, *, defaults: bool = True) -> tu
         Refused: no such type in Redshift, or none here.
     """
     text, end = _read(nodes, start, defaults)
+    if text.lower() in _BARE:
+        text = f"pg_catalog.{text.lower()}"
     following = nodes[end] if end < len(nodes) else None
     if isinstance(following, Group) and following.open == "[":
         raise not_in_redshift("An array type", "use SUPER")

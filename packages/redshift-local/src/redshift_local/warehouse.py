@@ -8,6 +8,7 @@ function of the same name and arguments is Redshift's.
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import psycopg
@@ -18,13 +19,14 @@ from redshift_local.settings import Settings
 SHIM_SCHEMA = "redshift_shim"
 _SHIM_FILES = sorted((Path(__file__).parent / "shim").glob("*.sql"))
 _HISTORY_DAYS = 7
+_TYPES = "date|jsonb|json|text|bytea|timestamptz|int4|int8|float8|regclass|regtype|name|oid"
 # A user can make functions and operators in a schema of his own; PostgreSQL's superuser never looks for one there.
 TRUSTED_PATH = "-c search_path=pg_catalog"
 
 
 def install(settings: Settings) -> None:
     """Create the admin role and bring the shim of the warehouse's database up to date; both are safe to repeat."""
-    texts = [path.read_text() for path in _SHIM_FILES]
+    texts = [_qualified(path.read_text()) for path in _SHIM_FILES]
     digest = hashlib.sha256("".join(texts).encode()).hexdigest()
     with psycopg.connect(
         settings.postgres.url(settings.database), connect_timeout=10, options=TRUSTED_PATH
@@ -44,6 +46,13 @@ def install(settings: Settings) -> None:
             "delete from redshift_shim.query_history where start_time < now() - make_interval(days => %s)",
             (_HISTORY_DAYS,),
         )
+
+
+def _qualified(text: str) -> str:
+    """The shim with its types qualified: its bodies are read by their caller's path, where a table may be named so."""
+    text = re.sub(rf"::({_TYPES})\b", r"::pg_catalog.\1", text)
+    text = re.sub(r"\bas (date|jsonb|json|text|bytea|timestamptz)(?=\))", r"as pg_catalog.\1", text)
+    return re.sub(r"(?<![\w.'])date (?='')", "pg_catalog.date ", text)
 
 
 def _admin(connection: psycopg.Connection[tuple[object, ...]], settings: Settings) -> None:

@@ -28,7 +28,14 @@ from redshift_local.tokens import (
 
 def query(nodes: list[Node]) -> Plan:
     if is_catalog_query(nodes):
-        return Plan("SELECT", render(system_views(nodes)).strip())
+        plain = Plan("SELECT", render(system_views(nodes)).strip())
+        if not _ONLY_REDSHIFT & {token.up for token in walk(nodes)}:
+            return plain
+        try:
+            return Plan("SELECT", inner(rewrite(system_views(nodes))))
+        except Refused:
+            return plain
+    nodes = _leader_node(_with_names(nodes))
     if nodes[0].up == "WITH":
         body = _after_ctes(nodes)
         if body < len(nodes) and nodes[body].up in {"INSERT", "MERGE"}:
@@ -37,6 +44,66 @@ def query(nodes: list[Node]) -> Plan:
     if nodes[0].up == "WITH" and nodes[_after_ctes(nodes)].up in {"UPDATE", "DELETE"}:
         kind = nodes[_after_ctes(nodes)].up
     return Plan(kind, inner(rewrite(system_views(nodes))))
+
+
+# Words by which a query of the catalog is known to be written for Redshift.
+_ONLY_REDSHIFT = {
+    *(
+        "DATEADD",
+        "DATEDIFF",
+        "DATE_DIFF",
+        "NVL",
+        "NVL2",
+        "LISTAGG",
+        "QUALIFY",
+        "MINUS",
+        "TOP",
+        "SYSDATE",
+        "GETDATE",
+    ),
+    *("CONVERT_TIMEZONE", "APPROXIMATE", "LEN", "CHARINDEX"),
+}
+_LEADER_WORDS = {"CURRENT_TIMESTAMP", "LOCALTIMESTAMP", "CURRENT_TIME", "LOCALTIME"}
+
+
+def _leader_node(nodes: list[Node]) -> list[Node]:
+    """A query without a table runs on the leader node, which has functions of its own.
+
+    https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_functions_leader_node_only.html
+    """
+    if any(token.up == "FROM" for token in walk(nodes)):
+        return nodes
+    fresh: list[Node] = []
+    for index, node in enumerate(nodes):
+        if node.up in _LEADER_WORDS and not isinstance(at(nodes, index + 1), Group):
+            fresh.append(Token("raw", node.up.lower(), node.pre if isinstance(node, Token) else ""))
+        elif (
+            node.up == "NOW" and isinstance(following := at(nodes, index + 1), Group) and not following.children
+        ):
+            fresh.append(Token("raw", "pg_catalog.now", node.pre if isinstance(node, Token) else ""))
+        else:
+            fresh.append(node)
+    return fresh
+
+
+def _with_names(nodes: list[Node]) -> list[Node]:
+    """Names of a WITH clause that have a list of columns are no calls of functions of that name."""
+    if nodes[0].up != "WITH":
+        return nodes
+    fresh = list(nodes)
+    for index in range(1, len(nodes) - 2):
+        name, columns = nodes[index], nodes[index + 1]
+        before = nodes[index - 1]
+        if (
+            isinstance(name, Token)
+            and name.kind == "word"
+            and isinstance(columns, Group)
+            and nodes[index + 2].up == "AS"
+            and isinstance(at(nodes, index + 3), Group)
+            and (before.up in {"WITH", "RECURSIVE"} or is_mark(before, ","))
+        ):
+            fresh[index] = Token("raw", quote_name(name.text.lower()), name.pre)
+    return fresh
 
 
 def _after_ctes(nodes: Sequence[Node]) -> int:
@@ -78,9 +145,10 @@ def insert(nodes: list[Node]) -> Plan:
     name, index = read_name(nodes, 2)
     if starts(nodes, "OVERRIDING", index):
         raise not_in_redshift("OVERRIDING")
-    head, rest = nodes[:2], nodes[2:]
+    named = Token("raw", ".".join(map(quote_name, name)), " ")  # a table may be named like a function
+    head, rest = [*nodes[:2], named], nodes[index:]
     values = find(rest, "VALUES")
-    if values > 0 and find(rest, "SELECT") < 0:
+    if values >= 0 and find(rest, "SELECT") < 0:
         # the rows of INSERT … VALUES are no table
         body = [*rewrite(rest[:values]), rest[values], *rewrite(rest[values + 1 :])]
     else:

@@ -289,3 +289,25 @@ language sql volatile as $$ select coalesce(nullif(current_setting('redshift_shi
 
 create or replace function redshift_shim.pg_last_query_id() returns bigint
 language sql volatile as $$ select coalesce(nullif(current_setting('redshift_shim.last_query_id', true), ''), '-1')::bigint $$;
+
+-- ROUND and TRUNC to a number of digits keep the type of the value:
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_ROUND.html
+do $body$
+declare
+    kind text;
+    name text;
+begin
+    foreach name in array array['round', 'trunc'] loop
+        execute format(
+            'create or replace function redshift_shim.%1$s(double precision, integer) returns double precision '
+            'language sql immutable strict as $$ select pg_catalog.%1$s($1::numeric, $2)::double precision $$', name
+        );
+        foreach kind in array array['smallint', 'integer', 'bigint'] loop
+            execute format(
+                'create or replace function redshift_shim.%1$s(%2$s, integer) returns numeric '
+                'language sql immutable strict as $$ select pg_catalog.%1$s($1::numeric, $2) $$', name, kind
+            );
+        end loop;
+    end loop;
+end
+$body$;

@@ -94,3 +94,39 @@ language sql immutable strict as $$ select $2 $$;
 create or replace aggregate redshift_shim.first_known(anyelement) (sfunc = redshift_shim.keep_first, stype = anyelement);
 
 create or replace aggregate redshift_shim.last_known(anyelement) (sfunc = redshift_shim.keep_last, stype = anyelement);
+
+create or replace function redshift_shim.median_of_float(numeric[]) returns double precision
+language sql immutable strict as $$ select redshift_shim.median_of($1)::double precision $$;
+
+create or replace function redshift_shim.percentile_of_float(numeric[]) returns double precision
+language sql immutable strict as $$ select redshift_shim.percentile_of($1)::double precision $$;
+
+-- Numbers of other types keep their own: whole numbers are decimals, floats stay floats.
+do $body$
+declare
+    kind text;
+begin
+    foreach kind in array array['smallint', 'integer', 'bigint', 'double precision'] loop
+        execute format(
+            'create or replace function redshift_shim.collect(numeric[], %s) returns numeric[] '
+            'language sql immutable as $$ select redshift_shim.collect($1, $2::numeric) $$', kind
+        );
+        execute format(
+            'create or replace function redshift_shim.collect_for(numeric[], %s, double precision, boolean) '
+            'returns numeric[] language sql immutable as $$ select redshift_shim.collect_for($1, $2::numeric, $3, $4) $$',
+            kind
+        );
+        execute format(
+            'create or replace aggregate redshift_shim.median(%s) (sfunc = redshift_shim.collect, stype = numeric[], '
+            'finalfunc = redshift_shim.median_%s, initcond = ''{}'')',
+            kind, case kind when 'double precision' then 'of_float' else 'of' end
+        );
+        execute format(
+            'create or replace aggregate redshift_shim.percentile_cont_of(%s, double precision, boolean) '
+            '(sfunc = redshift_shim.collect_for, stype = numeric[], finalfunc = redshift_shim.percentile_%s, '
+            'initcond = ''{}'')',
+            kind, case kind when 'double precision' then 'of_float' else 'of' end
+        );
+    end loop;
+end
+$body$;

@@ -135,7 +135,7 @@ select
     case when attribute.attnotnull then 'NO' else 'YES' end as is_nullable,
     case attribute.atttypid
         when 'jsonb'::regtype then 'super' when 'bytea'::regtype then 'binary varying'
-        else pg_catalog.format_type(attribute.atttypid, null)
+        else replace(pg_catalog.format_type(attribute.atttypid, null), 'pg_catalog.', '')
     end as data_type,
     case when attribute.atttypid in (1042, 1043) and attribute.atttypmod > 4 then attribute.atttypmod - 4 end
         as character_maximum_length,
@@ -148,7 +148,11 @@ select
         when attribute.atttypid = 1700 and attribute.atttypmod > 4 then (attribute.atttypmod - 4) & 2047
         when attribute.atttypid in (20, 21, 23) then 0
     end as numeric_scale,
-    pg_catalog.col_description(relation.oid, attribute.attnum) as remarks
+    pg_catalog.col_description(relation.oid, attribute.attnum) as remarks,
+    cast(null as text) as interval_type, cast(null as integer) as interval_precision,
+    cast(null as text) as character_set_catalog, cast(null as text) as character_set_schema,
+    cast(null as text) as character_set_name, cast(null as text) as collation_catalog,
+    cast(null as text) as collation_schema, cast(null as text) as collation_name, cast(null as text) as domain_name
 from redshift_shim.user_relations as relation
 inner join pg_catalog.pg_attribute as attribute on relation.oid = attribute.attrelid
 left join pg_catalog.pg_attrdef as defaults
@@ -164,7 +168,7 @@ from redshift_shim.svv_columns;
 create or replace view redshift_shim.pg_table_def as
 select
     relation.nspname::text as schemaname, relation.relname::text as tablename, attribute.attname::text as "column",
-    pg_catalog.format_type(attribute.atttypid, attribute.atttypmod) as type, 'none'::text as encoding,
+    replace(pg_catalog.format_type(attribute.atttypid, attribute.atttypmod), 'pg_catalog.', '') as type, 'none'::text as encoding,
     coalesce(design.distkey = attribute.attname, false) as distkey,
     coalesce(array_position(design.sortkeys, attribute.attname::text), 0) as sortkey,
     attribute.attnotnull as "notnull"
