@@ -7,6 +7,7 @@ left out.
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections import defaultdict
@@ -156,7 +157,8 @@ def _ordered_columns(edges: Edges) -> list[list[str]]:
 
         def weight(table: str, rank: Mapping[str, float] = rank) -> tuple[float, str]:
             near = [rank[name] for name in edges.get(table, ()) if name in rank]
-            return (sum(near) / len(near) if near else 1.0, table)
+            # Exact, because the order of a set, and with it the rounding of a sum, differs from run to run.
+            return (math.fsum(near) / len(near) if near else 1.0, table)
 
         columns[number].sort(key=weight)
     return columns
