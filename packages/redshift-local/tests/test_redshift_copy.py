@@ -273,7 +273,7 @@ def test_absent_prefix(connect: Any, s3: Any, table: str, schema: str) -> None:
         ("iam_role default parquet dateformat 'auto'", "DATEFORMAT argument is not supported"),
         ("parquet", "authorization"),
         ("iam_role default format orc", "COPY … FORMAT ORC is not served"),
-        ("iam_role default csv zstd", "COPY … ZSTD is not served"),
+        ("iam_role default csv lzop", "COPY … LZOP is not served"),
         ("iam_role default parquet sideways", 'syntax error at or near "sideways"'),
     ],
 )

@@ -9,6 +9,7 @@ group by row group, so memory does not grow with the file.
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
@@ -25,6 +26,7 @@ import pyarrow.parquet as pq
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from redshift_local import copy_json
 from redshift_local.copy_fields import reader
 from redshift_local.copy_model import Column, CopyError, Entry, LoadError, LoadResult
 from redshift_local.copy_text import CopyStatement
@@ -74,8 +76,13 @@ class Load:
                     if not self._fetch(entry, spool):
                         continue
                     self.result.files += 1
+                    if not spool.seek(0, io.SEEK_END):
+                        continue  # an object without bytes has no rows, whatever the format
+                    spool.seek(0)
                     if self.statement.file_format == "PARQUET":
                         yield from self._parquet(entry, spool)
+                    elif self.statement.file_format == "JSON":
+                        yield from self._json(entry, spool)
                     else:
                         yield from self._delimited(entry, spool)
         except (ClientError, BotoCoreError) as error:
@@ -217,11 +224,46 @@ class Load:
                 )
         return array
 
+    # Text -------------------------------------------------------------------------------------------------------
+
+    def _unpacked(self, spool: Any) -> Any:
+        options = self.statement.options
+        if "GZIP" in options:
+            return gzip.GzipFile(fileobj=spool, mode="rb")
+        if "BZIP2" in options:
+            return bz2.BZ2File(spool)
+        if "ZSTD" in options:
+            return io.BytesIO(pa.input_stream(spool, compression="zstd").read())
+        return spool
+
+    def _json(self, entry: Entry, spool: Any) -> Iterator[bytes]:
+        options = self.statement.options
+        replacing = "replace" if options.get("ACCEPTINVCHARS") else "strict"
+        readers = [reader(column, options) for column in self.columns]
+        sink, writer = _csv_sink()
+        count = 0
+        try:
+            text = self._unpacked(spool).read().decode("utf-8-sig", replacing)
+            for line, row in copy_json.rows(text, self.columns, ignore_case="ignorecase" in options["JSON"]):
+                values = self._row(entry, line, row, readers)
+                if values is None:
+                    continue
+                writer(values)
+                count += 1
+                if count % _CSV_ROWS == 0:
+                    yield sink.getvalue().encode()
+                    sink, writer = _csv_sink()
+        except (ValueError, EOFError, OSError, pa.ArrowException) as error:
+            self._reject(entry, 1, "", str(error))
+        self.result.rows += count
+        if sink.tell():
+            yield sink.getvalue().encode()
+
     # Delimited text ---------------------------------------------------------------------------------------------
 
     def _delimited(self, entry: Entry, spool: Any) -> Iterator[bytes]:
         options = self.statement.options
-        raw = gzip.GzipFile(fileobj=spool, mode="rb") if "GZIP" in options else spool
+        raw = self._unpacked(spool)
         replacement = options.get("ACCEPTINVCHARS")
         is_csv = self.statement.file_format == "CSV"
         text = io.TextIOWrapper(
@@ -265,7 +307,7 @@ class Load:
             yield sink.getvalue().encode()
 
     def _row(
-        self, entry: Entry, line: int, row: list[str], readers: Sequence[Callable[[str], str | None]]
+        self, entry: Entry, line: int, row: Sequence[str | None], readers: Sequence[Callable[[str], str | None]]
     ) -> list[str | None] | None:
         if len(row) > len(readers):
             self._reject(entry, line, "", "Extra column(s) found")
@@ -276,7 +318,7 @@ class Load:
         values: list[str | None] = []
         for column, read, text in zip(self.columns, readers, row, strict=False):
             try:
-                value = read(text)
+                value = None if text is None else read(text)
             except (ValueError, ArithmeticError) as error:
                 self._reject(entry, line, column.name, str(error))
                 return None

@@ -36,8 +36,6 @@ _SWITCHES = {
 }
 _UNSERVED = {
     *(
-        "BZIP2",
-        "ZSTD",
         "LZOP",
         "REMOVEQUOTES",
         "ESCAPE",
@@ -59,7 +57,7 @@ class CopyStatement:
         name: parts of the table's name.
         columns: the column list; empty for all columns.
         source: ``s3://`` URL of a prefix or a manifest.
-        file_format: ``PARQUET`` or ``CSV`` (delimited text counts as CSV without quotes).
+        file_format: ``PARQUET``, ``CSV``, ``JSON`` or ``TEXT``.
         options: everything else by its keyword; a switch has an empty value.
     """
 
@@ -134,13 +132,17 @@ def _options(nodes: Sequence[Node], index: int) -> tuple[dict[str, str], str]:  
                 index += 1
             file_format = nodes[index].up
             index += 1
-            if file_format in {"JSON", "AVRO", "ORC"}:
+            if file_format in {"AVRO", "ORC"}:
                 raise not_served(f"COPY … FORMAT {file_format}")
+            if file_format == "JSON":
+                index = _json(nodes, index, options)
             continue
         if word in {"PARQUET", "JSON", "AVRO", "ORC"}:
-            if word != "PARQUET":
+            if word in {"AVRO", "ORC"}:
                 raise not_served(f"COPY … {word}")
             file_format = word
+            if word == "JSON":
+                index = _json(nodes, index, options)
             continue
         if word in {"CSV"}:
             file_format = "CSV"
@@ -190,6 +192,16 @@ def _options(nodes: Sequence[Node], index: int) -> tuple[dict[str, str], str]:  
                 raise Refused(f'syntax error at or near "{shown[:20]}"', "42601")
             raise Refused(f'syntax error at or near "{shown}"', "42601")
     return options, file_format or "TEXT"
+
+
+def _json(nodes: Sequence[Node], index: int, options: dict[str, str]) -> int:
+    """Note how the objects of a JSON file are read; the index behind it."""
+    index += starts(nodes, "AS", index)
+    mode = _text(nodes, index)
+    options["JSON"] = "auto" if mode is None else mode
+    if options["JSON"] not in {"auto", "auto ignorecase"}:
+        raise not_served(f"COPY … JSON '{options['JSON']}'", "'auto' and 'auto ignorecase' are")
+    return index + (mode is not None)
 
 
 def _text(nodes: Sequence[Node], index: int) -> str | None:
