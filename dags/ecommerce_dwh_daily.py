@@ -86,6 +86,7 @@ with DAG(
 
     quality_gate = DataQualitySensor(
         task_id="quality_gate",
+        mails_warnings=True,
         execution_timeout=timedelta(minutes=20),
         doc_md="The link *Quality report* opens the report that was judged.",
     )

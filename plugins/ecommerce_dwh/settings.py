@@ -72,6 +72,12 @@ class Settings:
         "data-eng@company.com",
         "addressees of failure, gate and deadline mails, separated by commas or semicolons",
     )
+    warning_mail: str = choice(
+        "daily",
+        "`daily`: a mail with the warnings of each day that is loaded, except in backfills; `off`: none, the Data "
+        "quality page has them",
+        ("daily", "off"),
+    )
     copy_iam_role: str = text(
         "default", "ARN of the IAM role of Redshift's COPY, or `default` for the cluster's default role"
     )

@@ -6,6 +6,7 @@ A scheduled run loads the day that ended. A person may give a range with the Par
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -110,6 +111,7 @@ def resolve_window(
     run_id: str,
     run_after: datetime,
     data_interval_start: datetime | None = None,
+    manual_date: datetime | None = None,
     partition_key: str | None = None,
     params: Mapping[str, Any] | None = None,
     settings: Settings | None = None,
@@ -120,6 +122,8 @@ def resolve_window(
         run_id: Airflow's run id.
         run_after: when the run was due; nothing after this day can be loaded.
         data_interval_start: start of the run's data interval; its date is the day that ended.
+        manual_date: logical date that a person gave the run; its day is loaded when it was over by then. A run that is
+            triggered without a thought has the present as its logical date, and loads the day before.
         partition_key: the day of the raw files that started the run, where assets did.
         params: the run's Params; ``start_date`` and ``end_date`` override the interval.
         settings: deployment settings, the process's own when not given.
@@ -137,6 +141,10 @@ def resolve_window(
         first, last = given[0], given[-1]
     elif partition_key:
         first = last = _read_date("partition_key", partition_key)
+    elif manual_date is not None and manual_date.astimezone(UTC).date() < run_after.astimezone(UTC).date():
+        first = last = manual_date.astimezone(UTC).date()
+    elif manual_date is not None:
+        first = last = run_after.astimezone(UTC).date() - timedelta(days=1)
     elif data_interval_start is not None:
         first = last = data_interval_start.astimezone(UTC).date()
     else:  # a run without a logical date: the last day that was over when it was due
@@ -176,15 +184,49 @@ def _read_date(name: str, value: Any) -> date:
 
 
 def load_window(context: Context) -> LoadWindow:
-    """The window of the run that ``context`` belongs to."""
+    """The window of the run that ``context`` belongs to.
+
+    Raises:
+        WindowError: as `resolve_window`, and for a run whose conf has keys that its DAG does not know.
+    """
     dag_run = context["dag_run"]
+    _check_conf(getattr(dag_run, "conf", None), getattr(context.get("dag"), "params", None))
+    return window_of(dag_run, context.get("params"))
+
+
+def window_of(dag_run: Any, params: Mapping[str, Any] | None) -> LoadWindow:
+    """The window of a run.
+
+    Args:
+        dag_run: the run, as Airflow gives it to tasks and callbacks.
+        params: its Params.
+
+    Raises:
+        WindowError: as `resolve_window`.
+    """
+    is_manual = str(getattr(dag_run, "run_type", "")).lower().endswith("manual")
     return resolve_window(
         run_id=dag_run.run_id,
         run_after=dag_run.run_after,
         data_interval_start=dag_run.data_interval_start,
-        partition_key=dag_run.partition_key,
-        params=context.get("params"),
+        manual_date=getattr(dag_run, "logical_date", None) if is_manual else None,
+        partition_key=getattr(dag_run, "partition_key", None),
+        params=params,
     )
+
+
+def _check_conf(conf: Mapping[str, Any] | None, params: Mapping[str, Any] | None) -> None:
+    """Refuse a run that asks for its days in words that the DAG does not know: it would load other days."""
+    known = set(params or ())
+    if not conf or "start_date" not in known:
+        return
+    if unknown := sorted(set(conf) - known):
+        likely = difflib.get_close_matches(unknown[0].lower(), known, n=1)
+        meant = f" ({likely[0]}?)" if likely else ""
+        raise WindowError(
+            f"the run's conf has {', '.join(map(repr, unknown[:5]))}{meant}, which this DAG does not know; "
+            f"it knows {', '.join(sorted(known))}"
+        )
 
 
 class LoadTemplates:

@@ -460,6 +460,20 @@ def test_runs_of_a_backfill_that_fail_alike_make_one_mail(mailbox, no_warehouse,
     assert len(variables) == 4
 
 
+def test_days_that_fail_alike_have_a_mail_each(mailbox, no_warehouse, variables):
+    for number in range(1, 3):
+        context = failing_run(
+            {"load": RuntimeError(f"no file for day {number}")}, run_id=f"scheduled__{number}"
+        )
+        context["dag_run"].data_interval_start = datetime(2026, 1, number, 2, tzinfo=UTC)
+        mail_run_failure(context)
+
+    assert sorted(mail["Subject"] for mail in mailbox.wait_for(2)) == [
+        "[dev] test_dag: load failed for 2026-01-01",
+        "[dev] test_dag: load failed for 2026-01-02",
+    ]
+
+
 def test_incidents_that_cannot_be_kept_stop_no_mail(mailbox, no_warehouse, monkeypatch):
     class Broken:
         def keys(self, prefix):

@@ -10,6 +10,7 @@ from contexts import context_of, in_dag
 
 from ecommerce_dwh.care import preflight
 from ecommerce_dwh.care.preflight_task import PreflightOperator
+from ecommerce_dwh.lake.layout import key_id
 from ecommerce_dwh.settings import get_settings
 
 RAW = "ecommerce-dwh-dev-raw"
@@ -26,9 +27,11 @@ def ledger(redshift):
         "accepted_amount decimal(38, 4), superseded_amount decimal(38, 4), quarantined_amount decimal(38, 4))",
     )
 
-    def load(day, sources=()):
+    def load(day, sources=(), run=""):
         for source in sources or get_settings().sources:
-            redshift.run(f"insert into quality.ledger (source, delivery_date) values ('{source}', '{day}')")
+            redshift.run(
+                f"insert into quality.ledger (source, delivery_date, run_id) values ('{source}', '{day}', '{run}')"
+            )
 
     yield load
     redshift.run("drop table quality.ledger")
@@ -103,6 +106,44 @@ def test_what_does_not_fit_the_layout_is_named(raw, ledger, capsys):
     )
 
 
+def test_files_that_changed_since_they_were_loaded_are_named(raw, ledger, capsys):
+    """A part that came late, a file that was replaced and one that is gone; a file written again as it was is none."""
+    day, keys = "2026-01-30", ["a.csv", "b.csv", "late.csv", "same.csv"]
+    prefix = f"orders/dt={day}/"
+    raw.put(RAW, *(f"{prefix}{name}" for name in keys))
+    ledger(day, run="run-1")
+    found = {
+        entry["Key"]: entry for entry in raw.client("s3").list_objects_v2(Bucket=RAW, Prefix=prefix)["Contents"]
+    }
+    files = [
+        {
+            "source": "orders",
+            "day": day,
+            "id": key_id(key),
+            "key": key,
+            "size": entry["Size"],
+            "etag": "0" * 32 if key.endswith("a.csv") else entry["ETag"].strip('"'),
+            "modified": "2026-01-30T23:00:00+00:00",
+        }
+        for key, entry in found.items()
+        if not key.endswith("late.csv")
+    ]
+    files.append({**files[0], "id": key_id("gone"), "key": f"{prefix}gone.csv"})
+    ledger_entries = [{"source": "orders", "delivery_date": day}]
+    processing = json.dumps({"ledger": ledger_entries, "files": files}).encode()
+    raw.put(get_settings().processed_bucket, "runs/run-1/processing.json", body=processing)
+
+    assert preflight.main(["--start", day, "--end", day]) == 0
+
+    text = capsys.readouterr().out
+    assert re.search(r"~\s+1 loaded, and changed since", text)
+    assert f"{prefix}a.csv was replaced after the run" in text
+    assert f"{prefix}late.csv landed after the run" in text
+    assert f"{prefix}gone.csv was loaded and is gone" in text
+    assert "same.csv" not in text
+    assert f'{{"start_date": "{day}", "end_date": "{day}"}}' in text
+
+
 def test_a_range_that_can_be_loaded_is_no_error(raw, ledger, capsys):
     ledger("2026-01-30")
 
@@ -123,6 +164,7 @@ def test_the_dag_says_the_same(raw, ledger):
 
     assert task.execute(context_of(task, params=window)) == {
         "loaded": 1,
+        "changed": 0,
         "ready": 2,
         "incomplete": 1,
         "unreadable": 0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from contexts import context_of, execute, in_dag
 
 from ecommerce_dwh.lake.sensors import RawFilesSensor
 from ecommerce_dwh.quality.gate import DataQualitySensor, QualityGateClosed
+from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.window import WindowError
 
 RAW, PROCESSED = "ecommerce-dwh-dev-raw", "ecommerce-dwh-dev-processed"
@@ -144,6 +146,41 @@ def test_the_gate_opens(aws, body, options):
 
     assert execute(task, context)["report"].endswith("report.html")
     assert "report.html" in context["ti"].xcoms["task", "quality_report_url"]
+
+
+def test_an_open_gate_mails_the_warnings_once(aws, mailbox, monkeypatch):
+    body = json.loads(report("warned", passed=False, severity="warning"))
+    body["tables"][0]["rules"][0] |= {"message": "2 of 10 rows break the rule", "samples": ["O7: a.csv line 3"]}
+    body["not_loaded"] = [
+        {"key": "orders/dt=2026-3-1/", "size": 0, "reason": "is no day's folder; name it dt=2026-03-01"}
+    ]
+    aws.put(PROCESSED, KEY, body=json.dumps(body).encode())
+    task = gate(mails_warnings=True)
+    context = context_of(task)
+    execute(task, context)
+    context["ti"].try_number = 2  # cleared and run again
+    execute(task, context)
+    backfill = context_of(task)
+    backfill["dag_run"].run_type = "backfill"
+    execute(task, backfill)
+    monkeypatch.setattr(
+        "ecommerce_dwh.alerts.digest.get_settings", lambda: replace(get_settings(), warning_mail="off")
+    )
+    execute(task, context_of(task))
+
+    (mail,) = mailbox.wait_for(1)
+    assert mail["Subject"] == "[dev] test_dag: 1 warning about the data of 2026-03-01"
+    text = mail.get_body(("plain",)).get_content()
+    for words in (
+        "orders.key_unique",
+        "2 of 10 rows break the rule",
+        "O7: a.csv line 3",
+        "1 object(s) of the raw bucket are not loaded",
+        "orders/dt=2026-3-1/ is no day's folder; name it dt=2026-03-01",
+        "#data-warnings",
+    ):
+        assert words in text
+    assert len(mailbox.mails()) == 1
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,12 @@ def put_all(lake: Lake) -> dict[str, str]:
     lake.put("orders", day, b"\xef\xbb\xbf\xef\xbb\xbf" + orders(day))
     lake.put("order_items", day, items())
 
+    day = day_of("future-versions")
+    after = (dt.date.fromisoformat(day) + dt.timedelta(days=1)).isoformat().encode()
+    future = orders(day).replace(b"," + day.encode() + b"T11", b",9998-12-31T11")
+    tomorrow = b"O9,C9,%sT10:00:00Z,created,INR,10.00,,%sT13:00:00+00:00\n" % (day.encode(), after)
+    lake.put("orders", day, (future + tomorrow).replace(b"\nO", b"\nF"))
+
     lake.put("orders", "2026-02-30", orders("2026-02-28"))
     return days
 
@@ -346,6 +352,22 @@ def test_headers_inside_a_file_are_no_rows(judged: Judged) -> None:
     assert [found[1] for found in judged.quarantined["files-put-together"]] == ["repeated_header"] * 2
     assert judged.entry("files-put-together", "orders")["superseded_rows"] == 10
     assert {row["customer_id"] for row in judged.rows("files-put-together", "customers")} == {"C1", "C2"}
+
+
+def test_a_version_of_the_future_counts_as_the_end_of_its_delivery(judged: Judged) -> None:
+    day = dt.date.fromisoformat(judged.days["future-versions"])
+    rows = {row["order_id"]: row for row in judged.rows("future-versions", "orders")}
+    assert {rows[f"F{n}"]["version_at"].date() for n in (1, 2, 3)} == {day + dt.timedelta(days=1)}
+    assert rows["F1"]["version_at"].time() == dt.time(0)
+    assert rows["F9"]["version_at"].isoformat() == f"{day + dt.timedelta(days=1)}T13:00:00"
+    assert {rows[f"F{n}"]["updated_at"].year for n in (1, 2, 3)} == {9998}
+    assert "orders.versions_not_in_future" in judged.broken("future-versions")
+    assert judged.said("future-versions", "orders", "versions_not_in_future").startswith("3 of 4 rows")
+
+
+def test_new_orders_without_a_line_are_shown(judged: Judged) -> None:
+    assert "orders.order_has_lines" in judged.broken("future-versions")
+    assert "orders.order_has_lines" not in judged.broken("one-conflict")
 
 
 def test_blanks_that_nobody_sees_are_no_part_of_a_key(judged: Judged) -> None:

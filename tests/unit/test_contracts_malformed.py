@@ -98,6 +98,7 @@ STANDING = (
     "no_null_words",
     "keys_as_written",
     "key_unique",
+    "versions_not_in_future",
 )
 ODD: list[Any] = [None, True, 10**400, "odd words", [[]], {"a": [{}]}]  # every type of JSON, in the wrong place
 

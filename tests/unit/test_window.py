@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
@@ -10,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecommerce_dwh.settings import Settings
-from ecommerce_dwh.window import MAX_DAYS, WindowError, resolve_window, run_key, window_params
+from ecommerce_dwh.window import (
+    MAX_DAYS,
+    WindowError,
+    load_window,
+    resolve_window,
+    run_key,
+    window_of,
+    window_params,
+)
 
 RUN_AFTER = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 INTERVAL_START = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
@@ -53,6 +62,59 @@ def test_a_scheduled_run_loads_the_day_that_ended():
         "ecommerce-dwh-dev-raw",
         "ecommerce-dwh-dev-processed",
     )
+
+
+@pytest.mark.parametrize(
+    ("logical_date", "day"),
+    [
+        (datetime(2026, 2, 14, tzinfo=UTC), "2026-02-14"),
+        (datetime(2026, 2, 14, 23, 59, tzinfo=UTC), "2026-02-14"),
+        # The present, as the trigger form proposes it: its day is not over.
+        (RUN_AFTER, "2026-03-01"),
+        (None, "2026-03-01"),
+    ],
+)
+def test_a_person_s_logical_date_is_the_day_that_is_loaded(logical_date, day):
+    run = SimpleNamespace(
+        run_id="manual__1",
+        run_type="manual",
+        run_after=RUN_AFTER,
+        data_interval_start=INTERVAL_START,
+        logical_date=logical_date,
+        conf={},
+    )
+
+    assert window_of(run, {}).days == (day,)
+    assert window_of(run, {"start_date": "2026-01-05"}).days == ("2026-01-05",)
+    run.run_type, run.logical_date = "scheduled", datetime(2026, 2, 14, tzinfo=UTC)
+    assert window_of(run, {}).days == ("2026-03-01",)
+
+
+@pytest.mark.parametrize(
+    ("conf", "message"),
+    [
+        ({"startdate": "2026-01-05"}, r"'startdate' \(start_date\?\), which this DAG does not know"),
+        (
+            {"start_date": "2026-01-05", "day": "x"},
+            "'day', which this DAG does not know; it knows end_date, start_date",
+        ),
+    ],
+)
+def test_a_run_that_asks_in_unknown_words_is_refused(conf, message):
+    run = SimpleNamespace(
+        run_id="manual__1",
+        run_type="manual",
+        run_after=RUN_AFTER,
+        data_interval_start=INTERVAL_START,
+        logical_date=None,
+        conf=conf,
+    )
+    context = {"dag_run": run, "dag": SimpleNamespace(params=window_params()), "params": conf}
+
+    with pytest.raises(WindowError, match=message):
+        load_window(context)
+    run.conf = {"start_date": "2026-01-05"}
+    assert load_window({**context, "params": run.conf}).days == ("2026-01-05",)
 
 
 def test_a_run_without_interval_loads_the_last_day_that_was_over():

@@ -9,10 +9,19 @@ from typing import Any, BinaryIO, Protocol
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object of a listing."""
+    """An object of a listing.
+
+    Attributes:
+        key: key in the bucket.
+        size: bytes.
+        etag: S3's fingerprint of the content, without quotation marks; empty where the store has none.
+        modified: when it was written, ISO 8601; empty where the store does not say.
+    """
 
     key: str
     size: int
+    etag: str = ""
+    modified: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,8 @@ class S3Storage:
         )
         for page in pages:
             for item in page.get("Contents", ()):
-                yield StoredObject(item["Key"], item["Size"])
+                modified = item["LastModified"].isoformat() if "LastModified" in item else ""
+                yield StoredObject(item["Key"], item["Size"], item.get("ETag", "").strip('"'), modified)
 
     def level(self, bucket: str, prefix: str) -> Level:
         folders, objects = [], []

@@ -119,6 +119,7 @@ def mail_run_failure(context: Context) -> None:
             run_id=run_id,
             tasks=tuple(notes),
             cause=fingerprint(notes, (str(note.get("error", "")) for note in notes.values())),
+            is_backfill=_is_backfill(run),
         )
     )
     if not incident.is_mailed:
@@ -132,11 +133,15 @@ def mail_run_failure(context: Context) -> None:
             notes,
             reason=said(context.get("reason"), 1000),
             incident=incident,
-            is_backfill="backfill" in str(getattr(run, "run_type", "")).lower(),
+            is_backfill=_is_backfill(run),
         ),
         f"{dag_id}: a run failed",
         run_id,
     )
+
+
+def _is_backfill(run: Any) -> bool:
+    return "backfill" in str(getattr(run, "run_type", "")).lower()
 
 
 def _send_whatever_happens(build: Callable[[], Alert], title: str, run_id: str) -> None:
@@ -273,16 +278,10 @@ def _window_of(run: Any) -> LoadWindow | None:
     """The days that a run loads; None where they cannot be derived from the run."""
     if run is None:
         return None
-    from ecommerce_dwh.window import WindowError, resolve_window  # late import: keeps alerts light
+    from ecommerce_dwh.window import WindowError, window_of  # late import: keeps alerts light
 
     try:
-        return resolve_window(
-            run_id=run.run_id,
-            run_after=run.run_after,
-            data_interval_start=run.data_interval_start,
-            partition_key=getattr(run, "partition_key", None),
-            params=run.conf,
-        )
+        return window_of(run, run.conf)
     except WindowError:
         return None
 

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 PREFIX = "ecommerce_dwh.incident"
 FAILED, LATE, STALE = "failed", "late", "stale"
-# Runs that fail for the same cause within this time (days of a backfill, runs of a watch) are one incident.
+# Runs of a backfill, and runs of the same days, that fail for the same cause within this time are one incident.
 SAME_INCIDENT = timedelta(hours=6)
 
 
@@ -38,7 +38,8 @@ class Incident:
         tasks: failed tasks.
         cause: fingerprint of tasks and error, equal for the same failure on another day.
         count: number of failures.
-        is_mailed: whether this incident had a mail of its own; a further run with a known cause has none.
+        is_mailed: whether this incident had a mail of its own; further runs of a backfill with a known cause have none.
+        is_backfill: whether the run is one of a backfill.
     """
 
     kind: str
@@ -51,6 +52,7 @@ class Incident:
     cause: str = ""
     count: int = 1
     is_mailed: bool = True
+    is_backfill: bool = False
 
     @property
     def key(self) -> str:
@@ -132,8 +134,8 @@ class IncidentLog:
     def open(self, incident: Incident, *, now: datetime | None = None) -> Incident:
         """Store an incident; returns its current state, with the count and whether a mail is due.
 
-        A repeated incident of the same days is counted. An incident of other days whose cause was mailed within
-        `SAME_INCIDENT` is stored without a mail of its own.
+        A repeated incident of the same days is counted. An incident of a backfill whose cause was mailed for another
+        of its days within `SAME_INCIDENT` is stored without a mail of its own; any other day has its own mail.
         """
         now = now or datetime.now(UTC)
         known = self.open_of(incident.dag_id)
@@ -143,6 +145,7 @@ class IncidentLog:
         else:
             told = any(
                 other.is_mailed
+                and (incident.is_backfill and other.is_backfill)
                 and other.kind == incident.kind
                 and other.cause == incident.cause
                 and other.age(now) < SAME_INCIDENT

@@ -18,6 +18,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from ecommerce_dwh.aws import aws_client
+from ecommerce_dwh.care.changed_files import Change, changes
 from ecommerce_dwh.commands import quiet_airflow
 from ecommerce_dwh.contracts import load_contracts
 from ecommerce_dwh.lake.inventory import (
@@ -32,15 +33,26 @@ from ecommerce_dwh.lake.layout import REFUSED, RawObject, folder
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse import sql_files
 
-LOADED, READY, INCOMPLETE, UNREADABLE, ABSENT = "loaded", "ready", "incomplete", "unreadable", "absent"
-_MARKS = {LOADED: "#", READY: "o", INCOMPLETE: "!", UNREADABLE: "x", ABSENT: "."}
+LOADED, CHANGED, READY, INCOMPLETE, UNREADABLE, ABSENT = (
+    "loaded",
+    "changed",
+    "ready",
+    "incomplete",
+    "unreadable",
+    "absent",
+)
+_MARKS = {LOADED: "#", CHANGED: "~", READY: "o", INCOMPLETE: "!", UNREADABLE: "x", ABSENT: "."}
 _WORDS = {
     LOADED: "loaded",
+    CHANGED: "loaded, and changed since: files landed, were replaced or are gone",
     READY: "ready to load",
     INCOMPLETE: "incomplete: a required source is missing",
     UNREADABLE: "unreadable: a file cannot be read by its name",
     ABSENT: "without any file",
 }
+
+# Changed files that are named; the rest is counted.
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -49,8 +61,8 @@ class Day:
 
     Attributes:
         day: ``YYYY-MM-DD``.
-        state: ``loaded``, ``ready``, ``incomplete``, ``unreadable`` or ``absent``; a loaded day stays loaded without
-            its files.
+        state: ``loaded``, ``changed``, ``ready``, ``incomplete``, ``unreadable`` or ``absent``; a loaded day stays
+            loaded without its files.
         missing: required sources without a file.
         optional_missing: other sources without a file.
         empty: sources that declare the day empty.
@@ -73,6 +85,7 @@ def survey(
     required: Collection[str],
     sources: Sequence[str],
     loaded: Collection[str],
+    changed: Collection[str] = (),
 ) -> list[Day]:
     """Judge each day.
 
@@ -82,6 +95,7 @@ def survey(
         required: sources that a day must bring.
         sources: all sources.
         loaded: days of which the warehouse holds every source.
+        changed: of these, the days whose files are not those that were loaded.
     """
     found = []
     refused = {item.day for item in inventory.unloaded if item.kind == REFUSED}
@@ -90,7 +104,7 @@ def survey(
         absent = [source for source in sources if not inventory.has(source, day)]
         missing = tuple(source for source in absent if source in required)
         if day in loaded:
-            state = LOADED
+            state = CHANGED if day in changed else LOADED
         elif day in refused:
             state = UNREADABLE
         else:
@@ -120,7 +134,7 @@ def counts(days: Iterable[Day]) -> dict[str, int]:
 
 def can_load(days: Iterable[Day]) -> bool:
     """Whether a backfill over these days would find every required file."""
-    return all(day.state in (LOADED, READY) for day in days)
+    return all(day.state in (LOADED, CHANGED, READY) for day in days)
 
 
 def ranges(days: Iterable[str]) -> list[tuple[str, str]]:
@@ -134,7 +148,9 @@ def ranges(days: Iterable[str]) -> list[tuple[str, str]]:
     return found
 
 
-def describe(days: Sequence[Day], bucket: str, unloaded: Sequence[RawObject] = ()) -> str:
+def describe(
+    days: Sequence[Day], bucket: str, unloaded: Sequence[RawObject] = (), changed: Sequence[Change] = ()
+) -> str:
     """The survey for a person: counts, a calendar, what is missing or unfit, and the command to go on with."""
     if not days:
         return "no days"
@@ -161,6 +177,15 @@ def describe(days: Sequence[Day], bucket: str, unloaded: Sequence[RawObject] = (
     if unloaded:
         lines += ["", "There, but not as the layout of the raw bucket asks for (see docs/architecture.md):"]
         lines.append(describe_unloaded(bucket, unloaded))
+    if changed:
+        lines += ["", "Changed since loaded:"]
+        lines += [f"  s3://{bucket}/{change}" for change in changed[:_SHOWN]]
+        lines += [f"  … and {len(changed) - _SHOWN} more"] if len(changed) > _SHOWN else []
+        lines += ["", "To load what has changed, trigger ecommerce_dwh_daily for these days:"]
+        lines += [
+            f"  {json.dumps({'start_date': first, 'end_date': last})}"
+            for first, last in ranges(sorted({change.day for change in changed}))[:10]
+        ]
     if todo := [day.day for day in days if day.state == READY]:
         lines += ["", "To load what is ready:"]
         lines += [
@@ -190,12 +215,15 @@ def loaded_days(ledger: Iterable[Mapping[str, Any]], sources: Sequence[str]) -> 
 
 def inspect(
     start: str, end: str, *, s3: Any, ledger: Iterable[Mapping[str, Any]]
-) -> tuple[list[Day], list[RawObject]]:
-    """Survey the days from ``start`` to ``end``, both included; also gives the objects that are not loaded.
+) -> tuple[list[Day], list[RawObject], list[Change]]:
+    """Survey the days from ``start`` to ``end``, both included.
 
     Args:
         s3: a boto3 S3 client.
-        ledger: rows of ``quality.ledger`` for the days (source, delivery_date).
+        ledger: rows of ``quality.ledger`` for the days (source, delivery_date, run_id).
+
+    Returns:
+        The days, the objects that are not loaded, and the files that changed since they were.
     """
     settings = get_settings()
     contracts = load_contracts(settings.sources_dir)
@@ -203,8 +231,17 @@ def inspect(
     required = {name for name, contract in contracts.items() if contract.delivery == "required"}
     inventory = take_inventory(s3, settings.raw_bucket, sources, start, end)
     add_strays(s3, settings.raw_bucket, sources, inventory)
-    days = survey(inventory, days_between(start, end), required, sources, loaded_days(ledger, sources))
-    return days, inventory.unloaded
+    rows = list(ledger)
+    changed = changes(s3, settings.processed_bucket, inventory, rows)
+    days = survey(
+        inventory,
+        days_between(start, end),
+        required,
+        sources,
+        loaded_days(rows, sources),
+        {change.day for change in changed},
+    )
+    return days, inventory.unloaded, changed
 
 
 def ledger_sql() -> str:
@@ -212,13 +249,13 @@ def ledger_sql() -> str:
     return sql_files.statement("control/ledger_days.sql")
 
 
-def _look_by_connections(start: str, end: str) -> tuple[list[Day], list[RawObject]]:
+def _look_by_connections(start: str, end: str) -> tuple[list[Day], list[RawObject], list[Change]]:
     """The survey through Airflow's connections ``aws_default`` and ``redshift_default``."""
     with quiet_airflow():
         from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # late import: heavy
 
         rows = RedshiftSQLHook().get_records(ledger_sql(), parameters=(start, end)) or []
-        ledger = [{"source": row[0], "delivery_date": row[1]} for row in rows]
+        ledger = [{"source": row[0], "delivery_date": row[1], "run_id": row[2]} for row in rows]
         return inspect(start, end, s3=aws_client("s3"), ledger=ledger)
 
 
@@ -234,16 +271,17 @@ def main(arguments: list[str] | None = None) -> int:
     if given.end < given.start:
         parser.error(f"--end {given.end} lies before --start {given.start}")
     start, end = given.start.isoformat(), given.end.isoformat()
-    days, unloaded = _look_by_connections(start, end)
+    days, unloaded, changed = _look_by_connections(start, end)
     if given.json:
         found = {
             "days": [asdict(day) for day in days],
             "counts": counts(days),
             "not_loaded": [item.remark for item in unloaded],
+            "changed": [asdict(change) for change in changed],
         }
         print(json.dumps(found, indent=1))
     else:
-        print(describe(days, get_settings().raw_bucket, unloaded))
+        print(describe(days, get_settings().raw_bucket, unloaded, changed))
     return 0 if can_load(days) else 1
 
 

@@ -37,12 +37,12 @@ class PreflightOperator(WarehouseOperator):
             return cursor.as_dicts(cursor.query(preflight.ledger_sql(), (window.start_date, window.end_date)))
 
         ledger = self.warehouse(context).transaction(read)
-        days, unloaded = preflight.inspect(
+        days, unloaded, changed = preflight.inspect(
             window.start_date,
             window.end_date,
             s3=aws_client("s3", self.aws_conn_id),
             ledger=ledger,
         )
-        text = preflight.describe(days, get_settings().raw_bucket, unloaded)
+        text = preflight.describe(days, get_settings().raw_bucket, unloaded, changed)
         (self.log.info if preflight.can_load(days) else self.log.warning)("%s", text)
         return {**preflight.counts(days), "can_load": preflight.can_load(days)}

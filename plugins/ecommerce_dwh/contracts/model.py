@@ -87,7 +87,12 @@ class Column:
 # Columns that processing adds to every accepted row: the first before the contract's own, the others behind them.
 SERVICE_COLUMNS = (
     Column("delivery_date", "date", True, description="Day of the raw folder (dt) that brought the row"),
-    Column("version_at", "timestamp", True, description="Version: updated_at, else delivery_date 00:00"),
+    Column(
+        "version_at",
+        "timestamp",
+        True,
+        description="Version: updated_at, at most the end of delivery_date; else delivery_date 00:00",
+    ),
     Column("row_hash", "varchar(32)", True, description="md5 over the content without key and updated_at"),
     Column("source_file", "varchar(1024)", True, description="Key of the file within the raw bucket"),
     Column("source_line", "bigint", True, description="1-based line in the file; row number for Parquet"),

@@ -105,7 +105,7 @@ class _Reader:
             derived_columns=derived,
             history=custom.history,
             delivery=custom.delivery,
-            rules=self.all_rules(table, by_name, key, custom.history),
+            rules=self.all_rules(table, by_name, key, custom),
             version_column=self.named("versionColumn", custom.version_column, by_name),
             amount=self.amount(custom, columns),
             merge_entity=self.merge_entity(custom.merge_entity),
@@ -121,11 +121,12 @@ class _Reader:
         return contract
 
     def all_rules(
-        self, table: Mapping[str, Any], columns: Mapping[str, Column], key: str, history: str
+        self, table: Mapping[str, Any], columns: Mapping[str, Column], key: str, custom: ContractProperties
     ) -> tuple[Rule, ...]:
         """The rules of the contract, and those that hold for every source."""
         own = self.rules.read(table, columns)
-        return (*own, *standing_rules(own, key, "version_at" if history == "scd2" else "", KINDS))
+        version = "version_at" if custom.history == "scd2" else ""
+        return (*own, *standing_rules(own, key, version, custom.version_column, KINDS))
 
     def checked_root(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The document and its only table, of the form that the standard asks for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -61,7 +61,14 @@ class Inventory:
         for entry in page.get("Contents", ()):
             if is_behind(entry["Key"], source, end_date):
                 return None
-            self.add(read_key(entry["Key"], int(entry.get("Size", 0))))
+            modified = entry.get("LastModified")
+            self.add(
+                replace(
+                    read_key(entry["Key"], int(entry.get("Size", 0))),
+                    etag=str(entry.get("ETag", "")).strip('"'),
+                    modified=modified.isoformat() if modified else "",
+                )
+            )
         if not page.get("IsTruncated"):
             return None
         return {**request, "ContinuationToken": page["NextContinuationToken"]}

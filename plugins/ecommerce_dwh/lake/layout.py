@@ -14,6 +14,7 @@ Nothing here needs Airflow, boto3 or Spark; the module travels to Glue in the li
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -49,6 +50,8 @@ class RawObject:
         name: what follows the day's folder; the whole key where there is none.
         format: ``csv``, ``json`` or ``parquet`` by the end of the name, of every kind of object; empty otherwise.
         gzipped: whether the name ends in ``.gz``.
+        etag: S3's fingerprint of the content; empty where it is not known.
+        modified: when the object was written, ISO 8601; empty where it is not known.
         reason: why the object is refused or unfit, and what to do, as the end of a sentence about it.
     """
 
@@ -61,6 +64,8 @@ class RawObject:
     format: str = ""
     gzipped: bool = False
     reason: str = ""
+    etag: str = ""
+    modified: str = ""
 
     @property
     def is_data(self) -> bool:
@@ -193,6 +198,11 @@ def is_day(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def key_id(key: str) -> str:
+    """A key's fingerprint, by which a run's files are found again where the keys themselves are masked."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def shown(key: str) -> str:

@@ -79,12 +79,13 @@ class RawFilesSensor(LoadTemplates, BaseSensorOperator):
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        window = load_window(context)
+        window = load_window(context)  # logged before anything else
         required, optional = self._sources()
         wait = Wait.of(
             context, limit=self.timeout, poll_seconds=self.poke_interval, defer_after=self.defer_after
         )
-        self.log.info("Waiting for %s of %s in s3://%s", ", ".join(required), window, window.raw_bucket)
+        self.log.info("This run loads %s", window)
+        self.log.info("Waiting for %s in s3://%s", ", ".join(required), window.raw_bucket)
         try:
             wait.until(
                 self,

@@ -113,6 +113,7 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
         override_reason: why a gate that failed rules close is opened all the same (templated; the run's Param
             ``gate_override_reason``, see `gate_params`). Kept as ``gate_override.json`` beside the report, in the log
             and in XCom. Never opens the gate without a whole report of the run.
+        mails_warnings: whether an open gate mails the report's warnings, unless the setting ``warning_mail`` is off.
         defer_after: seconds to wait on the worker before handing over to the triggerer; negative never defers.
         aws_conn_id: Airflow connection for AWS.
     """
@@ -131,6 +132,7 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
         min_rows: Mapping[str, int] | None = None,
         max_failed_ratio: Mapping[str, float] | None = None,
         override_reason: str = "{{ params.get('gate_override_reason') or '' }}",
+        mails_warnings: bool = False,
         poke_interval: float | None = None,
         timeout: timedelta | float = timedelta(minutes=10),
         defer_after: float | None = None,
@@ -150,6 +152,7 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
         self.min_rows = min_rows
         self.max_failed_ratio = max_failed_ratio
         self.override_reason = override_reason
+        self.mails_warnings = mails_warnings
         self.defer_after = settings.defer_after_seconds if defer_after is None else defer_after
         self.aws_conn_id = aws_conn_id
 
@@ -221,6 +224,11 @@ class DataQualitySensor(LoadTemplates, BaseSensorOperator):
                 raise self._closed(report, verdict)
             return self._override(context, report, verdict)
         self.log.info("The gate is open (%s). Report: %s", verdict.status, self._url)
+        if self.mails_warnings:
+            from ecommerce_dwh.alerts.digest import mail_digest  # late import: heavy
+
+            urls = {"report_url": self._url, "page_url": self._page_url}
+            mail_digest(context, report, verdict.warnings, **urls)
         return {
             "status": verdict.status,
             "warnings": [str(rule) for rule in verdict.warnings],

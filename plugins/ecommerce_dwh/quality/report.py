@@ -40,6 +40,9 @@ class FailedRule:
         text = f"{self.source}.{self.rule} ({self.dimension}, {self.severity}): "
         if self.unit == "days" and self.rows_checked == 1 and self.message:
             return text + self.message
+        figures = f"{self.rows_failed:,} of {self.rows_checked:,} "
+        if self.message.startswith(figures) and not self.message.startswith(f"{figures}rows ("):
+            return text + self.message  # of rules that count something else than rows, or with examples
         text += (
             f"{self.rows_failed:,} of {self.rows_checked:,} {self.unit} failed ({self.failed_ratio:.2%}, "
             f"allowed {self.threshold:.2%})"

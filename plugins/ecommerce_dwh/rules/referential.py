@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ecommerce_dwh.rules import dqdl
+from ecommerce_dwh.rules.expression import check_expression
 from ecommerce_dwh.rules.kind import Asked, RuleKind
 from ecommerce_dwh.rules.rule import Rule
 
@@ -16,11 +17,19 @@ if TYPE_CHECKING:
 class Referential(RuleKind):
     name = "referential"
     must = frozenset({"column", "to_source", "to_column"})
-    meaning = "`column`, `to_source`, `to_column`: the value must occur there in the same window"
+    may = frozenset({"where"})
+    meaning = (
+        "`column`, `to_source`, `to_column`: the value must occur there in the same window; "
+        "`where`: an SQL condition on the rows that are judged"
+    )
 
     def check(self, asked: Asked) -> None:
         asked.text("to_source")
         asked.text("to_column")
+        if asked.arguments.get("where") is not None:
+            check_expression(
+                asked.text("where"), asked.sql_types, lambda message: asked.refuse("where", message)
+            )
 
     def dimension(self, _declared: str, _arguments: Mapping[str, Any]) -> str:
         return "referential integrity"  # the standard has no word for it
@@ -29,6 +38,8 @@ class Referential(RuleKind):
         return f"{rule.column} is found in {rule.arguments['to_column']} of {rule.arguments['to_source']}"
 
     def dqdl(self, rule: Rule) -> str:
+        if rule.arguments.get("where"):
+            raise dqdl.NotExpressible("ReferentialIntegrity judges all rows, not those of a condition")
         other = dqdl.quoted(f"{rule.arguments['to_source']}.{rule.arguments['to_column']}")
         share = dqdl.passing_share(rule)
         return (

@@ -31,7 +31,7 @@ def is_about_key(rule: Rule, key: str) -> bool:
 
 
 def standing_rules(
-    own: Collection[Rule], key: str, version: str, kinds: Mapping[str, RuleKind]
+    own: Collection[Rule], key: str, version: str, clock: str, kinds: Mapping[str, RuleKind]
 ) -> Iterable[Rule]:
     """The standing rules of a source.
 
@@ -39,6 +39,7 @@ def standing_rules(
         own: rules of its contract.
         key: its key.
         version: ``version_at`` where a day may have several versions of a key, else empty.
+        clock: column with the time of a version; empty where there is none.
         kinds: all kinds by name.
     """
     taken, names = {rule.kind for rule in own}, {rule.name for rule in own}
@@ -50,6 +51,10 @@ def standing_rules(
     if not any(is_about_key(rule, key) for rule in own):
         columns = tuple(filter(None, ("delivery_date", key, version)))
         wanted.append(Rule("key_unique", "uniqueness", "error", "unique", columns, {}, _LOST))
+    if clock:
+        in_time = f"{clock} is null or {clock} < delivery_date + interval 2 day"
+        name = "versions_not_in_future"
+        wanted.append(Rule(name, "freshness", "warning", "expression", (clock,), {"expression": in_time}))
     for rule in wanted:
         if rule.name not in names:
             described = kinds[rule.kind].sentence(rule)

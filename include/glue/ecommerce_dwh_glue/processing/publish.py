@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from ecommerce_dwh.contracts import type_of
+from ecommerce_dwh.lake.layout import key_id
 from ecommerce_dwh.ledger import COLUMNS
 from ecommerce_dwh.privacy.masking import mask_path
 from ecommerce_dwh_glue import manifest
@@ -98,6 +99,19 @@ def _report(
                 "source_files": by_day[(entry.source, entry.delivery_date)],
             }
             for entry in outcome.ledger.values()
+        ],
+        # By these, a file that is replaced or comes late is told from those that were loaded.
+        "files": [
+            {
+                "source": file.source,
+                "day": file.day,
+                "id": key_id(file.key),
+                "key": mask_path(file.key),
+                "size": file.size,
+                "etag": file.etag,
+                "modified": file.modified,
+            }
+            for file in window.files
         ],
         "drift": outcome.drift,
         "remarks": [vars(remark) for remark in outcome.remarks],

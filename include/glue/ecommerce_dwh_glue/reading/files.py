@@ -46,6 +46,7 @@ class SourceFile:
         bases: for uncompressed files over `SLICE` bytes, lines before each slice.
         columns: columns of a Parquet file to read.
         problem: why the file cannot be read; empty when it can.
+        etag, modified: content and time of the object as the listing had them; empty where the store does not say.
     """
 
     source: str
@@ -72,6 +73,8 @@ class SourceFile:
     bases: tuple[int, ...] = (0,)
     columns: tuple[ParquetColumn, ...] = ()
     problem: str = ""
+    etag: str = ""
+    modified: str = ""
 
     @property
     def fits_one_read(self) -> bool:

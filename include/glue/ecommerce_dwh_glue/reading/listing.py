@@ -86,6 +86,8 @@ def list_window(storage: Storage, bucket: str, source: str, start: str, end: str
                     day=found.day,
                     key=found.key,
                     size=found.size,
+                    etag=item.etag,
+                    modified=item.modified,
                     format=found.format or "csv",
                     gzipped=found.gzipped,
                     problem=found.reason,

@@ -47,7 +47,7 @@ def type_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
     ]
     # Equal to a cast to a timestamp in UTC, without a calendar computation for every row.
     day = "timestamp_micros(unix_date(delivery_date) * 86400000000L)"
-    version = f"coalesce(`{contract.version_column}`, {day})" if contract.version_column else day
+    version = f"coalesce({_clock(contract.version_column)}, {day})" if contract.version_column else day
     tests = [*map(bad_sql, contract.columns), product_bad_sql(contract)]
     bad = " or ".join(["defect is not null", *filter(None, tests)])
     # One column for all texts: where it is null, caching it costs nothing.
@@ -58,6 +58,16 @@ def type_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
         F.expr(rounded_sql(contract)).alias("rounded"),
         F.when(F.expr(bad), texts).alias("suspect"),
     )
+
+
+def _clock(column: str) -> str:
+    """SQL of a version's time; a time after the delivery, and so not true yet, counts as the end of the delivery's day.
+
+    Otherwise a clock that is wrong once, or a date of 9999, would win over all that is delivered later. A day is left
+    for clocks of other time zones.
+    """
+    midnight = "timestamp_micros((unix_date(delivery_date) + {}) * 86400000000L)"
+    return f"if(`{column}` >= {midnight.format(2)}, {midnight.format(1)}, `{column}`)"
 
 
 def judge_rows(typed: DataFrame, contract: SourceContract) -> DataFrame:

@@ -14,7 +14,8 @@ from ecommerce_dwh_glue.rules.kinds import TableKind
 def orphans(rows: DataFrame, parents: DataFrame, rule: Rule) -> DataFrame:
     """Rows whose reference finds no parent row; rows without a reference are none."""
     keys = parents.select(F.col(rule.arguments["to_column"]).alias(rule.column))
-    return rows.where(F.col(rule.column).isNotNull()).join(keys, rule.column, "left_anti")
+    judged = rows.where(F.expr(rule.arguments["where"])) if rule.arguments.get("where") else rows
+    return judged.where(F.col(rule.column).isNotNull()).join(keys, rule.column, "left_anti")
 
 
 def offenders(source: str, frames: Mapping[str, DataFrame], rule: Rule) -> DataFrame:
