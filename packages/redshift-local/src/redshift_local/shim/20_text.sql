@@ -287,8 +287,7 @@ language sql volatile as $$ select coalesce(nullif(current_setting('redshift_shi
 create or replace function redshift_shim.pg_last_copy_id() returns bigint
 language sql volatile as $$ select coalesce(nullif(current_setting('redshift_shim.last_copy_id', true), ''), '-1')::bigint $$;
 
-create or replace function redshift_shim.pg_last_query_id() returns bigint
-language sql volatile as $$ select coalesce(nullif(current_setting('redshift_shim.last_query_id', true), ''), '-1')::bigint $$;
+drop function if exists redshift_shim.pg_last_query_id();
 
 -- ROUND and TRUNC to a number of digits keep the type of the value:
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_ROUND.html
