@@ -78,7 +78,7 @@ map: python setup-run ## propose a mapping for files of any other system (SAMPLE
 
 ##@ Development
 
-.PHONY: setup setup-run setup-dev lint format hooks generate new-source new-metric soak sql docs docs-queries bench clean
+.PHONY: setup setup-run setup-dev lint format hooks generate new-source new-metric conformance soak sql docs docs-queries bench clean
 setup: python ## build the Python environments from their hash-pinned requirements
 	@$(BOOTSTRAP) airflow spark local dev
 
@@ -108,6 +108,9 @@ new-source: python setup-dev ## stubs of a new source, to be filled (NAME=gift_c
 
 new-metric: python setup-dev ## stubs of a new view of analytics, to be filled (NAME=daily_revenue)
 	@$(DEV)/python -m tools.new_metric "$(NAME)"
+
+conformance: python setup ## ask a Redshift what the local endpoint takes for granted (ARGS="--host … --user …")
+	@PYTHONPATH=plugins:packages/redshift-local/src $(LOCAL) -m tools.conformance $(ARGS)
 
 soak: python setup ## 10,000 random histories against the guarantees; goes on where it was stopped (ARGS="--minutes 30")
 	@$(LOCAL) -m tests.soak $(ARGS)
