@@ -37,6 +37,7 @@ FAILURE_KEY = "failure"
 _FAILED_STATES = ("failed",)
 _WAREHOUSE_PATIENCE = 10.0  # seconds that an alert waits for the last published day
 _SAMPLES = 3  # of each failed rule, and of each reason of quarantine
+_COUNTED = ("rejected_files", "conflicts", "columns", "null_words", "key_spelling", "filled")
 _MAX_ITEMS = 50  # failed rules in a mail
 _MAX_MESSAGE = 4000  # characters of an error that are kept for the mail; the log has it all
 
@@ -79,7 +80,13 @@ def gate_items(failures: Sequence[Any], quarantine: Sequence[Mapping[str, Any]])
         columns = [column.name for column in contract.columns if column.pii] if contract else []
         kinds = {known.name: known.kind for known in contract.rules} if contract else {}
         is_personal = any(column in f"{rule.rule} {rule.message}" for column in columns)
-        details = [f"row {mask(said(key, 300), is_personal=is_personal)}" for key in rule.samples[:_SAMPLES]]
+        # Rules on what processing counted have sentences for samples, others keys; the message may have named some.
+        word = "" if kinds.get(rule.rule) in _COUNTED else "row "
+        details = [
+            f"{word}{mask(said(key, 300), is_personal=is_personal)}"
+            for key in rule.samples[:_SAMPLES]
+            if not (key in rule.message and key in str(rule))
+        ]
         if kinds.get(rule.rule) == "quarantine_ratio":
             details += _rejected_rows(rule.source, columns, quarantine)
         items.append(
