@@ -1,5 +1,6 @@
 -- Reads once what the audits of touched orders compare: their lines in the fact, their newest headers and their newest
--- lines in history. Audits name this file in their header (-- reads) and run after it, in its transaction.
+-- lines in history, also those of orders that have not arrived. Audits name this file in their header (-- reads) and run
+-- after it, in its transaction. Each reads temporary tables only, whose sizes the planner knows.
 {% from "macros/bounds.sql" import span, within %}
 {% from "macros/queue.sql" import queued, work %}
 {% from "macros/versions.sql" import newest_rank %}
@@ -62,10 +63,12 @@ where headers.version_rank = 1;
 create temp table audited_line distkey (order_id) as
 select
     items.order_id,
+    items.delivery_date,
     items.line_total
 from (
     select
         items.order_id,
+        items.delivery_date,
         cast(coalesce(items.line_total, items.quantity * items.unit_price) as decimal(18, 4)) as line_total,
         {{ newest_rank("items.order_item_id", "items") }} as version_rank
     from history.order_items as items
@@ -82,5 +85,4 @@ from (
             )
         )
 ) as items
-inner join audited_header on items.order_id = audited_header.order_id
 where items.version_rank = 1;

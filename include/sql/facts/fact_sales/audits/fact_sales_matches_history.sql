@@ -3,11 +3,12 @@
 -- reads: facts/fact_sales/audited.sql
 with expected as (
     select
-        order_id,
+        lines.order_id,
         count(*) as order_lines,
-        sum(line_total) as amount
-    from audited_line
-    group by order_id
+        sum(lines.line_total) as amount
+    from audited_line as lines
+    inner join audited_header as headers on lines.order_id = headers.order_id
+    group by lines.order_id
 ),
 
 loaded as (
