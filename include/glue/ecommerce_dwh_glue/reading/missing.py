@@ -18,20 +18,14 @@ SUSPECTED = (
     "\\N",
     "nan",
     "NaN",
-    "NAN",
     "None",
-    "NONE",
     "<NA>",
     "NaT",
     "#N/A",
     "#NULL!",
-    "#REF!",
-    "#VALUE!",
     "N/A",
-    "n/a",
     "(null)",
     "[NULL]",
-    "undefined",
 )
 
 
@@ -41,7 +35,10 @@ def suspected_words(contract: SourceContract) -> tuple[str, ...]:
 
 
 def null_word_pattern(contract: SourceContract) -> tuple[Sequence[bytes], re.Pattern[bytes]]:
-    """What to look for in a file's text: the words, and a pattern of a word that stands alone."""
+    """What to look for in a file's text: parts of the words, and a pattern of a word that stands alone."""
     words = [word.encode() for word in sorted({*SUSPECTED, *contract.null_words})]
     alone = b"|".join(re.escape(word) for word in words)
-    return words, re.compile(rb"(?<![A-Za-z0-9_.-])(?:" + alone + rb")(?![A-Za-z0-9_.-])")
+    # Each part is a pass over the text: several words have one in common.
+    parts = [part for part in (b"ULL", b"ull", b"/A") if any(part in word for word in words)]
+    parts += [word for word in words if not any(part in word for part in parts)]
+    return parts, re.compile(rb"(?<![A-Za-z0-9_.-])(?:" + alone + rb")(?![A-Za-z0-9_.-])")

@@ -25,7 +25,7 @@ from ecommerce_dwh_glue.reading.errors import FileError, over
 from ecommerce_dwh_glue.reading.files import SLICE, SMALL_FILE, SourceFile
 from ecommerce_dwh_glue.reading.header import MAX_HEADER, read_header
 from ecommerce_dwh_glue.reading.json_records import first_members
-from ecommerce_dwh_glue.reading.missing import null_word_pattern
+from ecommerce_dwh_glue.reading.missing import SUSPECTED, null_word_pattern
 from ecommerce_dwh_glue.reading.parquet_footer import read_footer
 from ecommerce_dwh_glue.reading.text import BOM, MAX_ROW_BYTES, ODD_BLANKS, text_chunks
 from ecommerce_dwh_glue.storage import Storage
@@ -50,6 +50,8 @@ class _TextSurvey:
         self.file, self.contract, self.slices = file, contract, slices
         self.null_words = self.rounded_keys = self.point_zero = self.repeated_headers = False
         self._words, self._word = null_word_pattern(contract)
+        # A single character is found at once.
+        self._have_n = all("n" in word.lower() for word in (*SUSPECTED, *contract.null_words))
         self._keys = (contract.key.encode(), contract.key.upper().encode())
         self.bytes = self.newlines = self.blanks = 0
         self.quotes = self.odd_quotes = self.odd_bytes = self.nul_bytes = False
@@ -107,11 +109,16 @@ class _TextSurvey:
             self.odd_blanks = b"\t" in block or (
                 not block.isascii() and any(blank in block for blank in _ODD_BLANKS)
             )
-        if not self.null_words and any(word in block for word in self._words):
+        if (
+            not self.null_words
+            and (not self._have_n or b"N" in block or b"n" in block)
+            and any(word in block for word in self._words)
+        ):
             self.null_words = self._word.search(block) is not None
-        if not self.rounded_keys and (b"E+" in block or b"e+" in block):
+        if not self.rounded_keys and b"+" in block and (b"E+" in block or b"e+" in block):
             self.rounded_keys = _ROUNDED.search(block) is not None
-        self.point_zero = self.point_zero or any(ending in block for ending in _POINT_ZERO)
+        if not self.point_zero and b".0" in block:
+            self.point_zero = any(ending in block for ending in _POINT_ZERO)
         if self.file.format == "csv" and any(key in block for key in self._keys):
             self._look_for_headers(block)
         if not self.odd_quotes and b'"' in block:
