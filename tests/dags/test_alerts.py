@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.api.datamodels._generated import DagRunType
 from contexts import TaskInstance, context_of, in_dag
 from servers import free_port
 
@@ -446,7 +447,7 @@ def test_runs_of_a_backfill_that_fail_alike_make_one_mail(mailbox, no_warehouse,
     for number in range(1, 4):
         context = failing_run({"load": RuntimeError(f"no file for day {number}")}, run_id=f"backfill__{number}")
         context["dag_run"].data_interval_start = datetime(2026, 1, number, 2, tzinfo=UTC)
-        context["dag_run"].run_type = "backfill"
+        context["dag_run"].run_type = DagRunType.BACKFILL  # an enum, as a task has it
         mail_run_failure(context)
     other = failing_run({"load": RuntimeError("disk full")}, run_id="backfill__9")
     mail_run_failure(other)

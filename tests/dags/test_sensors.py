@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.exceptions import AirflowSensorTimeout
 from contexts import context_of, execute, in_dag
 
@@ -161,7 +162,7 @@ def test_an_open_gate_mails_the_warnings_once(aws, mailbox, monkeypatch):
     context["ti"].try_number = 2  # cleared and run again
     execute(task, context)
     backfill = context_of(task)
-    backfill["dag_run"].run_type = "backfill"
+    backfill["dag_run"].run_type = DagRunType.BACKFILL  # an enum, as a task has it
     execute(task, backfill)
     monkeypatch.setattr(
         "ecommerce_dwh.alerts.digest.get_settings", lambda: replace(get_settings(), warning_mail="off")

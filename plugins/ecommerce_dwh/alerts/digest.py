@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ecommerce_dwh.alerts.callbacks import gate_items
+from ecommerce_dwh.alerts.callbacks import gate_items, is_backfill
 from ecommerce_dwh.alerts.mail import Alert, Item, Link, send
 from ecommerce_dwh.alerts.texts import run_url
 from ecommerce_dwh.privacy.masking import mask
@@ -81,11 +81,7 @@ def mail_digest(
         Whether a mail was sent. An error is logged and raises nothing: the run goes on.
     """
     run, ti = context["dag_run"], context["ti"]
-    if (
-        get_settings().warning_mail == OFF
-        or ti.try_number > 1
-        or "backfill" in str(getattr(run, "run_type", ""))
-    ):
+    if get_settings().warning_mail == OFF or ti.try_number > 1 or is_backfill(run):
         return False
     try:
         alert = digest_alert(ti.dag_id, run.run_id, report, warnings, **urls)
