@@ -74,8 +74,8 @@ class Settings:
     )
     warning_mail: str = choice(
         "daily",
-        "`daily`: a mail with the warnings of each day that is loaded, except in backfills; `off`: none, the Data "
-        "quality page has them",
+        "`daily`: a mail with the warnings of each day that is loaded, except in backfills and replays; `off`: none, "
+        "the Data quality page has them",
         ("daily", "off"),
     )
     copy_iam_role: str = text(

@@ -161,9 +161,10 @@ def test_an_open_gate_mails_the_warnings_once(aws, mailbox, monkeypatch):
     execute(task, context)
     context["ti"].try_number = 2  # cleared and run again
     execute(task, context)
-    backfill = context_of(task)
-    backfill["dag_run"].run_type = DagRunType.BACKFILL  # an enum, as a task has it
-    execute(task, backfill)
+    for kind in (DagRunType.BACKFILL, DagRunType.OPERATOR_TRIGGERED):
+        repeat = context_of(task)
+        repeat["dag_run"].run_type = kind  # an enum, as a task has it
+        execute(task, repeat)
     monkeypatch.setattr(
         "ecommerce_dwh.alerts.digest.get_settings", lambda: replace(get_settings(), warning_mail="off")
     )

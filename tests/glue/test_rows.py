@@ -54,6 +54,17 @@ UTC = dt.datetime
 WIDE = b"x" * (10 << 20)
 
 CASES = {
+    # First, since its times are those of its day of delivery: a later one would count as the day's end.
+    "newest version of an order counts": Case(
+        orders(
+            f"a,,2026-01-01,new,,1,,{FIRST} 10:00:00".encode(),
+            f"a,,2026-01-01,paid,,2,,{FIRST} 11:00:00".encode(),
+            b"a,,2026-01-01,none,,3,,",
+        ),
+        {"a": {"total_amount": Decimal(2), "version_at": UTC(FIRST.year, FIRST.month, FIRST.day, 11)}},
+        superseded=2,
+        source="orders",
+    ),
     "plain": Case(items(OK), {"a": {"quantity": 2, "unit_price": Decimal("1.5000"), "source_line": 2}}),
     "gz": Case(items(OK), {"a": {"source_line": 2}}, name="part.csv.gz"),
     "spaces and percent in the file's name": Case(
@@ -244,16 +255,6 @@ CASES = {
             (10, "unparseable:order_date"),
             (11, "unparseable:order_date"),
         ),
-        source="orders",
-    ),
-    "newest version of an order counts": Case(
-        orders(
-            b"a,,2026-01-01,new,,1,,2026-12-01 10:00:00",
-            b"a,,2026-01-01,paid,,2,,2026-12-01 11:00:00",
-            b"a,,2026-01-01,none,,3,,",
-        ),
-        {"a": {"total_amount": Decimal(2), "version_at": UTC(2026, 12, 1, 11)}},
-        superseded=2,
         source="orders",
     ),
     "two versions of a customer in one day": Case(

@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import redshift_connector
-from conftest import BUCKET
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_redshift_copy import BUCKET
 from test_redshift_sessions import fields, run
 
 from redshift_local import copy_json

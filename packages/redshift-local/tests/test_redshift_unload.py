@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import redshift_connector
-from conftest import BUCKET
+from test_redshift_copy import BUCKET
 from test_redshift_sessions import fields, run
 
 KINDS = (

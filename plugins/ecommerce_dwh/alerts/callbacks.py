@@ -126,7 +126,7 @@ def mail_run_failure(context: Context) -> None:
             run_id=run_id,
             tasks=tuple(notes),
             cause=fingerprint(notes, (str(note.get("error", "")) for note in notes.values())),
-            is_backfill=is_backfill(run),
+            is_backfill=_is_backfill(run),
         )
     )
     if not incident.is_mailed:
@@ -140,15 +140,14 @@ def mail_run_failure(context: Context) -> None:
             notes,
             reason=said(context.get("reason"), 1000),
             incident=incident,
-            is_backfill=is_backfill(run),
+            is_backfill=_is_backfill(run),
         ),
         f"{dag_id}: a run failed",
         run_id,
     )
 
 
-def is_backfill(run: Any) -> bool:
-    """Whether a run, as a task's or a callback's context has it, is one of a backfill."""
+def _is_backfill(run: Any) -> bool:
     return "backfill" in str(getattr(run, "run_type", "")).lower()
 
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ecommerce_dwh.alerts.callbacks import gate_items, is_backfill
+from ecommerce_dwh.alerts.callbacks import gate_items
 from ecommerce_dwh.alerts.mail import Alert, Item, Link, send
 from ecommerce_dwh.alerts.texts import run_url
 from ecommerce_dwh.privacy.masking import mask
@@ -75,13 +75,13 @@ def digest_alert(
 def mail_digest(
     context: Mapping[str, Any], report: Mapping[str, Any], warnings: Sequence[Any], **urls: str
 ) -> bool:
-    """Mail the warnings of a run once: not again when its task is repeated, and not for the days of a backfill.
+    """Mail the warnings of a run once: not when its task is repeated, nor in a backfill, a replay or an erasure.
 
     Returns:
         Whether a mail was sent. An error is logged and raises nothing: the run goes on.
     """
     run, ti = context["dag_run"], context["ti"]
-    if get_settings().warning_mail == OFF or ti.try_number > 1 or is_backfill(run):
+    if get_settings().warning_mail == OFF or ti.try_number > 1 or _is_repeat(run):
         return False
     try:
         alert = digest_alert(ti.dag_id, run.run_id, report, warnings, **urls)
@@ -91,3 +91,9 @@ def mail_digest(
         log.exception("The mail of the warnings could not be sent")
         return False
     return alert is not None
+
+
+def _is_repeat(run: Any) -> bool:
+    """Whether a backfill or another DAG started the run: somebody loads days whose warnings were mailed, or many."""
+    kind = str(getattr(run, "run_type", "")).lower()
+    return "backfill" in kind or "operator_triggered" in kind

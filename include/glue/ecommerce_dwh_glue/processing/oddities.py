@@ -95,7 +95,7 @@ def _note_conflicts(source: Source, outcome: Outcome) -> None:
         .where(F.col("number") <= MOST_REMARKS)
         .orderBy("delivery_date", "number")
     )
-    is_personal = contract.column(contract.key).pii
+    is_personal = contract.key == contract.person_key or contract.column(contract.key).pii
     for row in examples.collect():
         key = "a key" if is_personal else shown_key(row[contract.key])
         winner = row["winner"]

@@ -65,7 +65,7 @@ def product_bad_sql(contract: SourceContract) -> str | None:
         precision, scale = kind.type[len("decimal(") : -1].split(",")
         limit = f"1e{int(precision) - int(scale)}"
     else:
-        limit = {"integer": "2147483647e0"}.get(kind.base_type, "9223372036854775807e0")
+        limit = f"{2**31 - 1 if kind.base_type == 'integer' else 2**63 - 1}e0"
     return f"coalesce(`{total}` is null and abs(double(`{one}`) * double(`{other}`)) > 0.99 * {limit}, false)"
 
 
