@@ -186,6 +186,9 @@ def test_credentials_open_a_session(aws_settings: Any, redshift_local: RunningEn
     redshift = client(aws_settings, "redshift")
     for asked in ({"DbUser": "awsuser"}, {"DbUser": "made_by_credentials", "AutoCreate": True}):
         found = redshift.get_cluster_credentials(ClusterIdentifier="any", DbName="dev", **asked)
+        assert found["DbUser"] == f"{'IAMA' if 'AutoCreate' in asked else 'IAM'}:{asked['DbUser']}", (
+            "as AWS has it"
+        )
         login = {"user": found["DbUser"], "password": found["DbPassword"], "dbname": "dev"}
         with psycopg.connect(host=redshift_local.host, port=redshift_local.port, **login) as connection:
             assert connection.execute("select current_user").fetchone() == (asked["DbUser"],)

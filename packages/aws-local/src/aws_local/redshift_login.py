@@ -1,7 +1,8 @@
 """GetClusterCredentials: a user name and a password that open a session in the warehouse.
 
 The warehouse knows passwords only, so the admin's are the admin's own, and those of a user that the call makes are made
-with it. Credentials of another user that exists would have to replace its password, and are refused.
+with it. Credentials of another user that exists would have to replace its password, and are refused. The user's name
+comes back with the prefix that AWS documents, IAM: or with AutoCreate IAMA:, which the warehouse takes off at login.
 https://docs.aws.amazon.com/redshift/latest/APIReference/API_GetClusterCredentials.html
 """
 
@@ -37,6 +38,7 @@ def credentials(body: bytes, login: RedshiftLogin | None) -> Response | None:
             f"<Message>{escape(str(error))}</Message></Error></ErrorResponse>"
         )
         return Response(400, {"Content-Type": "text/xml"}, text.encode())
+    user = f"{'IAMA' if request.get('AutoCreate', '').lower() == 'true' else 'IAM'}:{user}"
     seconds = int(request.get("DurationSeconds") or 900)
     until = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
     text = (

@@ -119,7 +119,8 @@ class Session:
             self._up.close()
 
     async def _login(self, parameters: dict[str, str]) -> None:
-        self.user = parameters.get("user", "")
+        # GetClusterCredentials names users so; the database knows them without (API_GetClusterCredentials).
+        self.user = re.sub("^IAMA?:", "", parameters.get("user", ""))
         self.database = parameters.get("database") or self.user
         self.writer.write(wire.message(b"R", struct.pack("!i", 3)))
         kind, payload = await wire.read_message(self._reader)
