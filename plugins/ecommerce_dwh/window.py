@@ -20,6 +20,7 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
 from ecommerce_dwh.contracts import SourceTable, load_contracts, source_table
+from ecommerce_dwh.run_types import run_type
 from ecommerce_dwh.settings import Settings, get_settings
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def window_of(dag_run: Any, params: Mapping[str, Any] | None) -> LoadWindow:
     Raises:
         WindowError: as `resolve_window`.
     """
-    is_manual = str(getattr(dag_run, "run_type", "")).lower().endswith("manual")
+    is_manual = run_type(dag_run) == "manual"
     return resolve_window(
         run_id=dag_run.run_id,
         run_after=dag_run.run_after,

@@ -22,6 +22,7 @@ from ecommerce_dwh.alerts.incidents import FAILED, LATE, Incident, IncidentLog, 
 from ecommerce_dwh.alerts.mail import Alert, send
 from ecommerce_dwh.alerts.texts import deadline_alert, failure_alert, moment, recovery_alert
 from ecommerce_dwh.privacy.masking import mask, mask_error, mask_path
+from ecommerce_dwh.run_types import run_type
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.texts import said
 
@@ -126,7 +127,7 @@ def mail_run_failure(context: Context) -> None:
             run_id=run_id,
             tasks=tuple(notes),
             cause=fingerprint(notes, (str(note.get("error", "")) for note in notes.values())),
-            is_backfill=_is_backfill(run),
+            is_backfill=run_type(run) == "backfill",
         )
     )
     if not incident.is_mailed:
@@ -140,15 +141,11 @@ def mail_run_failure(context: Context) -> None:
             notes,
             reason=said(context.get("reason"), 1000),
             incident=incident,
-            is_backfill=_is_backfill(run),
+            is_backfill=run_type(run) == "backfill",
         ),
         f"{dag_id}: a run failed",
         run_id,
     )
-
-
-def _is_backfill(run: Any) -> bool:
-    return "backfill" in str(getattr(run, "run_type", "")).lower()
 
 
 def _send_whatever_happens(build: Callable[[], Alert], title: str, run_id: str) -> None:

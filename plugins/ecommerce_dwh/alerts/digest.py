@@ -10,6 +10,7 @@ from ecommerce_dwh.alerts.callbacks import gate_items
 from ecommerce_dwh.alerts.mail import Alert, Item, Link, send
 from ecommerce_dwh.alerts.texts import run_url
 from ecommerce_dwh.privacy.masking import mask
+from ecommerce_dwh.run_types import run_type
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.texts import said
 
@@ -95,5 +96,4 @@ def mail_digest(
 
 def _is_repeat(run: Any) -> bool:
     """Whether a backfill or another DAG started the run: somebody loads days whose warnings were mailed, or many."""
-    kind = str(getattr(run, "run_type", "")).lower()
-    return "backfill" in kind or "operator_triggered" in kind
+    return run_type(run) in ("backfill", "operator_triggered")

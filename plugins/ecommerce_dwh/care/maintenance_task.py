@@ -21,6 +21,7 @@ from ecommerce_dwh.care.maintenance import (
     plan_care,
 )
 from ecommerce_dwh.lake.s3 import written_at
+from ecommerce_dwh.run_types import run_type
 from ecommerce_dwh.warehouse import sql_files
 from ecommerce_dwh.warehouse.audits import WarehouseAuditOperator
 from ecommerce_dwh.warehouse.client import Cursor, Warehouse
@@ -71,8 +72,7 @@ def is_dry_run(context: Context) -> bool:
     """Whether the run only shows what it would do."""
     chosen = context["params"].get("dry_run")
     if chosen is None:
-        run_type = getattr(context["dag_run"], "run_type", "")
-        return str(getattr(run_type, "value", run_type)) != "scheduled"
+        return run_type(context["dag_run"]) != "scheduled"
     return bool(chosen)
 
 

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from ecommerce_dwh.rules import dqdl
-from ecommerce_dwh.rules.kind import RuleKind
-from ecommerce_dwh.rules.rule import Rule
+from ecommerce_dwh.rules.counted import CountedKind
 
 
-class Columns(RuleKind):
+class Columns(CountedKind):
     name = "columns"
-    meaning = "none"
-
-    def sentence(self, _rule: Rule) -> str:
-        return "Every file has the columns of the contract and no others"
-
-    def dqdl(self, _rule: Rule) -> str:
-        raise dqdl.NotExpressible("DQDL sees the accepted rows, not the columns of the files")
+    says = "Every file has the columns of the contract and no others"
+    outside = "DQDL sees the accepted rows, not the columns of the files"

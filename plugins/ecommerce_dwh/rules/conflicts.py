@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from ecommerce_dwh.rules import dqdl
-from ecommerce_dwh.rules.kind import RuleKind
-from ecommerce_dwh.rules.rule import Rule
+from ecommerce_dwh.rules.counted import CountedKind
 
 
-class Conflicts(RuleKind):
+class Conflicts(CountedKind):
     name = "conflicts"
-    meaning = "none"
-
-    def sentence(self, _rule: Rule) -> str:
-        return "No two rows of one delivery have the same key and different content"
-
-    def dqdl(self, _rule: Rule) -> str:
-        raise dqdl.NotExpressible("these rows are not among the accepted ones; processing counts them")
+    says = "No two rows of one delivery have the same key and different content"
+    outside = "these rows are not among the accepted ones; processing counts them"

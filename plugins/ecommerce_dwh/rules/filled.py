@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from ecommerce_dwh.rules import dqdl
-from ecommerce_dwh.rules.kind import RuleKind
-from ecommerce_dwh.rules.rule import Rule
+from ecommerce_dwh.rules.counted import CountedKind
 
 
-class Filled(RuleKind):
+class Filled(CountedKind):
     name = "filled"
-    meaning = "none"
-
-    def sentence(self, _rule: Rule) -> str:
-        return "No column is empty on all rows that was filled on the day before"
-
-    def dqdl(self, _rule: Rule) -> str:
-        raise dqdl.NotExpressible("DQDL compares with plain averages, not with the day before")
+    says = "No column is empty on all rows that was filled on the day before"
+    outside = "DQDL compares with plain averages, not with the day before"

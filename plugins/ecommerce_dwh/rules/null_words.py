@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from ecommerce_dwh.rules import dqdl
-from ecommerce_dwh.rules.kind import RuleKind
-from ecommerce_dwh.rules.rule import Rule
+from ecommerce_dwh.rules.counted import CountedKind
 
 
-class NullWords(RuleKind):
+class NullWords(CountedKind):
     name = "null_words"
-    meaning = "none"
-
-    def sentence(self, _rule: Rule) -> str:
-        return (
-            "No text is a word for a missing value (NULL, nan, None), unless the contract names it in nullWords"
-        )
-
-    def dqdl(self, _rule: Rule) -> str:
-        raise dqdl.NotExpressible("the words are counted by processing")
+    says = "No text is a word for a missing value (NULL, nan, None), unless the contract names it in nullWords"
+    outside = "the words are counted by processing"

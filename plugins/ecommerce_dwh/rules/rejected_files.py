@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from ecommerce_dwh.rules import dqdl
-from ecommerce_dwh.rules.kind import RuleKind
-from ecommerce_dwh.rules.rule import Rule
+from ecommerce_dwh.rules.counted import CountedKind
 
 
-class RejectedFiles(RuleKind):
+class RejectedFiles(CountedKind):
     name = "rejected_files"
-    meaning = "none"
-
-    def sentence(self, _rule: Rule) -> str:
-        return "Every file with rows has a row that can be loaded"
-
-    def dqdl(self, _rule: Rule) -> str:
-        raise dqdl.NotExpressible("these rows are not among the accepted ones; processing counts them")
+    says = "Every file with rows has a row that can be loaded"
+    outside = "these rows are not among the accepted ones; processing counts them"

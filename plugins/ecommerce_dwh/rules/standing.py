@@ -6,6 +6,7 @@ A contract that has a rule of the same kind replaces the standing one, with its 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ecommerce_dwh.rules.kind import RuleKind
@@ -57,14 +58,4 @@ def standing_rules(
         wanted.append(Rule(name, "freshness", "warning", "expression", (clock,), {"expression": in_time}))
     for rule in wanted:
         if rule.name not in names:
-            described = kinds[rule.kind].sentence(rule)
-            yield Rule(
-                rule.name,
-                rule.dimension,
-                rule.severity,
-                rule.kind,
-                rule.columns,
-                rule.arguments,
-                rule.threshold,
-                described,
-            )
+            yield replace(rule, description=kinds[rule.kind].sentence(rule))
