@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import redshift_connector
 from test_redshift_copy import BUCKET
-from test_redshift_sessions import fields, run
+from test_redshift_sessions import fields, psycopg_url, run
+
+from redshift_local.testing import RunningEndpoint
 
 KINDS = (
     "a bigint, d decimal(18, 4), t varchar(40), b boolean, day date, m timestamp, z timestamptz, f float8, s super, "
@@ -218,6 +221,13 @@ def test_an_unload_belongs_to_its_transaction(connect: Any, schema: str, lake: L
     assert "S3ServiceException" in fields(caught)["M"]
     connection.rollback()
     assert run(connection, "select 1") == [[1]]
+
+
+def test_a_request_to_cancel_ends_no_later_statement(endpoint: RunningEndpoint, lake: Lake) -> None:
+    with psycopg.connect(psycopg_url(endpoint), autocommit=True) as connection:
+        connection.cancel()  # comes when nothing runs
+        connection.execute(f"unload ('select 7 as a') to '{lake.url}' iam_role default csv")
+    assert lake.read("0000_part_00") == b"7\n"
 
 
 @pytest.mark.parametrize(

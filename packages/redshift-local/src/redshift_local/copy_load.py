@@ -15,7 +15,7 @@ import gzip
 import io
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import boto3
@@ -82,9 +82,9 @@ class Load:
                     if self.statement.file_format == "PARQUET":
                         yield from self._parquet(entry, spool)
                     elif self.statement.file_format == "JSON":
-                        yield from self._json(entry, spool)
+                        yield from self._as_csv(entry, self._json(entry, spool))
                     else:
-                        yield from self._delimited(entry, spool)
+                        yield from self._as_csv(entry, self._delimited(entry, spool))
         except (ClientError, BotoCoreError) as error:
             raise CopyError(f"S3ServiceException: {error}") from error
 
@@ -236,32 +236,20 @@ class Load:
             return io.BytesIO(pa.input_stream(spool, compression="zstd").read())
         return spool
 
-    def _json(self, entry: Entry, spool: Any) -> Iterator[bytes]:
+    def _json(self, entry: Entry, spool: Any) -> Iterator[tuple[int, Sequence[str | None]]]:
+        """Line and values of each record; a file that cannot be read on ends there."""
         options = self.statement.options
         replacing = "replace" if options.get("ACCEPTINVCHARS") else "strict"
-        readers = [reader(column, options) for column in self.columns]
-        sink, writer = _csv_sink()
-        count = 0
         try:
             text = self._unpacked(spool).read().decode("utf-8-sig", replacing)
-            for line, row in copy_json.rows(text, self.columns, ignore_case="ignorecase" in options["JSON"]):
-                values = self._row(entry, line, row, readers)
-                if values is None:
-                    continue
-                writer(values)
-                count += 1
-                if count % _CSV_ROWS == 0:
-                    yield sink.getvalue().encode()
-                    sink, writer = _csv_sink()
+            yield from copy_json.rows(text, self.columns, ignore_case="ignorecase" in options["JSON"])
         except (ValueError, EOFError, OSError, pa.ArrowException) as error:
             self._reject(entry, 1, "", str(error))
-        self.result.rows += count
-        if sink.tell():
-            yield sink.getvalue().encode()
 
     # Delimited text ---------------------------------------------------------------------------------------------
 
-    def _delimited(self, entry: Entry, spool: Any) -> Iterator[bytes]:
+    def _delimited(self, entry: Entry, spool: Any) -> Iterator[tuple[int, Sequence[str | None]]]:
+        """Line and values of each row."""
         options = self.statement.options
         raw = self._unpacked(spool)
         replacement = options.get("ACCEPTINVCHARS")
@@ -277,9 +265,6 @@ class Load:
             strict=is_csv,
         )
         skip = int(options.get("IGNOREHEADER", "0"))
-        readers = [reader(column, options) for column in self.columns]
-        sink, writer = _csv_sink()
-        count = 0
         number = 0
         while True:
             try:
@@ -292,9 +277,16 @@ class Load:
             if row is None:
                 break
             number += 1
-            if number <= skip or (not row and ("IGNOREBLANKLINES" in options or is_csv)):
-                continue
-            values = self._row(entry, rows.line_num, row, readers)
+            if number > skip and (row or not ("IGNOREBLANKLINES" in options or is_csv)):
+                yield rows.line_num, row
+
+    def _as_csv(self, entry: Entry, rows: Iterable[tuple[int, Sequence[str | None]]]) -> Iterator[bytes]:
+        """Pieces of CSV for PostgreSQL; rows that the table does not take are left out."""
+        readers = [reader(column, self.statement.options) for column in self.columns]
+        sink, writer = _csv_sink()
+        count = 0
+        for line, row in rows:
+            values = self._row(entry, line, row, readers)
             if values is None:
                 continue
             writer(values)

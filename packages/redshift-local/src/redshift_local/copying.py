@@ -6,7 +6,6 @@ import asyncio
 import datetime as dt
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from redshift_local import wire
 from redshift_local.conversation import Outcome
@@ -15,9 +14,7 @@ from redshift_local.copy_model import Column, CopyError
 from redshift_local.history import LoadErrorRecord, LoadRecord, now
 from redshift_local.plan import Plan
 from redshift_local.tokens import quote_text
-
-if TYPE_CHECKING:
-    from redshift_local.session import Session
+from redshift_local.transfers import Transfer
 
 
 @dataclass
@@ -28,34 +25,18 @@ class _Copying:
     outcome: Outcome = field(default_factory=Outcome)
 
 
-class Copying:
-    """Carries out one COPY.
-
-    Args:
-        session: the session that asked for it.
-        plan: the statement.
-    """
-
-    def __init__(self, session: Session, plan: Plan) -> None:
-        self._session = session
-        self._talk = session.talk
-        self._plan = plan
+class Copying(Transfer):
+    """Carries out one COPY."""
 
     async def run(self) -> Outcome:
         """Load the files; what the client gets to see is written to it."""
         plan = self._plan
         started_at, started = now(), time.monotonic()
         progress = _Copying()
-        self._session.cancelled = False
         try:
             progress.outcome = await self._load(plan, progress)
         except CopyError as error:
-            fields = {"S": "ERROR", "V": "ERROR", "C": error.state, "M": str(error)}
-            if error.detail:
-                fields["D"] = error.detail
-            if self._talk.status == "T":
-                await self._talk.internal("do $$ begin raise exception 'refused'; end $$")
-            progress.outcome = Outcome(fields=fields, status=self._talk.status)
+            progress.outcome = await self._refused(error)
         outcome = progress.outcome
         if outcome.fields:
             self._session.writer.write(wire.error_message(outcome.fields))
@@ -94,8 +75,7 @@ class Copying:
                 piece = await ahead
             except CopyError as error:
                 failure = error
-            if self._session.cancelled:
-                failure = CopyError("Query cancelled on user's request", state="57014")
+            failure = self._cancelled() or failure
         if failure is not None:
             self._talk.up.send(wire.message(b"f", wire.cstring("COPY failed")))
         else:

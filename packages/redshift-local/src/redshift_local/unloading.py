@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -12,28 +11,15 @@ from redshift_local import wire
 from redshift_local.conversation import Outcome
 from redshift_local.copy_load import client
 from redshift_local.copy_model import CopyError
-from redshift_local.plan import Plan
+from redshift_local.transfers import Transfer
 from redshift_local.unload_files import Files, OutColumn
-
-if TYPE_CHECKING:
-    from redshift_local.session import Session
 
 _ROWS = 20_000
 _CURSOR = "redshift_unload"
 
 
-class Unloading:
-    """Carries out one UNLOAD.
-
-    Args:
-        session: the session that asked for it.
-        plan: the statement.
-    """
-
-    def __init__(self, session: Session, plan: Plan) -> None:
-        self._session = session
-        self._talk = session.talk
-        self._plan = plan
+class Unloading(Transfer):
+    """Carries out one UNLOAD."""
 
     async def run(self) -> Outcome:
         """Write the files; what the client gets to see is written to it."""
@@ -42,12 +28,10 @@ class Unloading:
             await self._talk.internal("begin")
         try:
             outcome = await self._unload()
-        except (CopyError, ClientError, BotoCoreError) as error:
-            state = error.state if isinstance(error, CopyError) else "XX000"
-            said = str(error) if isinstance(error, CopyError) else f"S3ServiceException: {error}"
-            if not own:
-                await self._talk.internal("do $$ begin raise exception 'refused'; end $$")
-            outcome = Outcome(fields={"S": "ERROR", "V": "ERROR", "C": state, "M": said})
+        except CopyError as error:
+            outcome = await self._refused(error)
+        except (ClientError, BotoCoreError) as error:
+            outcome = await self._refused(CopyError(f"S3ServiceException: {error}"))
         if own:
             await self._talk.internal("rollback" if outcome.fields else "commit")
         outcome.status = self._talk.status
@@ -77,8 +61,8 @@ class Unloading:
             rows, outcome = await self._talk.internal(f"fetch {_ROWS} from {_CURSOR}")
             if outcome.fields:
                 return outcome
-            if self._session.cancelled:
-                raise CopyError("Query cancelled on user's request", state="57014")
+            if cancelled := self._cancelled():
+                raise cancelled
             if files is None:
                 columns = _columns(self._talk.description)
                 files = await loop.run_in_executor(None, Files, statement, columns, s3)
