@@ -29,7 +29,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -199,7 +199,7 @@ def main(arguments: Sequence[str]) -> int:
         console.print(f"There is no suite {wrong[0]}; there are {', '.join(known)}.")
         return 2
     wanted = set(options.names or usual)
-    suites = in_order([suite for suite in (*SUITES, *EXTRA_SUITES) if suite.name in wanted])
+    suites = [suite for suite in (*SUITES, *EXTRA_SUITES) if suite.name in wanted]
     checks = linters() if "lint" in wanted else []
     lanes = max(1, min(options.lanes, len(suites) + len(checks)))
     began = time.monotonic()
@@ -269,7 +269,7 @@ def run_pieces(pieces: Sequence[Piece], lanes: int, connector: threading.Event) 
 
     A piece that waits for the connector lets shorter ones go first until the connector is there.
     """
-    left = sorted(pieces, key=lambda piece: (not piece.first, -piece.budget))
+    left = [piece for first in (True, False) for piece in in_order([p for p in pieces if p.first == first])]
     outcomes: list[Outcome] = []
     lock = threading.Lock()
 
@@ -300,9 +300,12 @@ def run_pieces(pieces: Sequence[Piece], lanes: int, connector: threading.Event) 
     return outcomes
 
 
-def in_order(suites: Sequence[Suite]) -> list[Suite]:
-    """Suites as they start: the longest first, so that no lane ends with a long suite while the other is idle."""
-    return sorted(suites, key=lambda suite: -suite.budget)
+Budgeted = TypeVar("Budgeted", Suite, Piece)
+
+
+def in_order(items: Sequence[Budgeted]) -> list[Budgeted]:
+    """As they start: the longest first, so that no lane ends with a long suite while the other is idle."""
+    return sorted(items, key=lambda item: -item.budget)
 
 
 def _lint(check: Check) -> Outcome:

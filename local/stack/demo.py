@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from local.config import REPO, LocalConfig
 from local.stack import runs, story, summary
@@ -15,6 +16,9 @@ from local.stack.airflow import AirflowClient, AirflowError
 from local.stack.display import StepDisplay, console, heading, human_seconds
 from local.stack.ports import PortTakenError
 from local.stack.supervisor import Stack, StackError
+
+if TYPE_CHECKING:
+    from shop_data.load import LoadedRange
 
 # The shop of the generator opens on the first of these days, so that the first day brings full snapshots. Fixed
 # dates and a fixed seed make every run the same.
@@ -118,13 +122,13 @@ def load_sample(
         if loaded is None:
             return 1
         client.unpause(runs.DAILY)
-        conf = {"start_date": loaded[0], "end_date": loaded[1]}
-        heading(f"{runs.DAILY}, {loaded[0]} … {loaded[1]} in one run")
-        runs.watch(client, runs.DAILY, {f"{loaded[0]} …": client.trigger(runs.DAILY, conf)})
+        conf = {"start_date": str(loaded.start), "end_date": str(loaded.end)}
+        heading(f"{runs.DAILY}, {loaded.start} … {loaded.end} in one run")
+        runs.watch(client, runs.DAILY, {f"{loaded.start} …": client.trigger(runs.DAILY, conf)})
         if verbose:
             summary.show_warehouse(config, ledger_by_day=False)
-            summary.show_quality(config, [loaded[1]])
-        story.show_story(config, _days(*loaded))
+            summary.show_quality(config, [str(loaded.end)])
+        story.show_story(config, [str(day) for day in loaded.days])
     except (StackError, PortTakenError, runs.RunFailedError, AirflowError) as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         return 1
@@ -134,11 +138,6 @@ def load_sample(
     return 0
 
 
-def _days(first: str, last: str) -> list[str]:
-    start, end = date.fromisoformat(first), date.fromisoformat(last)
-    return [str(start + timedelta(days=number)) for number in range((end - start).days + 1)]
-
-
 def bootstrap(client: AirflowClient) -> None:
     """Create or migrate the tables by the bootstrap DAG."""
     runs.wait_for_dags(client, [runs.BOOTSTRAP, runs.DAILY])
@@ -146,19 +145,18 @@ def bootstrap(client: AirflowClient) -> None:
     runs.watch(client, runs.BOOTSTRAP, {"bootstrap": client.trigger(runs.BOOTSTRAP)})
 
 
-def land(config: LocalConfig, folder: Path, options: Sequence[str] = ()) -> tuple[str, str] | None:
-    """Put the files into the raw bucket; returns the first and last day, or None when it cannot be done."""
+def land(config: LocalConfig, folder: Path, options: Sequence[str] = ()) -> LoadedRange | None:
+    """Put the files into the raw bucket; None when it cannot be done."""
     from local import data  # late import: needs the endpoint's address in the environment
     from shop_data import cli
 
     os.environ.update(config.aws_environ())
     arguments = cli.parse(["load", str(folder.resolve()), "--replace", *options], data.SURROUNDINGS)
     try:
-        loaded = cli.load(arguments, console)
+        return cli.load(arguments, console)
     except (ValueError, FileNotFoundError) as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         return None
-    return str(loaded.start), str(loaded.end)
 
 
 def _start_generator(

@@ -37,6 +37,8 @@ import pytest  # noqa: E402
 from server_fixtures import aws, local_aws, mail_server, mailbox  # noqa: E402, F401 - pytest finds them here
 from servers import REPO, LocalRedshift, ScriptedGlue, start_redshift  # noqa: E402
 
+from ecommerce_dwh.warehouse.client import Cursor  # noqa: E402
+
 sys.path.insert(0, str(REPO))
 # Each hook has a session of its own, and each session parses megabytes of service models again.
 botocore.loaders.JSONFileLoader.load_file = functools.cache(botocore.loaders.JSONFileLoader.load_file)
@@ -87,6 +89,20 @@ def redshift(local_redshift, monkeypatch) -> LocalRedshift:
     monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(local_redshift.connection))
     local_redshift.run("drop schema if exists t cascade", "create schema t")
     return local_redshift
+
+
+@pytest.fixture
+def statements(monkeypatch) -> list[str]:
+    """What tasks run in the warehouse from now on."""
+    ran: list[str] = []
+    run_one = Cursor.run
+
+    def run(self: Cursor, statement: str, *arguments: object, **options: object) -> object:
+        ran.append(statement)
+        return run_one(self, statement, *arguments, **options)
+
+    monkeypatch.setattr(Cursor, "run", run)
+    return ran
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from ecommerce_dwh.erasure.erase_task import (
 )
 from ecommerce_dwh.erasure.requests_task import ForgetRequestOperator, OldRequestsOperator, forget_request
 from ecommerce_dwh.warehouse.bootstrap import MigrationOperator
-from ecommerce_dwh.warehouse.client import Cursor
 from ecommerce_dwh.warehouse.sql_text import without_comments
 
 PROCESSED = "ecommerce-dwh-dev-processed"
@@ -280,22 +279,15 @@ def test_a_customer_whom_nobody_knows_is_told(warehouse, aws):
         run(ErasurePlanOperator)
 
 
-def test_the_lock_comes_before_all_that_takes_the_snapshot(warehouse, aws, monkeypatch):
-    ran = []
-    run_one = Cursor.run
-    monkeypatch.setattr(
-        Cursor,
-        "run",
-        lambda self, statement, *a, **k: (ran.append(statement), run_one(self, statement, *a, **k))[1],
-    )
+def test_the_lock_comes_before_all_that_takes_the_snapshot(warehouse, aws, statements):
     survey(aws)
     put(aws, "search.json", SEARCH)
     run(ErasurePlanOperator)
-    ran.clear()
+    statements.clear()
 
     run(EraseWarehouseOperator)
 
-    assert without_comments(ran[0]) == "lock table history.pending_key"
+    assert without_comments(statements[0]) == "lock table history.pending_key"
 
 
 def test_the_warehouse_is_cleared_and_the_days_are_loaded_again(warehouse, aws, capsys):

@@ -17,6 +17,8 @@ from shop_data.dirt import KINDS
 from shop_data.generate import Plan, day_range, generate
 from shop_data.load import LoadedRange
 from shop_data.schema import SOURCES
+from shop_import import tables
+from shop_import.shops import SHOPIFY, WOOCOMMERCE
 
 CONTRACTS = load_contracts(REPO / "include" / "sources")
 
@@ -37,6 +39,20 @@ def read(folder: Path, source: str) -> list[dict[str, str]]:
         with path.open(encoding="utf-8", newline="") as file:
             rows += csv.DictReader(file)
     return rows
+
+
+def test_columns_of_imported_exports_are_those_of_the_contracts() -> None:
+    for name, columns in tables.COLUMNS.items():
+        contract = CONTRACTS[name]
+        assert list(columns) == [column.name for column in contract.columns]
+        assert set(tables.REQUIRED[name]) == {column.name for column in contract.columns if column.required}
+    assert set(SHOPIFY.statuses.values()) | set(WOOCOMMERCE.statuses.values()) <= known_statuses()
+
+
+def known_statuses() -> set[str]:
+    """The order statuses that the contract accepts without a warning."""
+    (rule,) = [rule for rule in CONTRACTS["orders"].rules if rule.name == "status_known"]
+    return set(rule.arguments["values"])
 
 
 def test_columns_are_those_of_the_contracts() -> None:

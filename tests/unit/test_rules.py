@@ -11,7 +11,14 @@ from ecommerce_dwh.contracts import TYPES
 from ecommerce_dwh.rules import KINDS, Asked, NotExpressible, Rule
 
 REPO = Path(__file__).resolve().parents[2]
-PARTS = {"__init__", "counted", "dqdl", "kind", "rule", "standing"}  # of the package; every other module is a kind
+PARTS = {
+    "__init__",
+    "counted",
+    "dqdl",
+    "kind",
+    "rule",
+    "standing",
+}  # of the package; every other module is a kind
 # A rule of each kind as a contract asks for it: columns and arguments.
 ASKED: dict[str, tuple[tuple[str, ...], dict[str, object]]] = {
     "not_null": (("word",), {}),

@@ -441,3 +441,42 @@ def test_an_olist_folder_without_one_of_its_files_is_refused_by_name(tmp_path: P
     (tmp_path / "olist_orders_dataset.csv").write_text(OLIST["olist_orders_dataset.csv"])
     with pytest.raises(ImportFileError, match="olist_order_items_dataset"):
         convert([tmp_path])
+
+
+def test_an_olist_payment_that_cannot_be_read_is_refused_with_its_order(tmp_path: Path) -> None:
+    for name, text in OLIST.items():
+        (tmp_path / name).write_text(
+            text.replace("boleto,1,55.00", "boleto,1,much")
+            + ("o9,1,boleto,1,x\n" if "payments" in name else "")
+        )
+    _, imported = convert([tmp_path])
+    assert [(each.row.file, each.row.line, each.reason) for each in imported.refused] == [
+        ("olist_orders_dataset.csv", 3, "'much' is no amount"),
+        ("olist_order_payments_dataset.csv", 5, "'x' is no amount"),
+    ]
+    assert [row["order_id"] for row in imported.tables["orders"]] == ["o1"]
+    assert not imported.complete
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    content=st.one_of(
+        st.binary(max_size=200),
+        st.binary(max_size=60).map(lambda data: b"\xff\xfe" + data),
+        st.binary(max_size=60).map(lambda data: b"\x1f\x8b\x08" + data),
+        st.text(alphabet=st.sampled_from("Name,Total;\"'=\n\r\t 1.5\u20ac\ufeff"), max_size=80).map(str.encode),
+    ),
+    name=st.sampled_from(["orders.csv", "orders.csv.gz", "orders.tsv"]),
+    shop=st.sampled_from(["shopify", "woocommerce", None]),
+)
+def test_any_bytes_are_an_export_or_refused_in_words(
+    tmp_path: Path, content: bytes, name: str, shop: str | None
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    try:
+        _, imported = convert([path], shop)
+    except ImportFileError as error:
+        assert str(error)
+    else:
+        assert imported.totals.rows > 0

@@ -152,7 +152,11 @@ class _Builder:
         """
         given = abs(amounts["discount"])
         on_lines = sum(
-            (abs(self._number(line["item_discount"])) for line in order.lines if line["item_discount"]),
+            (
+                abs(self._spelling.amount(line["item_discount"]))
+                for line in order.lines
+                if line["item_discount"]
+            ),
             Decimal(0),
         )
         subtotal = self._amount(order, "subtotal")
@@ -196,11 +200,11 @@ class _Builder:
         return plain_name(text.removeprefix("wc-"))
 
     def _line(self, line: dict[str, str]) -> _Line:
-        quantity = self._number(line["quantity"] or "1")
+        quantity = self._spelling.amount(line["quantity"] or "1")
         if quantity != quantity.to_integral_value():
             raise UnreadableError(f"the quantity {line['quantity']!r} is no whole number")
-        price = self._number(line["item_price"]) if line["item_price"] else None
-        total = self._number(line["item_total"]) if line["item_total"] else None
+        price = self._spelling.amount(line["item_price"]) if line["item_price"] else None
+        total = self._spelling.amount(line["item_total"]) if line["item_total"] else None
         if price is None:
             if total is None:
                 raise UnreadableError(f"the line {line['item_name']!r} has neither a price nor a total")
@@ -357,9 +361,6 @@ class _Builder:
         if self._spelling.timezone == "UTC" and not _ZONE.search(text):
             self._imported.notes.add("dates without a zone were read as UTC; say the shop's by --timezone")
         return self._named(name, lambda: self._spelling.moment(text))
-
-    def _number(self, text: str) -> Decimal:
-        return self._spelling.amount(text)
 
     def _named(self, name: str, read: Callable[[], Any]) -> Any:
         try:

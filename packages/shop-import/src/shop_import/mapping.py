@@ -142,11 +142,17 @@ def _table(
 ) -> None:
     """The rows of a table; where several rows of the file are one order, customer or product, the first counts."""
     id_column = REQUIRED[name][0]
+    spellings = {
+        column: Spelling(
+            "UTC" if column in DATES else mapping.timezone, mapping.decimal, source.formats.get(column)
+        )
+        for column in COLUMNS[name]
+    }
     seen: dict[str, dict[str, str]] = {}
     numbers: dict[tuple[str, str], int] = {}
     for row in export.rows:
         try:
-            made = {column: _value(column, row, source, mapping) for column in COLUMNS[name]}
+            made = {column: _value(column, row, source, spellings[column]) for column in COLUMNS[name]}
             if name == "order_items" and not made["order_item_id"]:
                 pair = (made["order_id"], made["product_id"])
                 numbers[pair] = numbers.get(pair, 0) + 1
@@ -175,13 +181,12 @@ def _table(
     imported.tables[name] = list(seen.values())
 
 
-def _value(column: str, row: Row, source: SourceMapping, mapping: Mapping) -> str:
+def _value(column: str, row: Row, source: SourceMapping, spelling: Spelling) -> str:
     text = row.cells.get(source.columns.get(column, ""), "") or source.constants.get(column, "")
     text = source.values.get(column, {}).get(text, text)
     if not text:
         return ""
     try:
-        spelling = Spelling(mapping.timezone, mapping.decimal, source.formats.get(column))
         if column in MONEY:
             return amount_text(spelling.amount(text))
         if column in ("quantity", "stock_quantity"):
@@ -192,8 +197,7 @@ def _value(column: str, row: Row, source: SourceMapping, mapping: Mapping) -> st
         if column in MOMENTS:
             return moment_text(spelling.moment(text))
         if column in DATES:
-            plain = Spelling("UTC", mapping.decimal, source.formats.get(column))
-            return plain.moment(text).date().isoformat()
+            return spelling.moment(text).date().isoformat()
     except UnreadableError as error:
         raise UnreadableError(f"{source.columns.get(column, column)}: {error}") from None
     return text

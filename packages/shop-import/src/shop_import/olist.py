@@ -19,6 +19,7 @@ FILES = {
     name: f"olist_{name}_dataset.csv"
     for name in ("orders", "order_items", "customers", "products", "order_payments")
 }
+_COUNTRY = "Brazil"
 OPTIONAL = {"translation": "product_category_name_translation.csv"}
 
 
@@ -44,35 +45,24 @@ def convert(folder: Path, spelling: Spelling, prefix: str = "") -> Imported:
         if translation.is_file()
         else {}
     )
-    people = {_cell(row, "customer_id"): row for row in files["customers"]}
-    lines: dict[str, list[Row]] = defaultdict(list)
-    payments: dict[str, list[Row]] = defaultdict(list)
-    for row in files["order_items"]:
-        lines[_cell(row, "order_id")].append(row)
-    for row in files["order_payments"]:
-        payments[_cell(row, "order_id")].append(row)
-        imported.totals.shop_total += spelling.amount(_cell(row, "payment_value"))
-    latest: dict[str, str] = {}
+    lines, payments = (_by_order(files[name]) for name in ("order_items", "order_payments"))
+    builder = _Builder(files["customers"], spelling, prefix, imported)
     for row in files["orders"]:
         imported.totals.shop_orders += 1
+        order = _cell(row, "order_id")
         try:
-            _order(
-                row,
-                lines[_cell(row, "order_id")],
-                payments[_cell(row, "order_id")],
-                people,
-                spelling,
-                prefix,
-                imported,
-                latest,
-            )
+            builder.add(row, lines.pop(order, []), payments.pop(order, []))
         except UnreadableError as error:
             imported.refused.append(Refused(row, str(error)))
-    known = {_cell(row, "order_id") for row in files["orders"]}
-    for name, groups in (("order lines", lines), ("payments", payments)):
-        for order in groups.keys() - known:
-            imported.notes.add(f"{name} of an order that the export does not have", order, len(groups[order]))
-    _customers(people, latest, prefix, imported)
+    for name, left in (("order lines", lines), ("payments", payments)):
+        for order, rows in left.items():
+            imported.notes.add(f"{name} of an order that the export does not have", order, len(rows))
+    for row in (row for rows in payments.values() for row in rows):
+        try:
+            imported.totals.shop_total += spelling.amount(_cell(row, "payment_value"))
+        except UnreadableError as error:
+            imported.refused.append(Refused(row, str(error)))
+    imported.tables["customers"] = builder.customers()
     for row in files["products"]:
         category = row.cells.get("product_category_name", "")
         imported.tables["products"].append(
@@ -82,6 +72,13 @@ def convert(folder: Path, spelling: Spelling, prefix: str = "") -> Imported:
             }
         )
     return imported
+
+
+def _by_order(rows: list[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[_cell(row, "order_id")].append(row)
+    return found
 
 
 def _rows(path: Path, imported: Imported) -> list[Row]:
@@ -97,111 +94,119 @@ def _cell(row: Row, name: str) -> str:
     return row.cells[name]
 
 
-def _order(
-    row: Row,
-    lines: list[Row],
-    payments: list[Row],
-    people: dict[str, Row],
-    spelling: Spelling,
-    prefix: str,
-    imported: Imported,
-    latest: dict[str, str],
-) -> None:
-    cells = row.cells
-    moments = {
-        name: moment_text(spelling.moment(cells[column])) if cells.get(column) else ""
-        for name, column in (
-            ("order_date", "order_purchase_timestamp"),
-            ("approved", "order_approved_at"),
-            ("shipped_date", "order_delivered_carrier_date"),
-            ("delivered_date", "order_delivered_customer_date"),
-        )
-    }
-    if not moments["order_date"]:
-        raise UnreadableError("the order has no order_purchase_timestamp")
-    order_id = key(prefix + _cell(row, "order_id"))
-    person = people.get(_cell(row, "customer_id"))
-    sold = sum((spelling.amount(_cell(line, "price")) for line in lines), Decimal(0))
-    freight = sum((spelling.amount(_cell(line, "freight_value")) for line in lines), Decimal(0))
-    paid = sum((spelling.amount(_cell(payment, "payment_value")) for payment in payments), Decimal(0))
-    if not payments:
-        imported.notes.add("orders without a payment: their total is lines + freight", order_id)
-        imported.totals.shop_total += sold + freight
-    total = paid if payments else sold + freight
-    if total != sold + freight:
-        imported.notes.add(
-            "orders whose payments are not lines + freight", f"{order_id}: {total - sold - freight:+f}"
-        )
-        imported.totals.open_difference += total - sold - freight
-    if not lines:
-        imported.notes.add("orders without any line: their total is in no sales figure", order_id)
-    changed = max(moments.values())
-    customer = ""
-    if person is None:
-        imported.notes.add("orders of a customer that the export does not have", order_id)
-    else:
-        customer = key(prefix + _cell(person, "customer_unique_id"))
-        latest[_cell(person, "customer_id")] = moments["order_date"]
-    where = person.cells if person else {}
-    imported.tables["orders"].append(
-        {
-            "order_id": order_id,
-            "customer_id": customer,
-            "order_date": moments["order_date"],
-            "order_status": {"canceled": "cancelled"}.get(
-                cells.get("order_status", ""), cells.get("order_status", "")
-            ),
-            "payment_method": payments[0].cells.get("payment_type", "") if payments else "",
-            "shipping_city": where.get("customer_city", ""),
-            "shipping_state": where.get("customer_state", ""),
-            "shipping_postal_code": where.get("customer_zip_code_prefix", ""),
-            "shipping_country": "Brazil",
-            "subtotal": amount_text(sold),
-            "shipping_cost": amount_text(freight),
-            "total_amount": amount_text(total),
-            "currency": "BRL",
-            "shipped_date": moments["shipped_date"],
-            "delivered_date": moments["delivered_date"],
-            "updated_at": changed,
+class _Builder:
+    """Makes the tables' rows out of orders, each with its lines and payments."""
+
+    def __init__(self, people: list[Row], spelling: Spelling, prefix: str, imported: Imported) -> None:
+        self._people = {_cell(row, "customer_id"): row for row in people}
+        self._spelling, self._prefix, self._imported = spelling, prefix, imported
+        self._ordered: dict[
+            str, str
+        ] = {}  # moment of the order by customer_id, which names one order's address
+
+    def add(self, row: Row, lines: list[Row], payments: list[Row]) -> None:
+        """Add an order.
+
+        Raises:
+            UnreadableError: one of its values cannot be read; nothing was added.
+        """
+        cells, totals, notes = row.cells, self._imported.totals, self._imported.notes
+        sold, freight = self._sum(lines, "price"), self._sum(lines, "freight_value")
+        total = self._sum(payments, "payment_value") if payments else sold + freight
+        totals.shop_total += total
+        moments = {
+            name: moment_text(self._spelling.moment(cells[column])) if cells.get(column) else ""
+            for name, column in (
+                ("order_date", "order_purchase_timestamp"),
+                ("approved", "order_approved_at"),
+                ("shipped_date", "order_delivered_carrier_date"),
+                ("delivered_date", "order_delivered_customer_date"),
+            )
         }
-    )
-    imported.totals.orders += 1
-    imported.totals.total += total
-    for line in lines:
-        price = spelling.amount(_cell(line, "price"))
-        imported.tables["order_items"].append(
+        if not moments["order_date"]:
+            raise UnreadableError("the order has no order_purchase_timestamp")
+        order_id = key(self._prefix + _cell(row, "order_id"))
+        if not payments:
+            notes.add("orders without a payment: their total is lines + freight", order_id)
+        if total != sold + freight:
+            difference = total - sold - freight
+            notes.add("orders whose payments are not lines + freight", f"{order_id}: {difference:+f}")
+            totals.open_difference += difference
+        if not lines:
+            notes.add("orders without any line: their total is in no sales figure", order_id)
+        customer, where = self._customer(row, moments["order_date"], order_id)
+        status = cells.get("order_status", "")
+        self._imported.tables["orders"].append(
             {
-                "order_item_id": key(order_id, _cell(line, "order_item_id")),
                 "order_id": order_id,
-                "product_id": key(prefix + _cell(line, "product_id")),
-                "quantity": "1",
-                "unit_price": amount_text(price),
-                "line_total": amount_text(price),
+                "customer_id": customer,
+                "order_date": moments["order_date"],
+                "order_status": {"canceled": "cancelled"}.get(status, status),
+                "payment_method": payments[0].cells.get("payment_type", "") if payments else "",
+                **{f"shipping_{name}": value for name, value in where.items()},
+                "subtotal": amount_text(sold),
+                "shipping_cost": amount_text(freight),
+                "total_amount": amount_text(total),
+                "currency": "BRL",
+                "shipped_date": moments["shipped_date"],
+                "delivered_date": moments["delivered_date"],
+                "updated_at": max(moments.values()),
             }
         )
-        imported.totals.lines += 1
-        imported.totals.lines_total += price
+        totals.orders += 1
+        totals.total += total
+        totals.lines += len(lines)
+        totals.lines_total += sold
+        for line in lines:
+            price = amount_text(self._spelling.amount(_cell(line, "price")))
+            self._imported.tables["order_items"].append(
+                {
+                    "order_item_id": key(order_id, _cell(line, "order_item_id")),
+                    "order_id": order_id,
+                    "product_id": key(self._prefix + _cell(line, "product_id")),
+                    "quantity": "1",
+                    "unit_price": price,
+                    "line_total": price,
+                }
+            )
+
+    def customers(self) -> list[dict[str, str]]:
+        """One row per person, with the address of the newest order."""
+        newest: dict[str, tuple[str, Row]] = {}
+        first: dict[str, str] = {}
+        for id_, row in self._people.items():
+            person, moment = _cell(row, "customer_unique_id"), self._ordered.get(id_, "")
+            if person not in newest or newest[person][0] <= moment:
+                newest[person] = (moment, row)
+            if moment:
+                first[person] = min(first.get(person, moment), moment)
+        return [
+            {
+                "customer_id": key(self._prefix + person),
+                **_address(row),
+                "registration_date": first.get(person, "")[:10],
+                "updated_at": moment,
+            }
+            for person, (moment, row) in sorted(newest.items())
+        ]
+
+    def _customer(self, row: Row, moment: str, order_id: str) -> tuple[str, dict[str, str]]:
+        """Key and address of an order's customer; no key where the export does not have the person."""
+        person = self._people.get(_cell(row, "customer_id"))
+        if person is None:
+            self._imported.notes.add("orders of a customer that the export does not have", order_id)
+            return "", {"country": _COUNTRY}
+        self._ordered[_cell(row, "customer_id")] = moment
+        return key(self._prefix + _cell(person, "customer_unique_id")), _address(person)
+
+    def _sum(self, rows: list[Row], column: str) -> Decimal:
+        return sum((self._spelling.amount(_cell(row, column)) for row in rows), Decimal(0))
 
 
-def _customers(people: dict[str, Row], latest: dict[str, str], prefix: str, imported: Imported) -> None:
-    """One row per person, with the address of the newest order."""
-    newest: dict[str, tuple[str, Row]] = {}
-    first: dict[str, str] = {}
-    for id_, row in people.items():
-        person, moment = _cell(row, "customer_unique_id"), latest.get(id_, "")
-        if person not in newest or newest[person][0] <= moment:
-            newest[person] = (moment, row)
-        if moment:
-            first[person] = min(first.get(person, moment), moment)
-    imported.tables["customers"] = [
-        {
-            "customer_id": key(prefix + person),
-            "city": row.cells.get("customer_city", ""),
-            "state": row.cells.get("customer_state", ""),
-            "postal_code": row.cells.get("customer_zip_code_prefix", ""),
-            "country": "Brazil",
-            "registration_date": first.get(person, "")[:10],
-            "updated_at": moment,
-        }
-        for person, (moment, row) in sorted(newest.items())
-    ]
+def _address(person: Row) -> dict[str, str]:
+    return {
+        "city": person.cells.get("customer_city", ""),
+        "state": person.cells.get("customer_state", ""),
+        "postal_code": person.cells.get("customer_zip_code_prefix", ""),
+        "country": _COUNTRY,
+    }

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,18 +60,16 @@ def decode(data: bytes, name: str) -> str:
     Raises:
         ImportFileError: the bytes are none of these.
     """
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
-    try:
-        return data.decode("cp1252")
-    except UnicodeDecodeError as error:
-        raise ImportFileError(
-            f"{name}: byte {error.start} is neither UTF-8 nor Windows-1252; save the export as UTF-8"
-        ) from None
+    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError as error:
+            place = error.start
+    raise ImportFileError(
+        f"{name}: byte {place} is neither UTF-8 nor Windows-1252 (nor UTF-16, where the first bytes say so); "
+        "save the export as UTF-8"
+    )
 
 
 def read_export(path: Path) -> Export:
@@ -83,7 +82,7 @@ def read_export(path: Path) -> Export:
         raise ImportFileError(f"{path} does not exist, or is a folder")
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ImportFileError(f"{path} is no readable gzip file: {error}") from None
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise ImportFileError(f"{path} is a spreadsheet or an archive; export or save it as CSV")
@@ -94,7 +93,10 @@ def read_export(path: Path) -> Export:
     if not text.strip():
         raise ImportFileError(f"{path} is empty")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-    header = [clean(name) for name in next(reader)]
+    try:
+        header = [clean(name) for name in next(reader)]
+    except csv.Error as error:
+        raise ImportFileError(f"{path}: the header cannot be read: {error}") from None
     if twice := sorted({name for name in header if name and header.count(name) > 1}):
         raise ImportFileError(f"{path} has the column {twice[0]!r} twice; rename or delete one of them")
     rows = list(_rows(reader, header, path, skipped))
@@ -105,7 +107,7 @@ def read_export(path: Path) -> Export:
 
 def _delimiter(text: str) -> str:
     """The delimiter that cuts the header into most columns."""
-    first = text.split("\n", 1)[0]
+    first = re.split(r"[\r\n]", text, maxsplit=1)[0]
     return max(DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark))))
 
 

@@ -20,7 +20,7 @@ def _words(text: str) -> frozenset[str]:
 
 # Fields of an order, then of a line. An order's fields may stand on its first row only.
 ORDER_FIELDS = _words(
-    "number uid email phone customer ordered_at paid_at shipped_at delivered_at cancelled_at changed_at status "
+    "number email phone customer ordered_at paid_at shipped_at delivered_at cancelled_at changed_at status "
     "fulfillment currency subtotal shipping tax total discount refunded fee payment_method "
     "first_name last_name name address city state postal_code country "
     "ship_city ship_state ship_postal_code ship_country"
@@ -74,7 +74,6 @@ SHOPIFY = Shop(
     columns=_columns(
         """
         number = Name
-        uid = Id
         email = Email
         phone = Phone | Billing Phone | Shipping Phone
         ordered_at = Created at
@@ -130,7 +129,7 @@ SHOPIFY = Shop(
     },
     without_place=_names(
         "Accepts Marketing | Discount Code | Shipping Method | Lineitem compare at price | "
-        "Lineitem requires shipping | "
+        "Lineitem requires shipping | Id | "
         "Lineitem taxable | Lineitem fulfillment status | Billing Address2 | Billing Company | Shipping Name | "
         "Shipping Address1 | Shipping Address2 | Shipping Company | Notes | Note Attributes | Payment Reference | "
         "Payment References | Payment ID | Payment Terms Name | Next Payment Due At | Outstanding Balance | Employee | "

@@ -68,13 +68,12 @@ class Spelling:
         plain = plain.replace("\u00a0", "").replace("\u202f", "").replace(" ", "").replace("'", "")
         thousands = "," if self.decimal == "." else "."
         if thousands in plain:
-            whole, mark, _ = plain.partition(self.decimal)
+            whole = plain.partition(self.decimal)[0]
             if not re.fullmatch(rf"\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+", whole):
                 raise UnreadableError(
                     f"{text!r} is no amount with the decimal mark {self.decimal!r}; choose the other by --decimal"
                 )
             plain = whole.replace(thousands, "") + plain[len(whole) :]
-            del mark
         number = sign + plain.replace(self.decimal, ".")
         if not _AMOUNT.fullmatch(number):
             raise UnreadableError(f"{text!r} is no amount")
