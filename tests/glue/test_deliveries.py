@@ -219,6 +219,13 @@ def put_all(lake: Lake) -> dict[str, str]:
     future = orders(day).replace(b"," + day.encode() + b"T11", b",9998-12-31T11")
     tomorrow = b"O9,C9,%sT10:00:00Z,created,INR,10.00,,%sT13:00:00+00:00\n" % (day.encode(), after)
     lake.put("orders", day, (future + tomorrow).replace(b"\nO", b"\nF"))
+    years = [int(day[:4]) + 1, int(day[:4]) + 2, 9998]
+    lake.put(
+        "customers",
+        day,
+        b"customer_id,first_name,updated_at\n"
+        + b"".join(b"V1,in %d,%d-01-01T00:00:00Z\n" % (year, year) for year in years),
+    )
 
     lake.put("orders", "2026-02-30", orders("2026-02-28"))
     return days
@@ -363,6 +370,17 @@ def test_a_version_of_the_future_counts_as_the_end_of_its_delivery(judged: Judge
     assert {rows[f"F{n}"]["updated_at"].year for n in (1, 2, 3)} == {9998}
     assert "orders.versions_not_in_future" in judged.broken("future-versions")
     assert judged.said("future-versions", "orders", "versions_not_in_future").startswith("3 of 4 rows")
+
+
+def test_a_history_delivered_at_its_first_day_keeps_its_versions(judged: Judged) -> None:
+    """A new warehouse is filled so; only a version that lies beyond every shop's life counts as the delivery's."""
+    day = dt.date.fromisoformat(judged.days["future-versions"])
+    rows = [row for row in judged.rows("future-versions", "customers") if row["customer_id"] == "V1"]
+    found = {row["first_name"]: row["version_at"] for row in rows}
+    assert len(rows) == 3
+    assert found[f"in {day.year + 1}"].isoformat() == f"{day.year + 1}-01-01T00:00:00"
+    assert found[f"in {day.year + 2}"].isoformat() == f"{day.year + 2}-01-01T00:00:00"
+    assert found["in 9998"].date() == day + dt.timedelta(days=1)
 
 
 def test_new_orders_without_a_line_are_shown(judged: Judged) -> None:

@@ -274,7 +274,7 @@ ROWS = [
     ("1,-1,view,1,/1,1", None, ""),
     ("1,１,view,1,/1,1", None, ""),
     ("1,,view,1,/1,1", None, ""),
-    ("1,\u00a01,v,1,/,1", None, ""),
+    ("1,\u00a01,v,1,/,1", "1,\u00a0erased-1,v,1,/,", ""),  # processing trims this blank, too
     (f"1,2,view,1,/?m={MAIL},1", None, "other_row"),
     ("1,2,view,1,/?n=Zubeida+Quaint,1", None, ""),
     (f"1,,view,1,/?m={MAIL},1", "1,,view,1,/?m=xxxxxxx.x@xxxx.xxxxxxx,1", ""),

@@ -108,7 +108,10 @@ def test_the_log_names_what_lies_beside_the_days(new_lake: object, capsys: pytes
     assert "s3://raw/customers/" in log
     assert "other-day" not in log
     assert f"and {30 + 1 + len(STRAYS) - 20} more beside the folders of days" in log
-    assert lake.summary()["not_loaded"] == [], "they are of no day"
+    named = lake.summary()["not_loaded"]
+    assert len(named) == lake.summary()["not_loaded_count"] == 30 + 1 + len(STRAYS)
+    assert "zubeida" not in json.dumps(named)
+    assert "other-day" not in json.dumps(named)
 
 
 def test_the_verdict_does_not_depend_on_them(new_lake: object, report: dict[str, object]) -> None:

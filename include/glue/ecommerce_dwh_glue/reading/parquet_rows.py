@@ -48,6 +48,8 @@ def parquet_rows(
         (F.col("_metadata.row_index") + 1).alias("source_line"),
         *(_value(column).alias(f"p{number}") for number, column in enumerate(columns)),
     )
+    # NaN of a column of numbers is a number, and rejected as one; only texts can be words.
+    are_words = {column.name.strip().lower() for column in columns if column.spark_type == "string"}
     texts = [
         (F.col(f"p{places[column.name]}") if column.name in places else F.lit(None)).cast("string")
         for column in contract.columns
@@ -61,7 +63,10 @@ def parquet_rows(
         F.substring(as_utf8(F.to_json(row, {"ignoreNullFields": "false"})), 1, 1 << 16).alias("raw_text"),
         "defect",
         *(
-            F.when(F.col("defect").isNull(), trimmed(text, True, contract.null_words)).alias(f"x_{column.name}")
+            F.when(
+                F.col("defect").isNull(),
+                trimmed(text, True, contract.null_words if column.name in are_words else ()),
+            ).alias(f"x_{column.name}")
             for text, column in zip(texts, contract.columns, strict=True)
         ),
     )

@@ -17,6 +17,9 @@ from ecommerce_dwh_glue.rows.messages import message_sql, rejected_sql, shown_sq
 from ecommerce_dwh_glue.rows.values import rounded_sql, value_sql
 from ecommerce_dwh_glue.rows.verdicts import bad_sql, product_bad_sql, product_rule_sql, rule_sql
 
+# Days, about 30 years: shops' systems keep no older versions, and wrong centuries and ends of time lie beyond.
+_LONGEST_HISTORY = 11_000
+
 
 def type_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
     """Type the rows of text that `reading.read_source` gave.
@@ -45,7 +48,7 @@ def type_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
         for column in contract.derived_columns
         if column.derivation.startswith("raw:")
     ]
-    version = _version_sql(contract.version_column)
+    version = _version_sql(contract.version_column, keeps_versions=contract.history == "scd2")
     tests = [*map(bad_sql, contract.columns), product_bad_sql(contract)]
     bad = " or ".join(["defect is not null", *filter(None, tests)])
     # One column for all texts: where it is null, caching it costs nothing.
@@ -58,17 +61,23 @@ def type_rows(rows: DataFrame, contract: SourceContract) -> DataFrame:
     )
 
 
-def _version_sql(column: str) -> str:
+def _version_sql(column: str, *, keeps_versions: bool) -> str:
     """SQL of when a row became true: the contract's version column, or the beginning of the delivery's day.
 
     A time after the delivery, and so not true yet, counts as the end of the delivery's day: a clock that is wrong once,
     or a date of 9999, would win over all that is delivered later. A day is left for clocks of other time zones.
+
+    Args:
+        column: the contract's version column; empty when it has none.
+        keeps_versions: the source keeps every version (``scd2``). The first delivery of such a source may hold the
+            versions of many years, which would become one if all counted as the delivery's time; only times that no
+            history reaches (`_LONGEST_HISTORY`) do.
     """
     # Casts, where a sum would do, keep the code of a row within what Java compiles (8,000 bytes for customers).
     # Where every row needs it, the sum is quicker than a cast.
     if not column:
         return "timestamp_micros(unix_date(delivery_date) * 86400000000L)"
-    late = "timestamp(date_add(delivery_date, 2))"
+    late = f"timestamp(date_add(delivery_date, {_LONGEST_HISTORY if keeps_versions else 2}))"
     return (
         f"if(`{column}` < {late}, `{column}`, timestamp(date_add(delivery_date, int(`{column}` is not null))))"
     )

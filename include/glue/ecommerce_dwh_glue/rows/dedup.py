@@ -1,8 +1,8 @@
 """Picks the row that counts among several of one key.
 
 Within a source and day, sources with history keep one row per (key, version_at), the others one row per key. The
-newest ``version_at`` wins, ties go to the greatest ``row_hash``, and among exact copies the first in the files.
-The outcome depends on the set of rows alone, not on their order.
+newest ``version_at`` wins, among versions of the future (`casting`) the latest; ties go to the greatest ``row_hash``,
+and among exact copies the first in the files. The outcome depends on the set of rows alone, not on their order.
 
 Few rows have a rival or break a rule. So of many rows, one cheap pass finds the 64-bit hashes of identities that need
 a closer look (`marks`): those that occur twice, and those of suspect rows. Rows of all other hashes are accepted as
@@ -90,21 +90,28 @@ def ranked(typed: DataFrame, contract: SourceContract) -> DataFrame:
         typed: what `casting.type_rows` gave, with all rivals of each row.
         contract: the source's contract.
     """
+    delivered = [contract.version_column] if contract.version_column else []
     order = Window.partitionBy(F.isnull("rule"), *identity(contract)).orderBy(
         F.col("version_at").desc(),
+        *(F.col(column).desc() for column in delivered),
         F.col("row_hash").desc(),
         F.col("source_file"),
         F.col("source_line"),
     )
     fixed = [name for name in contract.required_columns if name != contract.key]
-    winner = F.first(F.struct("row_hash", "version_at", "source_file", "source_line", *fixed)).over(order)
+    same_version = ["version_at", *delivered]
+    kept = dict.fromkeys(["row_hash", *same_version, "source_file", "source_line", *fixed])
+    winner = F.first(F.struct(*kept)).over(order)
     placed = hashed(judge_rows(typed, contract), contract).select(
         "*", F.row_number().over(order).alias("place"), winner.alias("winner")
     )
     differs = reduce(
         lambda one, other: one | other,
         (F.col(name) != F.col(f"winner.{name}") for name in fixed),
-        F.col("version_at") == F.col("winner.version_at"),
+        reduce(
+            lambda one, other: one & other,
+            (F.col(column).eqNullSafe(F.col(f"winner.{column}")) for column in same_version),
+        ),
     )
     is_other = (F.col("row_hash") != F.col("winner.row_hash")) & differs
     lost = F.isnull("rule") & (F.col("place") > 1)
