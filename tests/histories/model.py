@@ -53,12 +53,17 @@ def bounded(instant: datetime) -> datetime:
     return min(max(instant, BEGINNING), LAST_INSTANT)
 
 
+def age(row: Row) -> tuple[datetime, date, str]:
+    """What orders the versions of one key."""
+    return row["version_at"], row["delivery_date"], row["row_hash"]
+
+
 def standing(rows: Iterable[Row], key: str) -> dict[str, Row]:
-    """The newest delivery of each key: by version, then by content hash."""
+    """The current row of each key: by version, then by delivery date, then by content hash."""
     best: dict[str, Row] = {}
     for row in rows:
         held = best.get(row[key])
-        if held is None or (row["version_at"], row["row_hash"]) > (held["version_at"], held["row_hash"]):
+        if held is None or age(row) > age(held):
             best[row[key]] = row
     return best
 
@@ -71,7 +76,7 @@ def versions(
     for row in rows:
         instant = bounded(row["version_at"])
         held = at_instant[row[key]].get(instant)
-        if held is None or (row["version_at"], row["row_hash"]) > (held["version_at"], held["row_hash"]):
+        if held is None or age(row) > age(held):
             at_instant[row[key]][instant] = row
     result: dict[str, list[Row]] = {}
     for natural_key, delivered in at_instant.items():

@@ -27,7 +27,9 @@ ONCE = {
     "the beginning of time (macros/time.sql)": r"1900-01-01",
     "the end of time (macros/time.sql)": r"9999-12-3",
     "a hash key (macros/keys.sql)": r"strtol\s*\(\s*left\s*\(\s*md5",
-    "the newest version (macros/versions.sql)": r"version_at\s+desc\s*,\s*(?:\w+\.)?row_hash\s+desc",
+    "the newest version (macros/versions.sql)": (
+        r"version_at\s+desc\s*,\s*(?:\{\{ of_row \}\}|\w+\.)?(?:delivery_date|row_hash)\s+desc"
+    ),
     "the version valid at an instant (macros/versions.sql)": r"(?<!effective_to)\s<=?\s*\w+\.effective_to\b",
     "the keys of a queue (macros/queue.sql)": r"from\s+history\.pending_key\s+where\s+(?:\w+\.)?entity\s*(?:=|in\b)",
     "the queues of the merges (macros/queue.sql)": r"entity\s+not\s+in\b",
@@ -87,11 +89,11 @@ RENDERED = {
     "first_version_key('a.id')": ("keys", KEY),
     "newest_rank('a.id', 'a')": (
         "versions",
-        "row_number() over (partition by a.id order by a.version_at desc, a.row_hash desc)",
+        "row_number() over ( partition by a.id order by a.version_at desc, a.delivery_date desc, a.row_hash desc )",
     ),
     "newest_rank('id, day')": (
         "versions",
-        "row_number() over (partition by id, day order by version_at desc, row_hash desc)",
+        "row_number() over ( partition by id, day order by version_at desc, delivery_date desc, row_hash desc )",
     ),
     "valid_at('v', 'a.at')": ("versions", "a.at >= v.effective_from and a.at < v.effective_to"),
     "valid_at_end_of('v', 'a.day')": (

@@ -21,7 +21,7 @@ from touched_customer
 left join dimensions.dim_customer as versions
     on touched_customer.customer_id = versions.customer_id and versions.customer_key <> -1;
 
--- Of two deliveries of one version (same customer, same instant) the one with the greater content hash is current.
+-- Of two deliveries of one version (same customer, same instant) the later delivery is current (macro newest_rank).
 -- Instants outside time count as the nearest one inside, so that a wrong date in a file does not break the intervals.
 -- bounds: days in which the touched customers were delivered
 select {{ span("customers.delivery_date", "delivery") }}

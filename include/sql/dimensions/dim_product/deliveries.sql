@@ -20,7 +20,7 @@ from touched_product
 left join dimensions.dim_product as versions
     on touched_product.product_id = versions.product_id and versions.product_key <> -1;
 
--- Of two deliveries of one version (same product, same instant) the one with the greater content hash is current.
+-- Of two deliveries of one version (same product, same instant) the later delivery is current (macro newest_rank).
 -- Instants outside time count as the nearest one inside, so that a wrong date in a file does not break the intervals.
 -- bounds: days in which the touched products were delivered
 select {{ span("products.delivery_date", "delivery") }}
