@@ -23,6 +23,26 @@ LAST_INSTANT = datetime.fromisoformat("9999-12-30")
 END = datetime.fromisoformat("9999-12-31")
 ZERO = Decimal(0)
 UNIT = Decimal("0.0001")
+AMOUNTS = ("gross_sales", "discounts", "returns", "refunds", "net_sales", "taxes", "shipping", "total_sales")
+# docs/metrics.md, "Statuses of orders"
+STATUSES = {
+    "open": [
+        "created",
+        "placed",
+        "pending",
+        "approved",
+        "confirmed",
+        "paid",
+        "processing",
+        "invoiced",
+        "on_hold",
+    ],
+    "fulfilled": ["shipped", "delivered", "completed"],
+    "returned": ["returned"],
+    "partially_refunded": ["partially_refunded", "partially refunded", "partial_refund"],
+    "refunded": ["refunded"],
+    "cancelled": ["cancelled", "unavailable", "voided", "failed", "expired"],
+}
 
 
 def rounded(value: Fraction | Decimal | int, places: int = 2) -> Decimal:
@@ -282,12 +302,40 @@ class Model:
         instant = bounded(header["order_date"])
         customer = as_of(self.customers[header["customer_id"]], instant) if header["customer_id"] else {}
         place = (header["shipping_country"] or customer.get("country"), *local_place(header, customer))
+        meaning = next((m for m, words in STATUSES.items() if header["order_status"] in words), "other")
+        # What is left of a refunded order has been paid back; where more came back than was bought, nothing is left.
+        is_paid_back = meaning == "refunded" and sum(totals.values()) > (header["discount"] or ZERO)
+        is_unsettled = meaning in ("returned", "partially_refunded") and all(
+            item["quantity"] >= 0 for item in items
+        )
         for item in items:
             product = as_of(self.products[item["product_id"]], instant)
             line_total = totals[item["order_item_id"]]
             cost = product.get("cost")
-            is_cancelled = header["order_status"] in ("cancelled", "unavailable")
+            is_excluded = meaning == "cancelled"
+            is_revenue = not (is_excluded and item["quantity"] > 0)
+            discount = ZERO if is_excluded else shares["discount"][item["order_item_id"]]
+            sold = line_total if is_revenue and item["quantity"] >= 0 else ZERO
+            came_back = -line_total if item["quantity"] < 0 else ZERO
+            refunds = sold - came_back - discount if is_paid_back else ZERO
+            nothing = is_excluded or is_paid_back
+            taxes = ZERO if nothing else shares["tax"][item["order_item_id"]]
+            shipping = ZERO if nothing else shares["shipping"][item["order_item_id"]]
+            net = sold - discount - came_back - refunds
+            line_cost = ZERO if not is_revenue else None if cost is None else item["quantity"] * cost
             yield {
+                "canonical_status": meaning,
+                "is_unsettled": is_unsettled,
+                "gross_sales": sold,
+                "discounts": discount,
+                "returns": came_back + refunds,
+                "refunds": refunds,
+                "net_sales": net,
+                "taxes": taxes,
+                "shipping": shipping,
+                "total_sales": net + taxes + shipping,
+                "cost": line_cost,
+                "gross_profit_after_discount": None if line_cost is None else net - line_cost,
                 "order_item_id": item["order_item_id"],
                 "order_id": header["order_id"],
                 "order_timestamp": header["order_date"],
@@ -310,7 +358,7 @@ class Model:
                 "discount_amount": shares["discount"][item["order_item_id"]],
                 "unit_cost": cost,
                 "gross_profit": None if cost is None else line_total - item["quantity"] * cost,
-                "is_revenue": not (is_cancelled and item["quantity"] > 0),
+                "is_revenue": is_revenue,
                 "is_return": item["quantity"] < 0,
                 "delivery_date": item["delivery_date"],
             }
@@ -551,6 +599,69 @@ class Model:
                 }
             )
         return table
+
+    def _statement(self, groups: Mapping[Any, list[Row]], name: str | None) -> list[Row]:
+        """One row of a statement per group of lines, under the name of their key; None: the key has the columns."""
+        table = []
+        for key, lines in groups.items():
+            costed = [line for line in lines if line["cost"] is not None]
+            sums = {column: sum((line[column] for line in lines), ZERO) for column in AMOUNTS}
+            cost = sum((line["cost"] for line in costed), ZERO)
+            before = total(costed) - cost
+            net = sum((line["net_sales"] for line in costed), ZERO)
+            table.append(
+                {
+                    **(dict(key) if name is None else {name: key}),
+                    "units_sold": sum(line["quantity"] for line in lines),
+                    **sums,
+                    "cost": cost if costed else None,
+                    "gross_profit_before_discount": before if costed else None,
+                    "margin_before_discount_percent": ratio(before, total(costed), 100),
+                    "gross_profit_after_discount": net - cost if costed else None,
+                    "margin_after_discount_percent": ratio(net - cost, net, 100),
+                    "total_revenue": total(lines),
+                    "unsettled_orders": len({line["order_id"] for line in lines if line["is_unsettled"]}),
+                    "orders": len({line["order_id"] for line in lines}),
+                }
+            )
+        return table
+
+    def sales_statement(self) -> list[Row]:
+        groups: dict[Any, list[Row]] = defaultdict(list)
+        for line in self.revenue:
+            place = zip(("country", "state", "city"), line["place"], strict=True)
+            groups[("order_date", line["order_date"]), *place].append(line)
+        return self._statement(groups, None)
+
+    def _by_time(self, name: str, first: Callable[[date], date], days: int) -> list[Row]:
+        groups: dict[date, list[Row]] = defaultdict(list)
+        for line in self.revenue:
+            groups[first(line["order_date"])].append(line)
+        if groups:
+            day = max(min(groups), first(self.calendar[0]))
+            while day <= min(max(groups), self.calendar[1]):
+                groups[day] = groups.get(day, [])
+                day = first(day + timedelta(days=days))
+        return [{**row, "net_revenue": row["net_sales"]} for row in self._statement(groups, name)]
+
+    def daily_sales(self) -> list[Row]:
+        return self._by_time("order_date", lambda day: day, 1)
+
+    def monthly_statement(self) -> list[Row]:
+        return self._by_time("month_start", lambda day: day.replace(day=1), 31)
+
+    def order_statement(self) -> list[Row]:
+        groups: dict[Any, list[Row]] = defaultdict(list)
+        for line in self.revenue:
+            names = ("order_id", "customer_id", "order_date", "canonical_status")
+            groups[tuple((name, line[name]) for name in names)].append(line)
+        return [
+            {
+                **{name: value for name, value in row.items() if name not in ("orders", "unsettled_orders")},
+                "is_unsettled": row["unsettled_orders"] > 0,
+            }
+            for row in self._statement(groups, None)
+        ]
 
     def category_performance(self) -> list[Row]:
         by_category: dict[str, list[Row]] = defaultdict(list)

@@ -95,7 +95,19 @@ ORDER = st.fixed_dictionaries(
         "order_id": st.sampled_from(ORDERS),
         "customer_id": _maybe(st.sampled_from((*CUSTOMERS, "C9"))),
         "order_date": _instants(),
-        "order_status": _maybe(st.sampled_from(("delivered", "cancelled", "unavailable"))),
+        "order_status": _maybe(
+            st.sampled_from(
+                (
+                    "delivered",
+                    "cancelled",
+                    "unavailable",
+                    "voided",
+                    "refunded",
+                    "partially_refunded",
+                    "odd word",
+                )
+            )
+        ),
         "shipping_city": _maybe(_PLACE),
         "shipping_state": _maybe(st.just("MH")),
         "shipping_country": _maybe(st.sampled_from(("IN", "NP"))),

@@ -55,6 +55,10 @@ VIEWS = (
     "category_performance",
     "customer_cohorts",
     "sales_funnel",
+    "sales_statement",
+    "daily_sales",
+    "monthly_statement",
+    "order_statement",
 )
 
 Row = dict[str, Any]

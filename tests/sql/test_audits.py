@@ -97,6 +97,17 @@ BREAKAGES: dict[str, dict[str, str]] = {
         "(select sum(line_total) from facts.fact_sales where order_id = 'O1') where order_item_id = 'I2'; "
         f"delete from facts.fact_sales {SALE}",
     },
+    "fact_sales_statement_adds_up": {
+        "revenue that is no sale": "update facts.fact_sales set gross_sales = gross_sales + 1, net_sales = "
+        f"net_sales + 1, total_sales = total_sales + 1 {SALE}",
+        "discount from nowhere": f"update facts.fact_sales set discounts = discounts + 0.0001 {SALE}",
+        "return that is not subtracted": f"update facts.fact_sales set returns = returns + 1 {SALE}",
+        "refund that is no return": f"update facts.fact_sales set refunds = refunds + 1 {SALE}",
+        "tax that is not added": f"update facts.fact_sales set taxes = taxes + 1 {SALE}",
+        "total of another line": f"update facts.fact_sales set total_sales = total_sales - 1 {SALE}",
+        "line without a statement": f"update facts.fact_sales set net_sales = null {SALE}",
+        "line without a status": f"update facts.fact_sales set canonical_status = null {SALE}",
+    },
     "fact_dates_are_covered": {
         "day missing": f"update facts.fact_sales set order_date_key = 21000101 {SALE}",
     },
@@ -153,6 +164,8 @@ FULL: dict[str, dict[str, str]] = {
         "product's orders": "update analytics.agg_product set orders = orders + 1 where product_id = 'P1'",
         "month's revenue": "update analytics.agg_month set total_revenue = total_revenue + 1",
         "place's revenue": "update analytics.agg_geography set total_revenue = total_revenue - 1",
+        "statement's order lost": "update analytics.agg_statement set orders = orders - 1",
+        "statement's revenue": "update analytics.agg_statement set total_revenue = total_revenue + 1",
         "fact changed": f"update facts.fact_sales set line_total = line_total + 1 {SALE}",
     },
     "keys_are_sound": {

@@ -74,6 +74,14 @@ def test_the_pattern_of_a_macro_finds_it_in_the_macros(what: str) -> None:
 
 BEGINNING = "cast('1900-01-01' as timestamp)"
 KEY = "strtol(left(md5(a.id || '|1900-01-01 00:00:00.000000'), 15), 16)"
+
+
+def quotient(dividend: str, divisor: str) -> str:
+    """The macro of a quotient, which has a case of its own."""
+    text = f'{{% from "macros/quotient.sql" import quotient %}}{{{{ quotient("{dividend}", "{divisor}") }}}}'
+    return " ".join(sql_files.environment(SQL).from_string(text).render().split())
+
+
 RENDERED = {
     "beginning_of_time()": ("time", BEGINNING),
     "end_of_time()": ("time", "cast('9999-12-31' as timestamp)"),
@@ -143,6 +151,21 @@ RENDERED = {
         " 10000 as decimal(38, 0)), cast(cast(abs(b) as decimal(38, 4)) * 20000 as decimal(38, 0)))) / cast(c"
         "ast(abs(b) as decimal(38, 4)) * 20000 as decimal(38, 0)) as decimal(30, 0)) * cast(0.01 as decimal(3"
         ", 2)) end as decimal(38, 2) )",
+    ),
+    "is_treated([], 'refunded', 'a.status')": ("statuses", "coalesce(a.status in (''), false)"),
+    "canonical_status([], 'a.status')": (
+        "statuses",
+        "case when a.status is null then 'other' else 'other' end",
+    ),
+    "statement_columns('t')": (
+        "statement",
+        "t.gross_sales, t.discounts, t.returns, t.refunds, t.gross_sales - t.discounts - t.returns as net_sales, "
+        "t.taxes, t.shipping, t.gross_sales - t.discounts - t.returns + t.taxes + t.shipping as total_sales, "
+        "case when t.costed_lines > 0 then t.cost end as cost, "
+        "case when t.costed_lines > 0 then t.costed_revenue - t.cost end as gross_profit_before_discount, "
+        f"{quotient('100 * (t.costed_revenue - t.cost)', 't.costed_revenue')} as margin_before_discount_percent, "
+        "case when t.costed_lines > 0 then t.costed_net_sales - t.cost end as gross_profit_after_discount, "
+        f"{quotient('100 * (t.costed_net_sales - t.cost)', 't.costed_net_sales')} as margin_after_discount_percent",
     ),
     "floor_remainder('a', 'n')": (
         "allocation",

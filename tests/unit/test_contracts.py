@@ -81,7 +81,84 @@ def changed(folder: Path, source: str, old: str, new: str) -> Path:
     return path
 
 
+_OPEN = "words: [created, placed, pending, approved, confirmed, paid, processing, invoiced, on_hold]"
 REFUSED = {
+    "no meaning of statuses": (
+        "orders",
+        "- property: statuses\n",
+        "- property: synonyms_of_old\n",
+        "unknown customProperties: synonyms_of_old",
+    ),
+    "status of no treatment": (
+        "orders",
+        "treatment: refunded",
+        "treatment: forgotten",
+        "treatment is 'forgotten'; use one of counts, excluded, refunded or partially_refunded",
+    ),
+    "word of two statuses": (
+        "orders",
+        "words: [refunded]",
+        "words: [refunded, delivered]",
+        "'delivered' is given twice, for fulfilled and refunded",
+    ),
+    "word twice": ("orders", "words: [refunded]", "words: [refunded, refunded]", "'refunded' is given twice"),
+    "status without words": ("orders", "words: [refunded]", "words: []", "words is []; it"),
+    "word of another spelling": (
+        "orders",
+        "words: [refunded]",
+        "words: [Refunded]",
+        "'Refunded' of status refunded never comes: processing makes it 'refunded'",
+    ),
+    "word that is a synonym": (
+        "orders",
+        "words: [refunded]",
+        "words: [canceled]",
+        "'canceled' of status refunded never comes: processing makes it 'cancelled'",
+    ),
+    "word that is none": (
+        "orders",
+        "words: [refunded]",
+        'words: ["re\'funded"]',
+        "of status refunded is no word that the column can hold",
+    ),
+    "word that is too long": (
+        "orders",
+        "words: [refunded]",
+        f"words: [{'x' * 65}]",
+        "of status refunded is no word that the column can hold",
+    ),
+    "status that is none": (
+        "orders",
+        "status: refunded",
+        "status: Re funded",
+        "must be a lower-case identifier",
+    ),
+    "status of all others": (
+        "orders",
+        "status: refunded",
+        "status: other",
+        "not 'other', which is that of all",
+    ),
+    "status twice": ("orders", "status: refunded", "status: fulfilled", "status 'fulfilled' must be"),
+    "statuses of a truth": (
+        "products",
+        "physicalType: boolean\n",
+        "physicalType: boolean\n        customProperties:\n          - property: statuses\n            "
+        "value: [{status: a, treatment: counts, words: [b]}]\n",
+        "statuses are for text",
+    ),
+    "word that a rule refuses": (
+        "orders",
+        _OPEN,
+        _OPEN.replace("created", "created, parked"),
+        "rule 'status_known': parked must be in both or in neither of values and the statuses of 'order_status'",
+    ),
+    "word without a status": (
+        "orders",
+        "values: [created,",
+        "values: [created, parked,",
+        "rule 'status_known': parked must be in both or in neither",
+    ),
     "not yaml": ("orders", "kind: DataContract", "kind: [", "not valid YAML"),
     "not a contract": ("orders", "kind: DataContract", "kind: Dataset", "kind: DataContract"),
     "other name": ("orders", "name: orders", "name: order", "differs from the file's name"),
@@ -374,3 +451,27 @@ def test_a_contract_that_leaves_open_whose_a_row_is_is_refused(
 ) -> None:
     with pytest.raises(ContractError, match=re.escape(says)):
         load_contract(changed(tmp_path, "customers", old, new))
+
+
+def test_the_status_of_an_order_needs_a_meaning(tmp_path: Path) -> None:
+    """Without it every cancelled order would count."""
+    text = (SOURCES_DIR / "orders.yaml").read_text("utf-8")
+    start = text.index("          # What the shop's words mean")
+    end = text.index("      - name: payment_method")
+    path = tmp_path / "orders.yaml"
+    path.write_text(text[:start] + text[end:], "utf-8")
+    with pytest.raises(ContractError, match=r"orders.yaml:\d+: column 'order_status': .* statuses is missing"):
+        load_contract(path)
+
+
+def test_each_word_has_the_status_of_the_contract() -> None:
+    statuses = {status.status: status for status in load_contracts(SOURCES_DIR)["orders"].statuses}
+    assert {name: status.treatment for name, status in statuses.items()} == {
+        "open": "counts",
+        "fulfilled": "counts",
+        "returned": "partially_refunded",
+        "partially_refunded": "partially_refunded",
+        "refunded": "refunded",
+        "cancelled": "excluded",
+    }
+    assert {"cancelled", "unavailable", "voided"} <= set(statuses["cancelled"].words)

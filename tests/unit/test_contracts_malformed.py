@@ -49,7 +49,10 @@ schema:
         logicalType: string
         physicalType: varchar(64)
         tags: [pii]
-        customProperties: [{property: personKey, value: true}, {property: personValue, value: email}]
+        customProperties:
+          - {property: personKey, value: true}
+          - {property: personValue, value: email}
+          - {property: statuses, value: [{status: gone, treatment: excluded, words: [left]}]}
       - name: at
         logicalType: timestamp
         physicalType: timestamp

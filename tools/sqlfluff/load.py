@@ -10,7 +10,12 @@ processed_bucket = "ecommerce-dwh-dev-processed"
 copy_iam_role = "default"
 sources = tuple(
     SimpleNamespace(
-        name=name, columns=("delivery_date", "order_id"), key="order_id", merge_entity=entity, amount=amount
+        name=name,
+        columns=("delivery_date", "order_id"),
+        key="order_id",
+        merge_entity=entity,
+        amount=amount,
+        statuses=(SimpleNamespace(status="cancelled", treatment="excluded", words=("cancelled", "voided")),),
     )
     for name, entity, amount in (
         ("orders", "", ""),

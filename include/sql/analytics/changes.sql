@@ -1,8 +1,10 @@
 -- The change since the last publish: revenue lines of the touched orders as published (-1) and as they are (+1).
 {% from "macros/bounds.sql" import span, within %}
 {% from "macros/queue.sql" import queued %}
+{% from "macros/statement.sql" import AMOUNTS %}
 -- bounds: days of the lines of the queued orders
-select {{ span("first_date", "sale", "last_date") }}
+select
+    {{ span("first_date", "sale", "last_date") }}
 from history.pending_range
 where table_name = 'fact_sales';
 
@@ -16,7 +18,13 @@ select
     geography_key,
     quantity,
     line_total,
-    gross_profit
+    gross_profit,
+    cast(null as varchar(63)) as canonical_status,
+    is_unsettled,
+    {% for amount in AMOUNTS %}
+        {{ amount }},
+    {% endfor %}
+    cost
 from history.published_line
 union all
 select
@@ -28,7 +36,13 @@ select
     sales.geography_key,
     sales.quantity,
     sales.line_total,
-    sales.gross_profit
+    sales.gross_profit,
+    sales.canonical_status,
+    sales.is_unsettled,
+    {% for amount in AMOUNTS %}
+        sales.{{ amount }},
+    {% endfor %}
+    sales.cost
 from facts.fact_sales as sales
 where
     sales.is_revenue
@@ -46,8 +60,18 @@ select
     max(order_date) as order_date,
     cast(date_trunc('month', max(order_date)) as date) as month_start,
     max(geography_key) as geography_key,
+    max(canonical_status) as canonical_status,
+    change * max(case when is_unsettled then 1 else 0 end) as unsettled_orders,
     change * sum(cast(quantity as bigint)) as units,
-    change * sum(line_total) as revenue
+    change * sum(line_total) as revenue,
+    {% for amount in AMOUNTS %}
+        change * sum(coalesce({{ amount }}, 0)) as {{ amount }},
+    {% endfor %}
+    change * sum(case when cost is not null then 1 else 0 end) as costed_lines,
+    change * sum(coalesce(cost, 0)) as cost,
+    change * sum(case when cost is not null then line_total else 0 end) as costed_revenue,
+    change * sum(case when cost is not null then gross_sales - discounts - returns else 0 end)
+        as costed_net_sales
 from line_change
 group by change, order_id;
 

@@ -8,7 +8,7 @@ from (
 
 {% for aggregate in (
     "order", "day", "month", "customer", "customer_month", "product", "product_customer", "geography",
-    "geography_customer", "funnel_day",
+    "geography_customer", "funnel_day", "statement",
 ) %}
     -- if: rebuilds
     delete from analytics.agg_{{ aggregate }};

@@ -8,6 +8,7 @@
 {% include "analytics/changes.sql" %}
 {% include "analytics/agg_order/refresh.sql" %}
 {% include "analytics/agg_day/refresh.sql" %}
+{% include "analytics/agg_statement/refresh.sql" %}
 {% include "analytics/agg_customer_month/refresh.sql" %}
 {% include "analytics/agg_month/refresh.sql" %}
 {% include "analytics/agg_product_customer/refresh.sql" %}

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from ecommerce_dwh.contracts.document import Document, Place
 from ecommerce_dwh.contracts.model import (
+    OTHER_STATUS,
     PERSON_KEY,
     PERSON_VALUES,
     SERVICE_COLUMNS,
     Column,
     ContractError,
+    Status,
 )
 from ecommerce_dwh.contracts.types import TYPES, checked_type, type_of
 
@@ -26,6 +28,8 @@ _DATE_LETTERS = frozenset(
 )
 # A name of a query parameter; "*" alone would keep them all.
 _URL_PARAMETER = re.compile(r"[A-Za-z0-9_.~-]{1,64}\*?")
+# A status as a shop writes it; the words become texts of SQL.
+_STATUS_WORD = re.compile(r"[^\W_](?:[\w .:/&+-]*[^\W_])?")
 _LARGEST = 10**38  # decimals have at most 38 digits
 
 
@@ -136,11 +140,50 @@ class _ColumnReader:
             minimum=self.minimum(),
             lower=custom.lower_case,
             synonyms=tuple(custom.synonyms.items()),
+            statuses=self.statuses(),
             url_parameters=self.url_parameters(),
             person_key=person_key,
             person_value=person_value,
             key_format=self.key_format(),
         )
+
+    def statuses(self) -> tuple[Status, ...]:
+        """The canonical statuses, each word of which the column can hold and only one status has."""
+        given = self.custom.statuses
+        if given and not self.kind.is_text:
+            raise self.fail("statuses", "statuses are for text")
+        length = int(self.type[8:-1]) if given else 0
+        owners: dict[str, str] = {}
+        names: set[str] = set()
+        for item in given:
+            if not IDENTIFIER.fullmatch(item.status) or item.status in names or item.status == OTHER_STATUS:
+                raise self.fail(
+                    "statuses",
+                    f"status {item.status!r} must be a lower-case identifier, given once, and not "
+                    f"'{OTHER_STATUS}', which is that of all words without a status",
+                )
+            names.add(item.status)
+            for word in item.words:
+                if not _STATUS_WORD.fullmatch(word) or len(word.encode()) > length:
+                    raise self.fail(
+                        "statuses", f"{word!r} of status {item.status} is no word that the column can hold"
+                    )
+                left = self.processed(word)
+                if left != word:
+                    raise self.fail(
+                        "statuses",
+                        f"{word!r} of status {item.status} never comes: processing makes it {left!r}",
+                    )
+                if owners.setdefault(word, item.status) != item.status or item.words.count(word) > 1:
+                    raise self.fail(
+                        "statuses", f"{word!r} is given twice, for {owners[word]} and {item.status}"
+                    )
+        return tuple(Status(item.status, item.treatment, tuple(item.words)) for item in given)
+
+    def processed(self, word: str) -> str:
+        """The word as processing leaves it."""
+        folded = word.lower() if self.custom.lower_case else word
+        return self.custom.synonyms.get(folded, folded)
 
     def minimum(self) -> str | None:
         value = (self.item.get("logicalTypeOptions") or {}).get("minimum")

@@ -16,12 +16,31 @@ OWN_ENTITIES = ("customer", "product", "sales_order", "web_event", "inventory")
 PERSON_KEY = "customer_id"
 # Spellings of keys that a contract can agree on.
 KEY_FORMATS = ("digits",)
+# How orders of a status count in the statement.
+TREATMENTS = ("counts", "excluded", "refunded", "partially_refunded")
+# The canonical status of orders whose status is empty or no word of the contract; they count.
+OTHER_STATUS = "other"
 # Kinds of personal values that identify a person, or help to.
 PERSON_VALUES = ("email", "phone", "given_name", "family_name", "full_name", "birth_date", "address")
 
 
 class ContractError(ValueError):
     """A contract that cannot be used; the message names file, line, and the fix."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """A canonical status: the words of the source that mean it, and how its orders count.
+
+    Attributes:
+        status: the canonical name.
+        treatment: one of `TREATMENTS`, which docs/metrics.md defines.
+        words: values of the column, as processing leaves them.
+    """
+
+    status: str
+    treatment: str
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -39,6 +58,7 @@ class Column:
         minimum: smallest value allowed; a smaller one sends the row to quarantine.
         lower: text is folded to lower case.
         synonyms: pairs (spelling, replacement), applied after trimming and folding.
+        statuses: of a column with the status of orders: canonical statuses and their words.
         derivation: for derived columns, how the value comes about: ``raw:<column>`` or ``session_derived``.
         url_parameters: the text is a URL; names of the query parameters that processing keeps, ``*`` at the end of one
             for any ending. User part, fragment, other parameters and personal segments of the path go. None for texts
@@ -57,6 +77,7 @@ class Column:
     minimum: str | None = None
     lower: bool = False
     synonyms: tuple[tuple[str, str], ...] = ()
+    statuses: tuple[Status, ...] = ()
     derivation: str = ""
     url_parameters: tuple[str, ...] | None = None
     person_key: bool = False
@@ -191,6 +212,11 @@ class SourceContract:
         return tuple(column for column in self.columns if column.pii and column.name not in kept)
 
     @property
+    def statuses(self) -> tuple[Status, ...]:
+        """Canonical statuses of the source's orders; empty for sources without."""
+        return next((column.statuses for column in self.columns if column.statuses), ())
+
+    @property
     def required_columns(self) -> tuple[str, ...]:
         """Names of the columns that every file must have."""
         return tuple(column.name for column in self.columns if column.required)
@@ -233,6 +259,7 @@ class SourceTable:
         key: natural key.
         merge_entity: see `SourceContract`.
         amount: SQL of a row's money in the ledger; empty where it has none.
+        statuses: canonical statuses of its orders; empty where it has none.
     """
 
     name: str
@@ -240,6 +267,7 @@ class SourceTable:
     key: str = ""
     merge_entity: str = ""
     amount: str = ""
+    statuses: tuple[Status, ...] = ()
 
 
 def source_table(contract: SourceContract) -> SourceTable:
@@ -249,4 +277,4 @@ def source_table(contract: SourceContract) -> SourceTable:
         column, *factors = contract.amount
         amount = f"coalesce({column}, {' * '.join(factors)})" if factors else column
     columns = tuple(column.name for column in contract.accepted_columns)
-    return SourceTable(contract.name, columns, contract.key, contract.merge_entity, amount)
+    return SourceTable(contract.name, columns, contract.key, contract.merge_entity, amount, contract.statuses)

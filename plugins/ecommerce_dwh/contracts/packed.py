@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ecommerce_dwh.contracts.model import Column, Extract, Sessions, SourceContract
+from ecommerce_dwh.contracts.model import Column, Extract, Sessions, SourceContract, Status
 from ecommerce_dwh.rules.rule import Rule
 
 
@@ -22,9 +22,11 @@ def contracts_from_json(text: str) -> dict[str, SourceContract]:
     def column(item: dict[str, Any]) -> Column:
         pairs = tuple((pair[0], pair[1]) for pair in item.pop("synonyms"))
         kept = item.pop("url_parameters")
+        statuses = item.pop("statuses")
         return Column(
             **{**item, "formats": tuple(item["formats"]), "synonyms": pairs},
             url_parameters=None if kept is None else tuple(kept),
+            statuses=tuple(Status(**{**status, "words": tuple(status["words"])}) for status in statuses),
         )
 
     result = {}

@@ -54,6 +54,14 @@ class DerivedColumnProperty(_Model):
     description: str = ""
 
 
+class StatusProperty(_Model):
+    """An entry of ``statuses``: words of the source that mean one canonical status, and how its orders count."""
+
+    status: str
+    treatment: Literal["counts", "excluded", "refunded", "partially_refunded"]
+    words: list[str] = Field(min_length=1)
+
+
 class ContractProperties(_Model):
     """The ``customProperties`` of a contract."""
 
@@ -75,6 +83,7 @@ class ColumnProperties(_Model):
     date_formats: list[str] = []
     lower_case: bool = False
     synonyms: dict[str, str] = {}
+    statuses: list[StatusProperty] = []
     url_parameters: Any = None  # judged with its column: the message shows how to write it
     person_key: bool | None = None
     person_value: str | None = None

@@ -116,6 +116,7 @@ class _Reader:
             extract=self.extract(custom),
             null_words=self.null_words(custom),
         )
+        self.check_statuses(contract)
         if contract.version_column and by_name[contract.version_column].base_type != "timestamp":
             raise self.fail("versionColumn", f"versionColumn '{contract.version_column}' is not a timestamp")
         return contract
@@ -151,6 +152,26 @@ class _Reader:
         if not schema[0].get("properties"):
             raise document.error(_COLUMNS, "the table has no properties (columns)")
         return root, schema[0]
+
+    def check_statuses(self, contract: SourceContract) -> None:
+        """Orders need a meaning for their status, and rules accept the words that have one, and no other."""
+        for place, column in enumerate(contract.columns):
+            if contract.name == "orders" and column.name == "order_status" and not column.statuses:
+                raise self.document.error(
+                    (*_COLUMNS, place),
+                    "column 'order_status': the custom property statuses is missing; it says which words of the "
+                    "shop mean which status, and how its orders count (docs/contracts.md)",
+                )
+            known = {word for status in column.statuses for word in status.words}
+            for rule in contract.rules:
+                if known and rule.kind == "accepted_values" and rule.columns == (column.name,):
+                    odd = sorted(known ^ set(rule.arguments["values"]))
+                    if odd:
+                        raise self.rules.refusal(rule.name)(
+                            "values",
+                            f"rule '{rule.name}': {', '.join(odd)} must be in both or in neither of values and the "
+                            f"statuses of '{column.name}'",
+                        )
 
     def check_persons(self, columns: tuple[Column, ...]) -> None:
         persons = [column.name for column in columns if column.person_key]

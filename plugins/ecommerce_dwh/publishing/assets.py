@@ -16,6 +16,10 @@ _VIEWS = (
     "category_performance",
     "customer_cohorts",
     "sales_funnel",
+    "sales_statement",
+    "daily_sales",
+    "monthly_statement",
+    "order_statement",
 )
 
 

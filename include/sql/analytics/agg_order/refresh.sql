@@ -1,5 +1,6 @@
 -- Replaces the orders that changed.
 {% from "macros/bounds.sql" import within %}
+{% from "macros/statement.sql" import AMOUNTS, COSTS %}
 -- if: changed_orders
 delete from analytics.agg_order
 using order_change
@@ -9,13 +10,32 @@ where
     and {{ within("agg_order.order_date", "order") }};
 
 -- if: changed_orders
-insert into analytics.agg_order (order_id, customer_id, order_date, geography_key, units, revenue)
+insert into analytics.agg_order (
+    order_id,
+    customer_id,
+    order_date,
+    geography_key,
+    units,
+    revenue,
+    canonical_status,
+    unsettled_orders,
+    {% for amount in AMOUNTS + COSTS %}
+        {{ amount }},
+    {% endfor %}
+    costed_lines
+)
 select
     order_id,
     customer_id,
     order_date,
     geography_key,
     units,
-    revenue
+    revenue,
+    canonical_status,
+    unsettled_orders,
+    {% for amount in AMOUNTS + COSTS %}
+        {{ amount }},
+    {% endfor %}
+    costed_lines
 from order_change
 where change = 1;

@@ -6,6 +6,18 @@ create table if not exists analytics.agg_order (
     geography_key bigint not null,
     units bigint not null,
     revenue decimal(38, 4) not null,
+    canonical_status varchar(63),
+    unsettled_orders bigint,
+    gross_sales decimal(38, 4),
+    discounts decimal(38, 4),
+    returns decimal(38, 4),
+    refunds decimal(38, 4),
+    taxes decimal(38, 4),
+    shipping decimal(38, 4),
+    costed_lines bigint,
+    cost decimal(38, 4),
+    costed_revenue decimal(38, 4),
+    costed_net_sales decimal(38, 4),
     primary key (order_id)
 )
 distkey (order_id)

@@ -30,7 +30,17 @@ select
     sales.line_total,
     sales.tax_amount,
     sales.shipping_amount,
-    sales.discount_amount
+    sales.discount_amount,
+    sales.is_revenue,
+    sales.canonical_status,
+    sales.gross_sales,
+    sales.discounts,
+    sales.returns,
+    sales.refunds,
+    sales.net_sales,
+    sales.taxes,
+    sales.shipping,
+    sales.total_sales
 from facts.fact_sales as sales
 where
     {{ within("sales.order_date", "sale") }}

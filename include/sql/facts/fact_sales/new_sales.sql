@@ -1,42 +1,72 @@
 -- The lines of the touched orders, computed, with the version of the product as of the order.
 {% from "macros/keys.sql" import first_version_key %}
+{% from "macros/statuses.sql" import canonical_status, is_treated %}
 {% from "macros/versions.sql" import valid_at %}
+create temp table resolved_sale distkey (order_id) as
+select
+    line.order_item_id,
+    line.order_id,
+    header.order_date,
+    header.customer_key,
+    header.customer_id,
+    coalesce(
+        product.product_key, {{ first_version_key("line.product_id") }}
+    ) as product_key,
+    line.product_id,
+    header.country,
+    header.state,
+    header.city,
+    header.geography_key,
+    header.order_status,
+    {{ canonical_status(load.sources, "header.order_status") }} as canonical_status,
+    header.payment_method,
+    header.currency,
+    line.quantity,
+    line.unit_price,
+    line.line_total,
+    coalesce(allocation.tax_amount, 0) as tax_amount,
+    coalesce(allocation.shipping_amount, 0) as shipping_amount,
+    coalesce(allocation.discount_amount, 0) as discount_amount,
+    product.cost as unit_cost,
+    {{ is_treated(load.sources, "excluded", "header.order_status") }} as is_excluded,
+    {{ is_treated(load.sources, "refunded", "header.order_status") }} as is_refunded,
+    {{ is_treated(load.sources, "partially_refunded", "header.order_status") }} as is_partly_refunded,
+    line.delivery_date
+from line
+inner join header on line.order_id = header.order_id
+left join allocation
+    on line.order_id = allocation.order_id and line.order_item_id = allocation.order_item_id
+left join dimensions.dim_product as product
+    on
+        line.product_id = product.product_id
+        and product.product_key <> -1
+        and {{ valid_at("product", "header.valid_at") }};
+
+-- How the line counts. What is left of a refunded order was paid back whole, with tax and shipping: each line's own net
+-- amount, so that the parts sum to it exactly. An order that gives more back than it sells has nothing left to refund.
 create temp table new_sale distkey (order_id) as
-with resolved as (
+with left_over as (
     select
-        line.order_item_id,
-        line.order_id,
-        header.order_date,
-        header.customer_key,
-        header.customer_id,
-        coalesce(
-            product.product_key, {{ first_version_key("line.product_id") }}
-        ) as product_key,
-        line.product_id,
-        header.country,
-        header.state,
-        header.city,
-        header.geography_key,
-        header.order_status,
-        header.payment_method,
-        header.currency,
-        line.quantity,
-        line.unit_price,
-        line.line_total,
-        coalesce(allocation.tax_amount, 0) as tax_amount,
-        coalesce(allocation.shipping_amount, 0) as shipping_amount,
-        coalesce(allocation.discount_amount, 0) as discount_amount,
-        product.cost as unit_cost,
-        line.delivery_date
-    from line
-    inner join header on line.order_id = header.order_id
-    left join allocation
-        on line.order_id = allocation.order_id and line.order_item_id = allocation.order_item_id
-    left join dimensions.dim_product as product
-        on
-            line.product_id = product.product_id
-            and product.product_key <> -1
-            and {{ valid_at("product", "header.valid_at") }}
+        resolved_sale.*,
+        not(is_excluded and quantity > 0) as is_revenue,
+        quantity < 0 as is_return,
+        is_refunded and sum(line_total - discount_amount) over (partition by order_id) > 0 as is_paid_back,
+        is_partly_refunded and min(quantity) over (partition by order_id) >= 0 as is_unsettled
+    from resolved_sale
+),
+
+counted as (
+    select
+        left_over.*,
+        case when is_revenue and not is_return then line_total else 0 end as gross_sales,
+        case when is_excluded then 0 else discount_amount end as discounts,
+        case when is_return then -line_total else 0 end
+        + case when is_paid_back then line_total - discount_amount else 0 end as returns,
+        case when is_paid_back then line_total - discount_amount else 0 end as refunds,
+        case when is_excluded or is_paid_back then 0 else tax_amount end as taxes,
+        case when is_excluded or is_paid_back then 0 else shipping_amount end as shipping,
+        case when is_revenue then quantity * unit_cost else 0 end as cost
+    from left_over
 )
 
 select
@@ -63,6 +93,21 @@ select
     discount_amount,
     unit_cost,
     cast(line_total - quantity * unit_cost as decimal(38, 4)) as gross_profit,
-    not(coalesce(order_status, '') in ('cancelled', 'unavailable') and quantity > 0) as is_revenue,
-    delivery_date
-from resolved;
+    is_revenue,
+    is_return,
+    delivery_date,
+    canonical_status,
+    is_unsettled,
+    -- DECIMAL of 19 digits is stored in 64 bits, and holds the sum of some amounts of 18
+    -- (https://docs.aws.amazon.com/redshift/latest/dg/r_Numeric_types201.html).
+    cast(gross_sales as decimal(19, 4)) as gross_sales,
+    cast(discounts as decimal(19, 4)) as discounts,
+    cast(returns as decimal(19, 4)) as returns,
+    cast(refunds as decimal(19, 4)) as refunds,
+    cast(gross_sales - discounts - returns as decimal(19, 4)) as net_sales,
+    cast(taxes as decimal(19, 4)) as taxes,
+    cast(shipping as decimal(19, 4)) as shipping,
+    cast(gross_sales - discounts - returns + taxes + shipping as decimal(19, 4)) as total_sales,
+    cast(cost as decimal(38, 4)) as cost,
+    cast(gross_sales - discounts - returns - cost as decimal(38, 4)) as gross_profit_after_discount
+from counted;

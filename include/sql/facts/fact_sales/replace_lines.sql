@@ -1,6 +1,7 @@
 -- Replaces the lines of the touched orders; old_sale keeps the replaced ones for the steps below.
 {% from "macros/bounds.sql" import within %}
 {% from "macros/queue.sql" import queued %}
+{% from "macros/statement.sql" import AMOUNTS %}
 create temp table old_sale distkey (order_id) as
 select
     sales.order_id,
@@ -12,7 +13,12 @@ select
     sales.quantity,
     sales.line_total,
     sales.gross_profit,
-    sales.is_revenue
+    sales.is_revenue,
+    sales.is_unsettled,
+    {% for amount in AMOUNTS %}
+        sales.{{ amount }},
+    {% endfor %}
+    sales.cost
 from facts.fact_sales as sales
 where
     {{ within("sales.order_date", "sale") }}
@@ -48,7 +54,19 @@ insert into facts.fact_sales (
     gross_profit,
     is_revenue,
     is_return,
-    delivery_date
+    delivery_date,
+    canonical_status,
+    is_unsettled,
+    gross_sales,
+    discounts,
+    returns,
+    refunds,
+    net_sales,
+    taxes,
+    shipping,
+    total_sales,
+    cost,
+    gross_profit_after_discount
 )
 select
     order_item_id,
@@ -73,8 +91,20 @@ select
     unit_cost,
     gross_profit,
     is_revenue,
-    quantity < 0 as is_return,
-    delivery_date
+    is_return,
+    delivery_date,
+    canonical_status,
+    is_unsettled,
+    gross_sales,
+    discounts,
+    returns,
+    refunds,
+    net_sales,
+    taxes,
+    shipping,
+    total_sales,
+    cost,
+    gross_profit_after_discount
 from new_sale;
 
 -- Where the audits and the refresh of the aggregates find these orders again.

@@ -1,5 +1,6 @@
 -- Keeps the lines as the aggregates counted them. A step of facts/fact_sales/merge.sql.
 {% from "macros/queue.sql" import touched_keys %}
+{% from "macros/statement.sql" import AMOUNTS %}
 create temp table kept_order distkey (order_id) as
 {{ touched_keys("agg_order", "order_id") }};
 
@@ -14,7 +15,12 @@ insert into history.published_line (
     geography_key,
     quantity,
     line_total,
-    gross_profit
+    gross_profit,
+    is_unsettled,
+    {% for amount in AMOUNTS %}
+        {{ amount }},
+    {% endfor %}
+    cost
 )
 select
     old_sale.order_id,
@@ -25,7 +31,12 @@ select
     old_sale.geography_key,
     old_sale.quantity,
     old_sale.line_total,
-    old_sale.gross_profit
+    old_sale.gross_profit,
+    old_sale.is_unsettled,
+    {% for amount in AMOUNTS %}
+        old_sale.{{ amount }},
+    {% endfor %}
+    old_sale.cost
 from old_sale
 left join kept_order as kept on old_sale.order_id = kept.order_id
 where old_sale.is_revenue and kept.order_id is null;

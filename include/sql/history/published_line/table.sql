@@ -8,7 +8,15 @@ create table if not exists history.published_line (
     geography_key bigint not null,
     quantity integer not null,
     line_total decimal(18, 4) not null,
-    gross_profit decimal(38, 4)
+    gross_profit decimal(38, 4),
+    is_unsettled boolean,
+    gross_sales decimal(19, 4),
+    discounts decimal(19, 4),
+    returns decimal(19, 4),
+    refunds decimal(19, 4),
+    taxes decimal(19, 4),
+    shipping decimal(19, 4),
+    cost decimal(38, 4)
 )
 distkey (order_id)
 sortkey (order_date);

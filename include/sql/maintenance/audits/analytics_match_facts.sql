@@ -35,6 +35,12 @@ totals as (
     from analytics.agg_day
     union all
     select
+        'agg_statement' as aggregate_name,
+        coalesce(sum(orders), 0) as orders,
+        coalesce(sum(total_revenue), 0) as revenue
+    from analytics.agg_statement
+    union all
+    select
         'agg_month' as aggregate_name,
         coalesce(sum(total_orders), 0) as orders,
         coalesce(sum(total_revenue), 0) as revenue
