@@ -375,7 +375,30 @@ class Model:
 
     @cached_property
     def events(self) -> dict[str, Row]:
-        return standing(self.rows("web_events"), "event_id")
+        """The current events, with the sessions of those that the site sent without one."""
+        found = standing(self.rows("web_events"), "event_id")
+        visits: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        for event in found.values():
+            if event["is_session_derived"]:
+                customer = event["customer_id"]
+                visits["customer" if customer else "client", customer or event["session_id"]].append(event)
+        result = dict(found)
+        for (kind, who), events in visits.items():
+            first = last = None
+            for event in sorted(events, key=lambda event: event["event_timestamp"]):
+                instant = event["event_timestamp"]
+                if last is None or instant - last >= timedelta(minutes=30):
+                    first = instant
+                last = instant
+                visitor = f"c:{who}" if kind == "customer" else who
+                said = f"{visitor}|{first.isoformat(sep=' ', timespec='microseconds')}"
+                result[event["event_id"]] = {
+                    **event,
+                    "session_id": "d-" + hashlib.md5(said.encode()).hexdigest(),
+                    "session_started_at": first,
+                    "visitor_id": event["session_id"],
+                }
+        return result
 
     def fact_web_events(self) -> list[Row]:
         names = (
@@ -385,6 +408,8 @@ class Model:
             "product_id",
             "session_id",
             "is_session_derived",
+            "session_started_at",
+            "visitor_id",
             "event_type",
             "page_url",
             "referrer",
@@ -394,7 +419,7 @@ class Model:
         table = []
         for event in self.events.values():
             instant = bounded(event["event_timestamp"])
-            row = {name: event[name] for name in names}
+            row = {name: event.get(name) for name in names}
             row["event_date"] = event["event_timestamp"].date()
             row["event_date_key"] = int(f"{row['event_date']:%Y%m%d}")
             for part, dimension in (("customer", self.customers), ("product", self.products)):

@@ -17,7 +17,7 @@ CUSTOMERS = ("C1", "C2", "C3")
 PRODUCTS = ("P1", "P2", "P3")
 ORDERS = ("O1", "O2", "O3", "O4")
 ITEMS = ("I1", "I2", "I3", "I4", "I5", "I6")
-EVENTS = ("E1", "E2", "E3", "E4")
+EVENTS = ("E1", "E2", "E3", "E4", "E5", "E6")
 
 
 # Histories of the first property by profile; the others draw their `examples` of it, 3.45 times as many in all.
@@ -132,13 +132,19 @@ EVENT = st.fixed_dictionaries(
         "event_id": st.sampled_from(EVENTS),
         "customer_id": _maybe(st.sampled_from((*CUSTOMERS, "C8"))),
         "session_id": _maybe(st.sampled_from(("S1", "S2"))),
+        "device_type": _maybe(st.sampled_from(("phone", "desk"))),
         "event_type": st.sampled_from(("view", "add_to_cart", "checkout", "purchase", "search")),
-        "event_timestamp": _instants(),
+        # Minutes beside the gap of sessions, and on both sides of midnight.
+        "event_timestamp": st.builds(
+            lambda instant, minutes: instant + timedelta(minutes=minutes),
+            _instants(),
+            st.sampled_from((-50, -29, -10, 0, 0, 0, 20, 30, 45)),
+        ),
         "product_id": _maybe(st.sampled_from((*PRODUCTS, "P8"))),
     }
 )
 _ROWS = {"customers": CUSTOMER, "products": PRODUCT, "orders": ORDER, "order_items": ITEM, "web_events": EVENT}
-_MOST = {"customers": 2, "products": 2, "orders": 2, "order_items": 4, "web_events": 2}
+_MOST = {"customers": 2, "products": 2, "orders": 2, "order_items": 4, "web_events": 4}
 
 Day = dict[str, list[Row]]  # source → rows
 

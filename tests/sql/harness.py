@@ -134,6 +134,12 @@ def accept(source: str, day: date, rows: Iterable[Mapping[str, Any]]) -> tuple[l
         row["source_line"] = number
         if "order_status_raw" in row and row["order_status_raw"] is None:
             row["order_status_raw"] = row.get("order_status")
+        if "is_session_derived" in row:
+            row["is_session_derived"] = row["session_id"] is None
+            client = (row["user_agent"], row["device_type"], row["browser"])
+            if row["session_id"] is None:
+                who = "".join(filter(None, client)) or f"event {row['event_id']}"
+                row["session_id"] = "d-" + hashlib.md5(who.encode()).hexdigest()
         complete.append(row)
     standing: dict[Any, Row] = {}
     superseded: list[Row] = []

@@ -858,3 +858,62 @@ def test_first_and_last_order_of_who_gains_orders_and_loses_them(shop: Shop) -> 
         assert shop.read(span) == [(first, last, number)]
     shop.load("2026-02-02", "2026-02-03")
     assert shop.read(span) == [("2026-01-10", "2026-01-15", 2)]
+
+
+def test_sessions_do_not_depend_on_days_or_order(shop: Shop) -> None:
+    """Events without session, 20 minutes apart around midnight: the one between comes two days late, then vanishes."""
+
+    def view(key: str, happened: str, who: str | None = "C1", device: str | None = None) -> Row:
+        return event(key, "view", happened, None, who) | {"device_type": device}
+
+    sessions = "select listagg(event_id, ' ') within group (order by event_id) from facts.fact_web_events "
+    sessions += "group by session_id order by 1"
+
+    shop.load(D2, web_events=[view("E3", f"{D2} 00:10"), view("E6", f"{D2} 00:10", None, "phone")])
+    shop.load(D1, web_events=[view("E1", f"{D1} 23:30"), view("E5", f"{D1} 23:45", None, "phone")])
+    assert shop.read(sessions) == [("E1",), ("E3",), ("E5 E6",)]
+    shop.load(D4, web_events=[view("E2", f"{D1} 23:50")])
+    assert shop.read(sessions) == [("E1 E2 E3",), ("E5 E6",)]
+    assert shop.read(
+        "select distinct session_started_at from facts.fact_web_events where customer_id = 'C1'"
+    ) == [(f"{D1} 23:30",)]
+    shop.load(D4, web_events=[view("E7", f"{D4} 23:50")])
+    assert shop.read(sessions) == [("E1",), ("E3",), ("E5 E6",), ("E7",)]
+
+
+def test_events_of_nobody_and_sessions_of_the_site_stay_apart(shop: Shop) -> None:
+    at_ten = f"{D1} 10:00"
+    shop.load(
+        D1,
+        web_events=[
+            event("E1", "view", at_ten, None),
+            event("E2", "view", at_ten, None),
+            event("E3", "view", at_ten, "S1", "C1"),
+            event("E4", "view", f"{D2} 10:00", "S1", "C1"),
+            event("E5", "view", at_ten, None, "C1"),
+        ],
+    )
+    shop.load(D2, web_events=[event("E5", "view", at_ten, "S2", "C1")])
+    assert shop.read("select sessions, event_date from analytics.sales_funnel order by 2") == [
+        (4, D1),
+        (1, D2),
+    ]
+
+
+def test_a_visit_without_a_pause_is_one_session_however_long(shop: Shop) -> None:
+    """Robots make such visits: its events are cut over days, delivered last first, and its middle is sent again."""
+    hours = [
+        f"{day} {hour:02d}:{minute:02d}" for day in (D1, D2, D3) for hour in range(24) for minute in (0, 29, 58)
+    ]
+
+    def visit(day: str) -> list[Row]:
+        return [event(happened, "view", happened, None, "C1") for happened in hours if happened.startswith(day)]
+
+    for day in (D3, D2, D1):
+        shop.load(day, web_events=visit(day))
+    count = "select count(distinct session_id) as sessions, count(*) as events from facts.fact_web_events"
+    assert shop.read(count) == [(1, len(hours))]
+    shop.load(D2, web_events=visit(D2)[:-2])
+    assert shop.read(count) == [(2, len(hours) - 2)]
+    shop.load(D2, web_events=visit(D2))
+    assert shop.read(count) == [(1, len(hours))]

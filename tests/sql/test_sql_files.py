@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlglot
-from harness import SQL, load_of
+from harness import CONTRACTS, SQL, load_of
 from sqlglot import exp
 
 from ecommerce_dwh.warehouse import sql_files
@@ -102,6 +102,22 @@ RENDERED = {
     "newest_rank('id, day')": (
         "versions",
         "row_number() over ( partition by id, day order by version_at desc, delivery_date desc, row_hash desc )",
+    ),
+    "readable_day('a.at')": (
+        "time",
+        "cast(least(greatest(a.at, cast('0001-01-01' as timestamp)), cast('9999-12-31' as timestamp)) as date)",
+    ),
+    "visitor('e')": (
+        "sessions",
+        "case when e.visitor_id is not null then coalesce('c:' || e.customer_id, e.visitor_id) end",
+    ),
+    "goes_on('at', 'who', 'at, id')": (
+        "sessions",
+        "at < dateadd(minute, 30, lag(at) over (partition by who order by at, id))",
+    ),
+    "session_id('who', 'at')": (
+        "sessions",
+        "'d-' || md5(who || '|' || to_char(at, 'YYYY-MM-DD HH24:MI:SS.US'))",
     ),
     "valid_at('v', 'a.at')": ("versions", "a.at >= v.effective_from and a.at < v.effective_to"),
     "valid_at_end_of('v', 'a.day')": (
@@ -199,6 +215,13 @@ def test_a_macro_renders(call: str) -> None:
         .render()
     )
     assert " ".join(text.split()) == expected
+
+
+def test_the_gap_of_sessions_is_the_contract_s() -> None:
+    sessions = CONTRACTS["web_events"].sessions
+    assert sessions is not None
+    macros = sql_files.environment(SQL).get_template("macros/sessions.sql").make_module()
+    assert sessions.gap_minutes == macros.GAP  # type: ignore[attr-defined]
 
 
 def test_every_macro_is_rendered_above_has_a_docstring_and_is_needed() -> None:

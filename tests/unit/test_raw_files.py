@@ -18,7 +18,11 @@ from ecommerce_dwh.lake.layout import DATA_SUFFIXES, read_key, shown
 
 
 @pytest.mark.parametrize(
-    "name", ["a.csv", "a.csv.gz", "a.json", "b.json.gz", "part-0.parquet", "A.CSV", "_EMPTY"]
+    "name",
+    [
+        *("a.csv", "a.csv.gz", "a.json", "b.json.gz", "a.jsonl", "a.ndjson", "a.JSONL.GZ", "A.CSV", "_EMPTY"),
+        *("part-0.parquet", "0000_part_00.parquet", "0000_part_00.csv"),
+    ],
 )
 def test_files_and_the_empty_marker_count(name):
     file = read_key(f"orders/dt=2026-01-01/{name}")
@@ -41,6 +45,10 @@ KEYS = {
     f"{DAY}readme.txt": ("refused", "is no kind of file"),
     f"{DAY}a.csv ": ("refused", "is no kind of file"),
     f"{DAY}a.parquet.gz": ("refused", "is no kind of file"),
+    f"{DAY}0000_part_00": ("refused", "has the name that UNLOAD gives"),
+    f"{DAY}orders_0003_part_12.gz": ("refused", "has the name that UNLOAD gives"),
+    f"{DAY}000_part_00": ("refused", "has the name that UNLOAD gives"),
+    f"{DAY}part_00": ("refused", "is no kind of file"),
     f"{DAY}a\nb.csv": ("refused", "has the control character U+000A"),
     f"{DAY}a.csv\n": ("refused", "has the control character U+000A"),
     f"{DAY}a\x7f.csv": ("refused", "has the control character U+007F"),

@@ -23,3 +23,8 @@ therefore neither opens a gap between versions nor makes two of them overlap.
 {% macro within_time(instant) -%}
     least(greatest({{ instant }}, {{ beginning_of_time() }}), cast('{{ LAST }}' as timestamp))
 {%- endmacro %}
+
+{# The day of an instant; of one before the year 1 or after 9999, which no client can read, the nearest day inside. #}
+{% macro readable_day(instant) -%}
+    cast(least(greatest({{ instant }}, cast('0001-01-01' as timestamp)), {{ end_of_time() }}) as date)
+{%- endmacro %}

@@ -1,7 +1,8 @@
 """The one reading of keys in the raw bucket: sensor, preflight, drift check, jobs and erasure all use it.
 
-``<source>/dt=YYYY-MM-DD/<any>.{csv,csv.gz,json,json.gz,parquet}``; an object named ``_EMPTY`` in a day's folder
-declares a day without activity. Every key has exactly one of the kinds below, so that no object is forgotten:
+``<source>/dt=YYYY-MM-DD/<any>.{csv,csv.gz,json,json.gz,parquet}``, where ``jsonl`` and ``ndjson`` are other names of
+``json``; an object named ``_EMPTY`` in a day's folder declares a day without activity. Every key has exactly one of the
+kinds below, so that no object is forgotten:
 
 * ``data``: a file to load.
 * ``empty``: the marker ``_EMPTY``.
@@ -25,13 +26,17 @@ from ecommerce_dwh.privacy.masking import mask_path
 
 DATA, EMPTY, HIDDEN, REFUSED, UNFIT = "data", "empty", "hidden", "refused", "unfit"
 EMPTY_MARKER = "_EMPTY"
-DATA_SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".parquet")
+_JSON_LINES = ("json", "jsonl", "ndjson")
+_TEXTS = ("csv", *_JSON_LINES)
+DATA_SUFFIXES = (*(f".{form}{packed}" for form in _TEXTS for packed in ("", ".gz")), ".parquet")
 
 _PLACE = "<source>/dt=YYYY-MM-DD/"
 _DAY_FOLDER = re.compile(r"dt=([0-9]{4}-[0-9]{2}-[0-9]{2})")
 # A day as people write it: without zeros, with other signs, with blanks around it.
 _LIKE_DAY = re.compile(r"\s*[dD][tT]\s*=\s*([0-9]{4})[-_./]?([0-9]{1,2})[-_./]?([0-9]{1,2})\s*")
-_FORMAT = re.compile(r"\.(?:(csv|json)(\.gz)?|(parquet))\Z", re.IGNORECASE)
+_FORMAT = re.compile(rf"\.(?:({'|'.join(_TEXTS)})(\.gz)?|(parquet))\Z", re.IGNORECASE)
+# Names that UNLOAD of Redshift gives: slice, part, and the compression. Its text has no header unless asked for.
+_UNLOADED = re.compile(r"(?:.*[^0-9])?[0-9]{3,4}(?:_part_[0-9]{2,})(?:\.(?:gz|bz2|zst))?\Z")
 # Categories of Unicode that are no part of any name a person meant: control characters, halves of surrogate pairs,
 # line and paragraph separators. They would also break logs, manifests and mails, which are made of lines.
 _UNWANTED = ("Cc", "Cs", "Zl", "Zp")
@@ -155,6 +160,7 @@ def _judged(key: str, size: int, source: str, day: str, name: str) -> RawObject:
     last = name.rpartition("/")[2]
     match = _FORMAT.search(last)
     form = (match[1] or match[3]).lower() if match else ""
+    form = "json" if form in _JSON_LINES else form
     real = is_day(day)
     kind, reason = _kind(key, size, source, day, name, form)
     return RawObject(key, size, kind, source, day if real else "", name, form, bool(match and match[2]), reason)
@@ -181,10 +187,16 @@ def _kind(key: str, size: int, source: str, day: str, name: str, form: str) -> t
             REFUSED,
             f"has the control character U+{ord(unwanted):04X} in its name; send it under another name",
         )
+    if not form and _UNLOADED.match(name):
+        return (
+            REFUSED,
+            "has the name that UNLOAD gives to texts without a header; unload with FORMAT PARQUET, or with CSV HEADER "
+            "EXTENSION 'csv' (with GZIP: EXTENSION 'csv.gz')",
+        )
     if not form:
         return (
             REFUSED,
-            "is no kind of file that can be read; name it .csv, .csv.gz, .json, .json.gz or .parquet",
+            "is no kind of file that can be read; name it .csv, .csv.gz, .json, .json.gz (or .jsonl) or .parquet",
         )
     return DATA, ""
 

@@ -12,7 +12,7 @@ from ecommerce_dwh.contracts import SourceContract
 from ecommerce_dwh_glue.processing.context import Outcome, Run, Source
 from ecommerce_dwh_glue.rows import dedup
 from ecommerce_dwh_glue.rows.identity import good_columns
-from ecommerce_dwh_glue.rows.sessions import derive_sessions
+from ecommerce_dwh_glue.rows.sessions import mark_visitors
 from ecommerce_dwh_glue.rows.values import spark_type
 from ecommerce_dwh_glue.storage import StoredObject
 
@@ -41,7 +41,7 @@ def write_accepted(run: Run, source: Source) -> None:
 
 
 def _accepted_columns(run: Run, rows: DataFrame, contract: SourceContract) -> DataFrame:
-    complete = derive_sessions(rows.withColumn("run_id", F.lit(run.options.run_id)), contract)
+    complete = mark_visitors(rows.withColumn("run_id", F.lit(run.options.run_id)), contract)
     return complete.select(
         *(F.col(column.name).cast(spark_type(column)) for column in contract.accepted_columns)
     )

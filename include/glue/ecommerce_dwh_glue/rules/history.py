@@ -24,6 +24,8 @@ SAME_WEEKDAY = 3
 # Makes the median absolute deviation an estimate of the standard deviation (Hampel 1974).
 MAD_TO_SIGMA = 1.4826
 _LOGARITHMIC = ("rows", "sum", "mean")
+# Where these are zero nothing happens: a closed shop that opens on a Saturday is no fault of a delivery.
+_SIZES = ("rows", "sum")
 # Days out of line that a message names; the rest is counted.
 _NAMED_DAYS = 3
 
@@ -102,7 +104,8 @@ def judge(rule: Rule, day: str, value: float | None, past: Mapping[str, float | 
     between the two in the middle. The spread is the median absolute deviation of all trailing days, each from the
     median of the *other* days like it, which is how the judged day itself is looked at. Rows, sums and means are
     compared on a logarithmic scale (asinh, which also bears zero and negative figures): twice and half weigh the same.
-    A day is out of line beyond ``max_z`` spreads, and never within ``tolerance`` of what is usual.
+    A day is out of line beyond ``max_z`` spreads, and never within ``tolerance`` of what is usual. Rows and sums of
+    days that usually have none are not judged.
 
     Args:
         rule: of kind ``history``.
@@ -127,11 +130,16 @@ def judge(rule: Rule, day: str, value: float | None, past: Mapping[str, float | 
     alike = groups.get(today.weekday() if arguments["weekday"] else 0, [])
     if reason := _too_little(rule, today, len(known), len(alike)):
         return Finding(day, False, False, f"not judged: {reason}", value, days=len(known))
+    if arguments["metric"] in _SIZES and _upper_median(alike) == 0:
+        when = f"{today:%A}s" if arguments["weekday"] else "days"
+        return Finding(
+            day, False, False, f"not judged: {when} usually have nothing", value, 0.0, days=len(known)
+        )
     sigma = _spread(groups)
     tolerance = float(arguments["tolerance"])
     reach = max(float(arguments["max_z"]) * sigma, math.log1p(tolerance) if logarithmic else tolerance)
     # The two days in the middle of an even number: where half of the days were holidays, both halves are usual.
-    below, above = sorted(alike)[(len(alike) - 1) // 2], sorted(alike)[len(alike) // 2]
+    below, above = sorted(alike)[(len(alike) - 1) // 2], _upper_median(alike)
     figure = math.asinh(value) if logarithmic else value
     distance = min(figure - below, 0.0) + max(figure - above, 0.0)
     back = math.sinh if logarithmic else float
@@ -143,6 +151,11 @@ def judge(rule: Rule, day: str, value: float | None, past: Mapping[str, float | 
     z = distance / sigma if sigma else None
     text = _words(rule, today, value, usual, low, high, z)
     return Finding(day, True, abs(distance) > reach, text, value, usual, low, high, z, len(known))
+
+
+def _upper_median(figures: list[float]) -> float:
+    """The figure in the middle; of an even number, the greater of the two."""
+    return sorted(figures)[len(figures) // 2]
 
 
 def _too_little(rule: Rule, today: dt.date, known: int, alike: int) -> str:

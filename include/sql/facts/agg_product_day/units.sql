@@ -1,6 +1,7 @@
 -- Updates the units per product and day, and queues the stock cover of that day and of the 27 days after it. A step of
 -- facts/fact_sales/merge.sql.
 {% from "macros/bounds.sql" import span, within %}
+{% from "macros/time.sql" import readable_day %}
 create temp table unit_change distkey (product_id) as
 select
     product_id,
@@ -64,5 +65,5 @@ insert into history.pending_inventory (product_id, first_date, last_date)
 select
     product_id,
     order_date as first_date,
-    cast(dateadd(day, 27, order_date) as date) as last_date
+    {{ readable_day("dateadd(day, 27, order_date)") }} as last_date
 from unit_change;

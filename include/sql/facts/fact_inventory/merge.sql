@@ -8,6 +8,7 @@
 {% from "macros/keys.sql" import first_version_key %}
 {% from "macros/queue.sql" import count_merge %}
 {% from "macros/quotient.sql" import quotient %}
+{% from "macros/time.sql" import readable_day %}
 {% from "macros/versions.sql" import newest_rank, valid_at_end_of %}
 lock table history.pending_key;
 
@@ -53,7 +54,7 @@ group by product_id, span_number;
 select
     min(first_date) as first_snapshot,
     max(last_date) as last_snapshot,
-    cast(dateadd(day, -27, min(first_date)) as date) as first_sold
+    {{ readable_day("dateadd(day, -27, min(first_date))") }} as first_sold
 from pending_span;
 
 create temp table touched_snapshot distkey (product_id) as

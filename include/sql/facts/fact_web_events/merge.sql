@@ -1,6 +1,6 @@
 -- Rebuilds the pending events of fact_web_events from history and the dimensions.
 -- Grain: one event. Key: event_id; the newest delivery is the current one. Dimension keys are resolved as of
--- the event.
+-- the event; sessions that the site did not send are cut from a visitor's events.
 {% from "macros/bounds.sql" import span, within %}
 {% from "macros/keys.sql" import first_version_key %}
 {% from "macros/queue.sql" import count_merge, dequeue, queued, work %}
@@ -36,7 +36,11 @@ create temp table old_event distkey (event_id) as
 select
     events.event_id,
     events.event_date,
+    events.event_timestamp,
+    events.customer_id,
+    events.visitor_id,
     events.session_id,
+    events.session_started_at,
     events.event_type
 from facts.fact_web_events as events
 where
@@ -77,7 +81,7 @@ from (
 ) as numbered
 where numbered.version_rank = 1;
 
-create temp table new_event distkey (event_id) as
+create temp table resolved_event distkey (event_id) as
 select
     standing.event_id,
     cast(standing.event_timestamp as date) as event_date,
@@ -103,6 +107,8 @@ select
     standing.product_id,
     standing.session_id,
     standing.is_session_derived,
+    -- Processing puts the client in the place of a session that is missing.
+    case when standing.is_session_derived then standing.session_id end as visitor_id,
     standing.event_type,
     standing.page_url,
     standing.referrer,
@@ -120,9 +126,34 @@ left join dimensions.dim_product as product
         and product.product_key <> -1
         and {{ valid_at("product", "standing.valid_at") }};
 
+{% include "facts/fact_web_events/sessions.sql" %}
+
+create temp table new_event distkey (event_id) as
+select
+    resolved_event.event_id,
+    resolved_event.event_date,
+    resolved_event.event_date_key,
+    resolved_event.event_timestamp,
+    resolved_event.customer_key,
+    resolved_event.customer_id,
+    resolved_event.product_key,
+    resolved_event.product_id,
+    coalesce(session_event.session_id, resolved_event.session_id) as session_id,
+    resolved_event.is_session_derived,
+    session_event.session_started_at,
+    resolved_event.visitor_id,
+    resolved_event.event_type,
+    resolved_event.page_url,
+    resolved_event.referrer,
+    resolved_event.device_type,
+    resolved_event.browser
+from resolved_event
+left join session_event on resolved_event.event_id = session_event.event_id;
+
 insert into facts.fact_web_events (
     event_id, event_date, event_date_key, event_timestamp, customer_key, customer_id, product_key, product_id,
-    session_id, is_session_derived, event_type, page_url, referrer, device_type, browser
+    session_id, is_session_derived, session_started_at, visitor_id, event_type, page_url, referrer, device_type,
+    browser
 )
 select
     event_id,
@@ -135,6 +166,8 @@ select
     product_id,
     session_id,
     is_session_derived,
+    session_started_at,
+    visitor_id,
     event_type,
     page_url,
     referrer,
@@ -185,7 +218,10 @@ from (
             event_type
         from old_event
     )
-) as changes;
+) as changes
+union
+select event_date
+from moved_event;
 
 {{ dequeue("web_event") }};
 

@@ -15,6 +15,8 @@ create table if not exists facts.fact_web_events (
     referrer varchar(2048),
     device_type varchar(64),
     browser varchar(128),
+    session_started_at timestamp,
+    visitor_id varchar(128),
     primary key (event_id),
     foreign key (customer_key) references dimensions.dim_customer (customer_key),
     foreign key (product_key) references dimensions.dim_product (product_key)
