@@ -118,10 +118,10 @@ def as_of(found: list[Row], instant: datetime) -> Row:
     return version
 
 
-def allocate(amount: Decimal, weights: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """Largest remainder at 4 decimals; equal shares where the weights cancel out."""
+def allocate(amount: Decimal, weights: Mapping[str, Decimal], most: int = 100) -> dict[str, Decimal]:
+    """Largest remainder at 4 decimals; equal shares where a weight is over `most` times their sum."""
     total = sum(weights.values(), ZERO)
-    if total == 0 or abs(total) * 100 < max(abs(w) for w in weights.values()):
+    if total == 0 or abs(total) * most < max(abs(w) for w in weights.values()):
         weights, total = dict.fromkeys(weights, Decimal(1)), Decimal(len(weights))
     units = Fraction(amount) / Fraction(UNIT)
     exact = {name: units * Fraction(weight) / Fraction(total) for name, weight in weights.items()}
@@ -295,8 +295,9 @@ class Model:
             else item["quantity"] * item["unit_price"]
             for item in items
         }
+        is_huge = any(abs(header[column] or 0) >= 10**12 for column in ("tax", "shipping_cost", "discount"))
         shares = {
-            name: allocate(header[column] or ZERO, totals)
+            name: allocate(header[column] or ZERO, totals, 1 if is_huge else 100)
             for name, column in (("tax", "tax"), ("shipping", "shipping_cost"), ("discount", "discount"))
         }
         instant = bounded(header["order_date"])

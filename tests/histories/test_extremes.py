@@ -95,7 +95,7 @@ def files(days: list[dict[str, list[Row]]]) -> dict[str, dict[date, list[Row]]]:
     return {source: {DAYS[n]: day[source] for n, day in enumerate(days)} for source in CONTRACTS}
 
 
-@settings(max_examples=examples(0.5), phases=[Phase.generate])
+@settings(max_examples=examples(0.3), phases=[Phase.generate])
 @given(days=st.lists(DAY, min_size=1, max_size=2))
 def test_rows_at_the_limits_of_their_types_pass_every_step(
     warehouse: Warehouse, days: list[dict[str, list[Row]]]

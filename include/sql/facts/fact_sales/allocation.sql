@@ -1,6 +1,7 @@
 -- Allocation of the order's amounts to its lines by largest remainder (Hamilton's method) at 4 decimals: shares in
 -- proportion to line_total; equal where line totals cancel out, that is, sum to less than a hundredth of the largest
--- one, since proportions would grow without bound. All arithmetic is on whole ten-thousandths.
+-- one, since a line's share could be more than a hundred times the amount, and where a line is greater than their sum
+-- and an amount is 10¹² or more, since a share might not fit decimal(18, 4). All arithmetic is on whole ten-thousandths.
 -- First each line's weight and the order's total weight, which is positive. Where amounts and weights are below
 -- 3,000,000,000 each, as they nearly always are, their products fit a BIGINT, which is many times as fast as a DECIMAL.
 {% from "macros/allocation.sql" import allocated, floor_remainder %}
@@ -11,7 +12,8 @@ with amounts as (
         cast(tax * 10000 as bigint) as tax_units,
         cast(shipping_cost * 10000 as bigint) as shipping_units,
         cast(discount * 10000 as bigint) as discount_units,
-        abs(tax) < 300000 and abs(shipping_cost) < 300000 and abs(discount) < 300000 as is_narrow
+        greatest(abs(tax), abs(shipping_cost), abs(discount)) < 300000 as is_narrow,
+        greatest(abs(tax), abs(shipping_cost), abs(discount)) >= 1000000000000 as is_huge
     from header
     where tax <> 0 or shipping_cost <> 0 or discount <> 0
 ),
@@ -42,8 +44,11 @@ weights as (
     from (
         select
             totals.*,
-            order_units <> 0 and abs(order_units) * 100 >= largest_units as is_proportional
+            order_units <> 0
+            and abs(order_units) * case when amounts.is_huge then 1 else 100 end >= largest_units
+                as is_proportional
         from totals
+        inner join amounts on totals.order_id = amounts.order_id
     ) as judged
 )
 
