@@ -42,7 +42,7 @@ test-airflow-312: python setup-dev ## the Airflow suites on Python 3.12, as on M
 
 ##@ The local stack
 
-.PHONY: up down status logs reset env psql load-sample import map
+.PHONY: up down status logs reset env psql load-sample import map plan
 up: python setup-run ## start everything and leave it running: web UI, warehouse, AWS endpoint, mail
 	@$(LOCAL) -m local up
 
@@ -75,6 +75,9 @@ import: python setup-run ## load a shop system's export and compare its totals (
 map: python setup-run ## propose a mapping for files of any other system (SAMPLE=folder or file)
 	@[ -n "$(SAMPLE)" ] || { echo "Say which: make map SAMPLE=path/to/folder"; exit 2; }
 	@$(LOCAL) -m local map "$(SAMPLE)" $(ARGS)
+
+plan: python setup-run ## what bootstrap would change, in words and SQL (ENV=dev ACCOUNT=123456789012: a deployed environment)
+	@PYTHONPATH=plugins $(LOCAL) -m tools.plan $(if $(ENV),--env "$(ENV)" --account "$(ACCOUNT)") $(ARGS)
 
 ##@ Development
 

@@ -38,8 +38,6 @@ def rendered(root: Path = REPO) -> dict[str, str]:
         name = path.relative_to(sql_dir).as_posix()
         if path.parent.name not in ("macros", "ddl"):
             texts[name] = sql_files.render(name, sql_dir, load=load).replace("%s", "'value'").strip() + "\n"
-    for migration in sql_files.migrations(sql_dir):
-        texts[migration.file] = migration.text
     return texts
 
 

@@ -19,7 +19,11 @@ from ecommerce_dwh.settings import get_settings
 
 DAG_FILES = sorted((REPO / "dags").glob("*.py"))
 EXPECTED = {
-    "ecommerce_dwh_bootstrap": {"apply_ddl": set(), "load_dim_date": {"apply_ddl"}},
+    "ecommerce_dwh_bootstrap": {
+        "plan_changes": set(),
+        "apply_ddl": {"plan_changes"},
+        "load_dim_date": {"apply_ddl"},
+    },
     "ecommerce_dwh_daily": {
         "wait_for_raw": set(),
         "crawl_raw": {"wait_for_raw"},

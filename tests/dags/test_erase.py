@@ -9,6 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from contexts import context_of, execute, in_dag
 
+from ecommerce_dwh.changes.bootstrap_task import ApplyOperator, PlanOperator
 from ecommerce_dwh.erasure.erase_task import (
     EraseWarehouseOperator,
     ErasurePlanOperator,
@@ -16,7 +17,6 @@ from ecommerce_dwh.erasure.erase_task import (
     ErasureVerifyOperator,
 )
 from ecommerce_dwh.erasure.requests_task import ForgetRequestOperator, OldRequestsOperator, forget_request
-from ecommerce_dwh.warehouse.bootstrap import MigrationOperator
 from ecommerce_dwh.warehouse.sql_text import without_comments
 
 PROCESSED = "ecommerce-dwh-dev-processed"
@@ -46,7 +46,8 @@ def tables(local_redshift):
         for role in ("dwh_etl", "dwh_analyst", "dwh_pii_reader"):
             if local_redshift.query(f"select 1 from pg_roles where rolname = '{role}'"):
                 local_redshift.run(f"drop role {role}")
-        task = in_dag(MigrationOperator)
+        plan = in_dag(PlanOperator)
+        task = in_dag(ApplyOperator, planned=execute(plan, context_of(plan)))
         execute(task, context_of(task))
     return local_redshift
 

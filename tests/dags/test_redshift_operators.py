@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from datetime import timedelta
 
 import pytest
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from contexts import context_of, execute, in_dag
 
+from ecommerce_dwh.changes.bootstrap_task import ApplyOperator, PlanOperator
 from ecommerce_dwh.settings import get_settings
+from ecommerce_dwh.warehouse import sql_files
 from ecommerce_dwh.warehouse.audits import AuditError, WarehouseAuditOperator
-from ecommerce_dwh.warehouse.bootstrap import CalendarOperator, MigrationOperator
+from ecommerce_dwh.warehouse.bootstrap import CalendarOperator
 from ecommerce_dwh.warehouse.client import Warehouse, query_group
 from ecommerce_dwh.warehouse.errors import GuardError, StatementError, is_conflict
 from ecommerce_dwh.warehouse.operators import RedshiftSQLOperator
@@ -472,80 +475,18 @@ def test_without_audits_nothing_may_be_published(state, audits):
         audit()
 
 
-@pytest.fixture
-def ddl(redshift, tmp_path, monkeypatch):
-    control = get_settings().sql_dir / "control"
-    folder = tmp_path / "sql" / "ddl" / "before_tables"
-    folder.mkdir(parents=True)
-    (tmp_path / "sql" / "control").symlink_to(control)
-    (tmp_path / "sql" / "macros").symlink_to(control.parent / "macros")
-    monkeypatch.setenv("AIRFLOW__ECOMMERCE_DWH__INCLUDE_DIR", str(tmp_path))
-    get_settings.cache_clear()
-    redshift.run("drop schema if exists quality cascade")
-    return folder
+def planned(params=None):
+    task = in_dag(PlanOperator, backoff_seconds=0.05)
+    return execute(task, context_of(task, params=params or {}))
 
 
-def migrate():
-    task = in_dag(MigrationOperator, backoff_seconds=0.05)
-    return execute(task, context_of(task))
-
-
-def test_migrations_run_in_order_once_and_again_when_changed(redshift, ddl):
-    (ddl / "020_b.sql").write_text("insert into t.log values ('b');")
-    (ddl / "010_a.sql").write_text(
-        "create table if not exists t.log (what varchar(9));\ninsert into t.log values ('a');"
-    )
-
-    assert migrate() == {"applied": ["010_a", "020_b"], "unchanged": []}
-    assert migrate() == {"applied": [], "unchanged": ["010_a", "020_b"]}
-
-    (ddl / "020_b.sql").write_text("insert into t.log values ('c');")
-    (ddl / "030_d.sql").write_text("insert into t.log values ('d');")
-    assert migrate() == {"applied": ["020_b", "030_d"], "unchanged": ["010_a"]}
-
-    assert sorted(redshift.query("select what from t.log")) == [("a",), ("b",), ("c",), ("d",)]
-    assert redshift.query("select count(*), count(distinct version) from quality.schema_migrations") == [(3, 3)]
-
-
-def test_grants_are_repeated_when_a_definition_was_applied(redshift, ddl):
-    """A grant on all tables of a schema gives a role the tables that are there, so a later table needs it again."""
-    after = ddl.parent / "after_tables"
-    after.mkdir()
-    (ddl / "010_a.sql").write_text("create table if not exists t.log (what varchar(9));")
-    (after / "700_g.sql").write_text("insert into t.log values ('grant');")
-    migrate()
-    assert migrate() == {"applied": [], "unchanged": ["010_a", "700_g"]}
-
-    (ddl / "020_b.sql").write_text("insert into t.log values ('b');")
-    assert migrate() == {"applied": ["020_b", "700_g"], "unchanged": ["010_a"]}
-
-    assert redshift.query("select what, count(*) from t.log group by what order by 1") == [
-        ("b", 1),
-        ("grant", 2),
-    ]
-
-
-def test_a_migration_that_fails_leaves_nothing_and_is_tried_again(redshift, ddl):
-    (ddl / "010_a.sql").write_text("create table t.a (n int);")
-    (ddl / "020_b.sql").write_text("create table t.b (n int);\ncreate table t.a (n int);")
-    (ddl / "030_c.sql").write_text("create table t.c (n int);")
-
-    with pytest.raises(
-        AirflowException, match=r"ddl/before_tables/020_b\.sql \(new\) was not applied and changed nothing"
-    ):
-        migrate()
-    assert redshift.query("select version from quality.schema_migrations") == [("010_a",)]
-
-    (ddl / "020_b.sql").write_text("create table t.b (n int);")
-    assert migrate()["applied"] == ["020_b", "030_c"]
-
-
-def test_two_files_of_one_number_are_refused(redshift, ddl):
-    (ddl / "010_a.sql").write_text("select 1;")
-    (ddl / "010_b.sql").write_text("select 1;")
-
-    with pytest.raises(AirflowException, match="the numbers 010 are given twice"):
-        migrate()
+def bootstrap(params=None, plan=None, try_number=1):
+    """What the two tasks of the DAG do."""
+    plan = plan or planned(params)
+    task = in_dag(ApplyOperator, planned=plan, backoff_seconds=0.05)
+    context = context_of(task, params=params or {})
+    context["ti"].try_number = try_number
+    return execute(task, context)
 
 
 @pytest.fixture
@@ -564,9 +505,9 @@ def empty(local_redshift, monkeypatch):
 
 def test_the_products_own_ddl_applies_twice_and_the_calendar_loads_in_seconds(empty):
     """In this order: everything that the bootstrap DAG does."""
-    first = migrate()
-    assert len(first["applied"]) >= 10
-    assert migrate()["applied"] == []
+    first = bootstrap()
+    assert len(first["applied"]) >= 50
+    assert bootstrap() == {"applied": [], "left": []}
 
     began = time.monotonic()
     task = in_dag(CalendarOperator)
@@ -585,71 +526,70 @@ def test_the_products_own_ddl_applies_twice_and_the_calendar_loads_in_seconds(em
     ) == [("Saturday", 2027, True, "Independence Day")]
 
 
-# What the release before tables had folders noted: files of include/sql/ddl with the checksums of their texts.
-EARLIER_RELEASE = {
-    "010_schemas": "400b03fe320bbf2efae3788a1ded95deac8744561c836ce530c9d91a862dade3",
-    "020_roles": "22d12de68d37e703812b3a08183368e0f4c2b45901299feec527daca63874f0f",
-    "100_quality": "9e5bef7c4cd4f1ce1838148265af8504da3a8de9148b01c95116f25c1a48ac5d",
-    "110_erasures": "3269084e3b6bd6522d39850c0f2dabae28522d51678afaa0578e5c7f04442516",
-    "200_staging": "9dcba42053f6ac20742d71bface04df0af76896ce22eb2ba3b2925844f89caa6",
-    "210_history": "575e56d1fbd462e57ebe5e731628e0a804aadaeab1ee11d5d980815ee8e9d78f",
-    "220_pending": "2bd24a34b743b7935aa45a8468d0429c2aa3c0cb4c85eeb2d5cd63f1f5b8f38a",
-    "230_product_version": "da1c61d86f566a8990d0ab8acfec669af52c257c6f9766d560d9151a98cb0691",
-    "300_dimensions": "6dfbccdbc7dfaedc0c88a732bb053192a956eb66ec8929ae61edd738743db0ea",
-    "400_facts": "51b34c6910df7e3a0f094ee3ef83c65d1daf91d2319ffc460d40f2aa96db0f23",
-    "500_analytics_tables": "31b212d0ae275abc8dcfb23dd9830ab71c62f6b7df5f20aee994a996c1e62dfb",
-    "600_analytics_views": "545c646409ee5a587cabee272fb55065df6d1994891514696df38a756e861e09",
-    "610_analytics_comments": "5875996c16edc85fd2256e1d486e194b4696b49335391d5786f5e7b49d1513b4",
-    "620_model_comments": "ca47644cde1533f98111a9d37347addb3c116e304ab413b96c5622244f60eb87",
-    "700_grants": "b0b767a9b7ce116ecd02769c992905be9c0e09fa49c702d4c158a5c7e6bd6076",
-}
+@pytest.fixture
+def own_sql(empty, tmp_path, monkeypatch):
+    """The warehouse made from a copy of include/sql, which the test may edit."""
+    shutil.copytree(get_settings().sql_dir, tmp_path / "sql")
+    monkeypatch.setenv("AIRFLOW__ECOMMERCE_DWH__INCLUDE_DIR", str(tmp_path))
+    get_settings.cache_clear()
+    sql_files.environment.cache_clear()
+    bootstrap()
+    return tmp_path / "sql"
 
 
-def catalogue(redshift):
-    """Columns, comments and kinds of all tables and views, and the rows that bootstrap writes."""
-    schemas = ", ".join(f"'{schema}'" for schema in SCHEMAS)
-    return [
-        redshift.query(query)
-        for query in (
-            "select table_schema, table_name, ordinal_position, column_name, data_type from information_schema.columns "
-            f"where table_schema in ({schemas}) order by 1, 2, 3",
-            "select n.nspname, c.relname, c.relkind, d.objsubid, d.description from pg_description as d "
-            "inner join pg_class as c on d.objoid = c.oid inner join pg_namespace as n on c.relnamespace = n.oid "
-            f"where n.nspname in ({schemas}) order by 1, 2, 4",
-            "select customer_key, customer_id, effective_from, effective_to from dimensions.dim_customer order by 1",
-            "select product_key, product_id, effective_from, effective_to from dimensions.dim_product order by 1",
-            "select merge_seq, audited_seq, published_day from quality.warehouse_state cross join quality.audit_state",
-            "select published_day from analytics.published",
-        )
-    ]
+def add_channel(sql_dir):
+    folder = sql_dir / "facts" / "fact_sales"
+    for name, before, after in (
+        ("table.sql", "    currency varchar(16),\n", "    currency varchar(16),\n    channel varchar(9),\n"),
+        ("columns.yaml", "  currency: {source: orders}\n", "  currency: {source: orders}\n  channel: where\n"),
+    ):
+        text = (folder / name).read_text()
+        assert text.count(before) == 1
+        (folder / name).write_text(text.replace(before, after))
 
 
-def test_a_warehouse_of_the_release_before_tables_had_folders_is_applied_again_without_harm(empty):
-    """Its notes name other files, so every definition is new to it; roles, which cannot be made twice, are not."""
-    migrate()
-    noted = ", ".join(
-        f"('{version}', '{checksum}', getdate())" for version, checksum in EARLIER_RELEASE.items()
+def test_a_dry_run_shows_the_plan_and_changes_nothing(own_sql, empty, capsys):
+    add_channel(own_sql)
+    shown = planned({"dry_run": True})
+    assert shown["changes"][0] == (
+        "facts.fact_sales: add column channel varchar(9); null in the rows that are there"
     )
-    empty.run(
-        "delete from quality.schema_migrations",
-        f"insert into quality.schema_migrations (version, checksum, applied_at) values {noted}",
-        "update quality.warehouse_state set merge_seq = 7, published_day = '2026-01-31'",
-        "update quality.audit_state set audited_seq = 7",
-        "update analytics.published set published_day = '2026-01-31'",
-        "insert into dimensions.dim_customer (customer_key, customer_id, effective_from, effective_to, is_current, "
-        "is_inferred, attribute_hash) values (5, 'C5', '1900-01-01', '9999-12-31', true, false, '')",
-        "insert into facts.agg_product_day (product_id, order_date, units) values ('P1', '2026-01-31', 3)",
-    )
-    before = catalogue(empty)
+    assert "alter table facts.fact_sales add column channel VARCHAR(9);" in capsys.readouterr().out
+    with pytest.raises(AirflowSkipException, match="a dry run changes nothing"):
+        bootstrap({"dry_run": True}, plan=shown)
+    columns = "select count(*) from svv_columns where table_name = 'fact_sales' and column_name = 'channel'"
+    assert empty.query(columns) == [(0,)]
 
-    found = migrate()
+    with pytest.raises(AirflowFailException, match=f"the plan is {shown['plan']} now, not 0123456789ab"):
+        planned({"plan": "0123456789ab"})
+    assert planned({"plan": shown["plan"]}) == shown
+    assert bootstrap({"plan": shown["plan"]})["applied"] == shown["changes"]
+    assert empty.query(columns) == [(1,)]
 
-    assert found["unchanged"] == ["010_schemas", "020_roles"]  # grants are repeated for the new definitions
-    assert "facts.fact_sales" in found["applied"]
-    assert catalogue(empty) == before
-    assert empty.query("select product_id, units from facts.agg_product_day") == [("P1", 3)]
-    assert migrate()["applied"] == []
-    versions = {version for (version,) in empty.query("select version from quality.schema_migrations")}
-    assert versions == set(EARLIER_RELEASE) | set(found["applied"]), (
-        "an older release finds its own notes again"
-    )
+
+def test_only_the_plan_that_was_shown_is_applied_and_a_second_try_applies_the_rest(own_sql, empty):
+    add_channel(own_sql)
+    shown = planned()
+    empty.run("alter table facts.fact_sales add column campaign varchar(20)")
+    with pytest.raises(AirflowFailException, match="declarations or catalogue changed since the plan"):
+        bootstrap(plan=shown)
+
+    empty.run("alter table facts.fact_sales add column channel varchar(9)")  # as if the first try had done it
+    found = bootstrap(plan=shown, try_number=2)
+    assert found["applied"] == ["facts.fact_sales: comment channel: where"]
+
+
+def test_a_refused_plan_fails_the_task_with_what_to_do(own_sql, empty):
+    empty.run("comment on column facts.fact_sales.is_return is 'by hand'")
+    path = own_sql / "facts" / "fact_sales" / "columns.yaml"
+    path.write_text(path.read_text().replace("is_return: quantity below 0", "is_return: money back"))
+    with pytest.raises(AirflowFailException, match=r"name facts\.fact_sales in `overwrite`"):
+        planned()
+    assert bootstrap({"overwrite": ["facts.fact_sales"]})["applied"]
+
+
+def test_a_declaration_that_is_not_understood_fails_the_task(own_sql):
+    path = own_sql / "facts" / "fact_sales" / "table.sql"
+    path.write_text(path.read_text().replace("create table if not exists facts.fact_sales", "create table x"))
+    with pytest.raises(AirflowException, match=r"facts/fact_sales/table\.sql creates \.x"):
+        planned()

@@ -5,7 +5,7 @@
 The warehouse was made and loaded by other code before. An action is a list:
 
 - ``["sql", statements]``
-- ``["bootstrap", {version: checksum of what the warehouse has}]`` applies what differs, as the DAG does
+- ``["bootstrap"]`` plans and applies what differs, as the DAG does
 - ``["load", {"day": …, "<source>": [rows]}]``
 - ``["query", statement]``: its rows are printed; ``["as analyst", statement]``: the same by a user with the role
   ``dwh_analyst`` only
@@ -30,10 +30,9 @@ sys.path[:0] = [str(path) for path in (REPO, REPO / "plugins", *TESTS, *PACKAGES
 
 import psycopg  # noqa: E402
 from comparing import check  # noqa: E402
-from harness import SQL, Warehouse, psycopg_connect, redshift_connect  # noqa: E402
+from harness import ConnectionSession, Warehouse, apply_changes, psycopg_connect, redshift_connect  # noqa: E402
 from test_views import rows_of  # noqa: E402
 
-from ecommerce_dwh.warehouse import sql_files  # noqa: E402
 from ecommerce_dwh.warehouse.sql_text import split_statements  # noqa: E402
 from local import postgres  # noqa: E402
 from local.config import LocalConfig  # noqa: E402
@@ -55,8 +54,7 @@ def act(warehouse: Warehouse, kind: str, given: Any = None) -> Any:
         (row,) = warehouse.rows("select published_day from quality.warehouse_state")
         check(warehouse, row["published_day"])
     elif kind == "bootstrap":
-        for migration, _ in sql_files.due_migrations(sql_files.migrations(SQL), given):
-            _execute(warehouse, migration.text)
+        apply_changes(ConnectionSession(lambda: warehouse.session))
     else:
         _execute(warehouse, given)
     return None

@@ -18,11 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import SQL, Warehouse
+from harness import Warehouse
 from serving import running_warehouse
 from test_views import rows_of
-
-from ecommerce_dwh.warehouse import sql_files
 
 REPO = Path(__file__).resolve().parents[2]
 PAGE = (REPO / "CONTRIBUTING.md").read_text("utf-8")
@@ -170,11 +168,6 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         yield running
 
 
-def _bootstrap() -> list[Any]:
-    """What `ecommerce_dwh_bootstrap` does to a warehouse that the unchanged code has made."""
-    return ["bootstrap", {migration.version: migration.checksum for migration in sql_files.migrations(SQL)}]
-
-
 def section(title: str) -> str:
     """A recipe of the page."""
     found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
@@ -185,13 +178,6 @@ def section(title: str) -> str:
 def listed(title: str) -> set[str]:
     """The files that a recipe lists."""
     return set(re.findall(r"^\| `([^`]+)` \|", section(title), re.MULTILINE))
-
-
-def quoted_sql(title: str) -> list[list[str]]:
-    """The SQL that a recipe quotes, as actions."""
-    blocks = re.findall(r"^```sql\n(.*?)^```", section(title), re.MULTILINE | re.DOTALL)
-    assert blocks
-    return [["sql", block] for block in blocks]
 
 
 def test_a_column(copy: Copy, warehouse: Warehouse) -> None:
@@ -230,8 +216,7 @@ def test_a_column(copy: Copy, warehouse: Warehouse) -> None:
     shown = ["query", f"select event_id, {column} from facts.fact_web_events order by 1"]
     before, backfilled = copy.on(
         warehouse,
-        *quoted_sql("A column"),
-        _bootstrap(),
+        ["bootstrap"],
         ["load", _order(2, NEXT, 20.5, {column: "Android"})],
         shown,
         ["load", _order(1, DAY, 10, {column: "iOS"})],
@@ -269,7 +254,7 @@ def test_a_source(copy: Copy, warehouse: Warehouse) -> None:
     shown = "select gift_card_id, amount from facts.fact_gift_cards order by 1"
     (found,) = copy.on(
         warehouse,
-        _bootstrap(),
+        ["bootstrap"],
         ["load", FIRST],
         ["load", SECOND | {"gift_cards": cards}],
         ["query", shown],
@@ -382,7 +367,7 @@ def test_a_metric(copy: Copy, warehouse: Warehouse) -> None:
 
     at_once, after = copy.on(
         warehouse,
-        _bootstrap(),
+        ["bootstrap"],
         ["as analyst", "select * from analytics.daily_revenue order by 1"],
         ["load", FIRST],
         ["load", SECOND],

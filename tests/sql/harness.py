@@ -21,6 +21,9 @@ from typing import Any, LiteralString, cast
 import psycopg
 import redshift_connector
 
+from ecommerce_dwh.changes import apply, declared
+from ecommerce_dwh.changes.repairs import read_repairs
+from ecommerce_dwh.changes.steps import Plan
 from ecommerce_dwh.contracts import SourceContract, SourceTable, load_contracts, source_table
 from ecommerce_dwh.warehouse import sql_files
 from ecommerce_dwh.warehouse.flow import Flow, Step
@@ -28,7 +31,6 @@ from ecommerce_dwh.warehouse.sql_files import AUDITS
 from ecommerce_dwh.warehouse.sql_text import (
     Audit,
     parse_audit,
-    split_statements,
     without_comments,
 )
 from local.config import LocalConfig
@@ -459,7 +461,14 @@ def audit_files(pattern: str = AUDITS) -> list[str]:
     )
 
 
-_KEPT = {"dimensions.dim_date", "quality.warehouse_state", "quality.audit_state", "analytics.published"}
+_KEPT = {
+    "dimensions.dim_date",
+    "quality.schema_objects",
+    "quality.schema_migrations",
+    "quality.warehouse_state",
+    "quality.audit_state",
+    "analytics.published",
+}
 
 
 @lru_cache(maxsize=4)
@@ -483,13 +492,68 @@ def _empty_all(admin: psycopg.Connection[Any]) -> str:
     return "; ".join(parts)
 
 
+class ConnectionCursor:
+    """A cursor as `ecommerce_dwh.changes.apply` wants it; tests break it after a statement."""
+
+    def __init__(self, raw: Any, spend: Callable[[str], None]) -> None:
+        self._raw, self._spend = raw, spend
+
+    def run(self, statement: str, parameters: Sequence[Any] | None = None) -> None:
+        if parameters is None:
+            self._raw.execute(statement)
+        else:
+            self._raw.execute(statement, parameters)
+        self._spend(statement)
+
+    def query(self, statement: str) -> Sequence[Sequence[Any]]:
+        self.run(statement)
+        return cast("Sequence[Sequence[Any]]", self._raw.fetchall())
+
+
+class ConnectionSession:
+    """The transactions of `ecommerce_dwh.changes.apply`, on connections of Airflow's driver."""
+
+    def __init__(self, connect: Callable[[], Any], spend: Callable[[str], None] = lambda _: None) -> None:
+        self._connect, self._spend = connect, spend
+
+    def transaction(self, work: Callable[[Any], Any]) -> Any:
+        connection = self._connect()
+        connection.autocommit = False
+        try:
+            found = work(ConnectionCursor(connection.cursor(), self._spend))
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+        return found
+
+    def each(self, statements: Iterable[str]) -> None:
+        connection = self._connect()
+        connection.autocommit = True
+        for statement in statements:
+            ConnectionCursor(connection.cursor(), self._spend).run(statement)
+        connection.autocommit = False
+
+
+def plan_changes(session: ConnectionSession, sql_dir: Path = SQL, **given: Sequence[str]) -> Plan:
+    """The plan of the declarations in a folder."""
+    return apply.plan_changes(
+        session,
+        declared.read(sql_dir),
+        read_repairs(sql_dir),
+        given.get("drop", ()),
+        given.get("overwrite", ()),
+    )
+
+
+def apply_changes(session: ConnectionSession, sql_dir: Path = SQL, **given: Sequence[str]) -> list[str]:
+    """What `ecommerce_dwh_bootstrap` does to tables, views and grants; returns what was done."""
+    return apply.Application(plan_changes(session, sql_dir, **given), session).run()
+
+
 def bootstrap(connection: Any, admin: psycopg.Connection[Any]) -> None:
     """Create the warehouse from the definitions in ``include/sql`` and fill a small calendar."""
-    for migration in sql_files.migrations(SQL):
-        cursor = connection.cursor()
-        for statement in split_statements(migration.text):
-            cursor.execute(statement)
-        connection.commit()
+    apply_changes(ConnectionSession(lambda: connection))
     admin.execute("delete from dimensions.dim_date")
     add_days(admin, date(2024, 1, 1), date(2028, 12, 31))
 

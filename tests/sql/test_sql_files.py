@@ -55,7 +55,7 @@ def test_a_file_is_short(file: Path) -> None:
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.parent.name != "macros"], ids=name_of)
 def test_what_a_macro_says_stands_nowhere_else(file: Path) -> None:
-    code = without_comments(file.read_text("utf-8")) if file.name != "comments.sql" else file.read_text("utf-8")
+    code = without_comments(file.read_text("utf-8"))
     if file.name == "erase_person.sql":  # what a date that must be there becomes, which is no beginning of time
         code = code.replace("= '1900-01-01", "")
     found = [what for what, pattern in ONCE.items() if re.search(pattern, code, re.IGNORECASE)]
@@ -293,7 +293,6 @@ def test_every_file_is_run_or_included_by_one_that_is() -> None:
         ),
         "history/replace_slices.sql",
         "analytics/refresh.sql",
-        "ddl/comments.sql",
     }
     included = [
         name for file in FILES for name in re.findall(r'\{% include "([^"]+)" %\}', file.read_text("utf-8"))
@@ -330,41 +329,6 @@ def test_an_unusable_columns_yaml_is_refused_with_its_place(
         path.write_text(text)
     with pytest.raises(SqlFileError, match=f"facts/one/columns.yaml.*{words}"):
         read_columns(path)
-
-
-# Migrations ----------------------------------------------------------------------------------------------------------
-
-
-def test_schemas_and_roles_come_first_then_tables_then_views_and_grants_last() -> None:
-    versions = [migration.version for migration in sql_files.migrations(SQL)]
-    assert versions[:2] == ["010_schemas", "020_roles"]
-    assert versions[2:-1] == [str(relation) for relation in RELATIONS]
-    assert versions[-1] == "700_grants"
-    kinds = [relation.kind for relation in RELATIONS]
-    assert kinds == sorted(kinds), "views read tables"
-
-
-def test_the_roles_keep_the_checksum_under_which_warehouses_have_noted_them() -> None:
-    """`create role` fails the second time, so this file must never look new or changed."""
-    roles = next(migration for migration in sql_files.migrations(SQL) if migration.version == "020_roles")
-    assert roles.checksum == "22d12de68d37e703812b3a08183368e0f4c2b45901299feec527daca63874f0f"
-
-
-def test_a_changed_comment_changes_the_checksum_of_its_table_alone(tmp_path: Path) -> None:
-    for name in ("macros", "ddl"):
-        (tmp_path / name).symlink_to(SQL / name)
-    for name in ("one", "two"):
-        folder = tmp_path / "facts" / name
-        folder.mkdir(parents=True)
-        (folder / "table.sql").write_text(f"create table if not exists facts.{name} (a integer);\n")
-        (folder / "columns.yaml").write_text("description: d.\ncolumns: {a: the customer's}\n")
-    before = {migration.version: migration for migration in sql_files.migrations(tmp_path)}
-    assert "comment on column facts.one.a\n    is 'the customer''s'" in before["facts.one"].text
-    (tmp_path / "facts" / "one" / "columns.yaml").write_text("description: d.\ncolumns: {a: other}\n")
-    after = {migration.version: migration for migration in sql_files.migrations(tmp_path)}
-    assert [version for version in after if after[version].checksum != before[version].checksum] == [
-        "facts.one"
-    ]
 
 
 # Rendered SQL to read ------------------------------------------------------------------------------------------------

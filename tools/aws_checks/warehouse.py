@@ -58,6 +58,10 @@ def address(aws: Aws, settings: Settings) -> dict[str, str]:
     return {"ClusterIdentifier": settings.cluster, "Database": settings.database, "DbUser": _ADMIN}
 
 
+def _value(field: dict[str, Any]) -> Any:
+    return None if field.get("isNull") else next(iter(field.values()))
+
+
 class Statements:
     """Runs statements as the warehouse's admin.
 
@@ -92,8 +96,13 @@ class Statements:
         parts: Sequence[dict[str, Any]] = described.get("SubStatements") or [described]
         if not parts[-1].get("HasResultSet"):
             return [], ""
-        records = self.client.get_statement_result(Id=parts[-1]["Id"])["Records"]
-        return [[next(iter(value.values())) for value in row] for row in records], ""
+        rows: list[list[Any]] = []
+        page: dict[str, Any] = {"NextToken": ""}
+        while "NextToken" in page:
+            token = {"NextToken": page["NextToken"]} if page["NextToken"] else {}
+            page = dict(self.client.get_statement_result(Id=parts[-1]["Id"], **token))
+            rows += [[_value(value) for value in row] for row in page["Records"]]
+        return rows, ""
 
     def _wait(self, statement: str) -> dict[str, Any]:
         until = time.monotonic() + _SECONDS

@@ -2,20 +2,20 @@
 
 ``include/sql`` keeps one folder per table or view, ``<schema>/<name>/``::
 
-    table.sql or view.sql   its definition, safe to repeat
+    table.sql or view.sql   its definition (`ecommerce_dwh.changes` plans and applies it)
     columns.yaml            what it and its columns hold
     merge.sql               what brings it up to date in the daily run; parts of it stand beside it, included by name
     audits/*.sql            what must hold for it before a run is published
 
-Beside the schemas: ``macros`` (expressions that several files need), ``ddl`` (schemas, roles, grants), ``control``
-(single statements of operators), ``maintenance`` and ``erasure``. Every file is a Jinja template. Operators render it
-in the DAG's own environment; what is read outside a task is rendered by `render`, which has the same settings.
+Beside the schemas: ``macros`` (expressions that several files need), ``ddl`` (schemas, roles, grants), ``repairs`` (of
+data, applied once), ``control`` (single statements of operators), ``maintenance`` and ``erasure``. Every
+file is a Jinja template. Operators render it in the DAG's own environment; what is read outside a task is rendered by
+`render`, which has the same settings.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -175,90 +175,3 @@ def statement(name: str, sql_dir: Path | None = None, **variables: Any) -> str:
     if len(found) != 1:
         raise SqlTextError(f"{name} holds {len(found)} statements; it must be one")
     return found[0]
-
-
-@dataclass(frozen=True)
-class Migration:
-    """What bootstrap applies at once: a file of ``ddl``, or a table or view with its comments.
-
-    Attributes:
-        version: name in ``quality.schema_migrations``: ``020_roles``, ``facts.fact_sales``.
-        file: as below ``include/sql``, for messages.
-        text: the SQL. Its checksum decides whether it must run again.
-    """
-
-    version: str
-    file: str
-    text: str
-
-    @property
-    def checksum(self) -> str:
-        return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
-
-
-def migrations(sql_dir: Path | None = None) -> list[Migration]:
-    """Everything that creates the warehouse, in order: schemas and roles, tables, views, grants.
-
-    Raises:
-        SqlFileError: there is nothing, two files of ``ddl`` carry the same number, or a ``columns.yaml`` is not usable.
-    """
-    sql_dir = sql_dir or get_settings().sql_dir
-    first, last = (
-        sorted((sql_dir / "ddl" / part).glob("[0-9]*.sql")) for part in ("before_tables", "after_tables")
-    )
-    numbers = [path.stem.split("_", 1)[0] for path in (*first, *last)]
-    if twice := sorted({number for number in numbers if numbers.count(number) > 1}):
-        raise SqlFileError(f"{sql_dir / 'ddl'}: the numbers {', '.join(twice)} are given twice")
-    found = [
-        *(_file_migration(path, sql_dir) for path in first),
-        *(_relation_migration(relation, sql_dir) for relation in relations(sql_dir)),
-        *(_file_migration(path, sql_dir) for path in last),
-    ]
-    if not found:
-        raise SqlFileError(f"{sql_dir} has neither tables nor files ddl/*/NNN_<name>.sql")
-    return found
-
-
-def due_migrations(migrations: Sequence[Migration], applied: Mapping[str, str]) -> list[tuple[Migration, str]]:
-    """Migrations to run, each with the reason: ``new``, ``changed``, or ``repeated``.
-
-    Grants are repeated whenever a definition is applied: ``grant … on all tables in schema`` gives a role the tables
-    that exist at that moment, and a new or recreated table none
-    (https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT.html).
-
-    Args:
-        migrations: all migrations, in order.
-        applied: checksum by version of what the warehouse has.
-    """
-    changed = {
-        migration.version for migration in migrations if applied.get(migration.version) != migration.checksum
-    }
-    return [
-        (
-            migration,
-            ("changed" if migration.version in applied else "new")
-            if migration.version in changed
-            else "repeated",
-        )
-        for migration in migrations
-        if migration.version in changed or (changed and migration.file.startswith("ddl/after_tables/"))
-    ]
-
-
-def _file_migration(path: Path, sql_dir: Path) -> Migration:
-    name = path.relative_to(sql_dir).as_posix()
-    # The newline that Jinja takes from the end belongs to the text of which warehouses have noted the checksum.
-    return Migration(path.stem, name, render(name, sql_dir) + "\n")
-
-
-def _relation_migration(relation: Relation, sql_dir: Path) -> Migration:
-    text = render(relation.definition, sql_dir) + "\n"
-    return Migration(str(relation), relation.definition, text + comments(relation, sql_dir))
-
-
-def comments(relation: Relation, sql_dir: Path | None = None) -> str:
-    """The statements that show ``columns.yaml`` in the warehouse's catalogue; none for internal relations."""
-    known = relation.columns()
-    if known.internal:
-        return ""
-    return render("ddl/comments.sql", sql_dir, relation=str(relation), kind=relation.kind, known=known)

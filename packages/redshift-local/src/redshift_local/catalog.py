@@ -22,6 +22,7 @@ _OUR_VIEWS = {
         "SVV_DATASHARES",
         "PG_PROC_INFO",
     ),
+    *("PG_CLASS_INFO", "SVV_COLUMN_PRIVILEGES", "SVV_TRANSACTIONS"),
 }
 _SYSTEM_VIEW = re.compile(r"(SVV|SVL|SVCS|SYS|STL|STV|STCS)_[A-Z0-9_]+")
 

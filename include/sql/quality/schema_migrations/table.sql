@@ -1,6 +1,4 @@
--- Names and checksums of the migrations that were applied (sql_files.migrations). Safe to repeat.
-create schema if not exists quality;
-
+-- One row per repair of data, ever.
 create table if not exists quality.schema_migrations (
     version varchar(128) not null,
     checksum varchar(64) not null,

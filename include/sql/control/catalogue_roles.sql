@@ -1,0 +1,3 @@
+-- Roles (r_SVV_ROLES).
+select role_name
+from svv_roles;
