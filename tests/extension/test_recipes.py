@@ -202,6 +202,10 @@ def test_a_column(copy: Copy, warehouse: Warehouse) -> None:
     merge = (copy.root / fact / "merge.sql").read_text()
     (alias,) = re.findall(r"^    (\w+)\.browser\n", merge, re.MULTILINE)
     copy.edit(f"{fact}/merge.sql", f"    {alias}.browser\n", f"    {alias}.browser,\n    {alias}.{column}\n")
+    (earlier,) = re.findall(r"^    (\w+)\.browser,\n", merge, re.MULTILINE)
+    copy.edit(
+        f"{fact}/merge.sql", f"    {earlier}.browser,\n", f"    {earlier}.browser,\n    {earlier}.{column},\n"
+    )
     copy.edit(
         "tests/histories/model.py",
         '            "browser",\n        )\n',

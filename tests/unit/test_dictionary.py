@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ecommerce_dwh.warehouse.sql_files import migrations
+from ecommerce_dwh.changes import declared
 from tools.generate.dictionary import METRICS, PAGE, main
 
 REPO = Path(__file__).resolve().parents[2]
@@ -51,11 +51,8 @@ def test_a_changed_metric_changes_page_and_comment(copy: Path) -> None:
     change(copy / METRICS, "| cohort_size | known customers", "| cohort_size | registered customers")
     assert main([], root=copy) == 0
     assert "| `cohort_size` | Registered customers" in (copy / PAGE).read_text("utf-8")
-    text = next(m.text for m in migrations(copy / "include/sql") if m.version == "analytics.customer_cohorts")
-    assert re.search(
-        r"comment on column analytics.customer_cohorts.cohort_size\s+is 'registered customers .*\(docs/metrics.md\)'",
-        text,
-    )
+    facets = declared.read(copy / "include/sql").relations["analytics.customer_cohorts"].facets
+    assert re.fullmatch(r"registered customers .*\(docs/metrics.md\)", facets["comment cohort_size"])
 
 
 def test_a_column_without_description_is_refused(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
