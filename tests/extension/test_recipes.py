@@ -206,6 +206,7 @@ def test_a_column(copy: Copy, warehouse: Warehouse) -> None:
     copy.edit(
         f"{fact}/merge.sql", f"    {earlier}.browser,\n", f"    {earlier}.browser,\n    {earlier}.{column},\n"
     )
+    copy.edit(f"{fact}/merge.sql", "\n    browser\n", f"\n    browser,\n    {column}\n")
     copy.edit(
         "tests/histories/model.py",
         '            "browser",\n        )\n',
