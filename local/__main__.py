@@ -81,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
         "load-sample", help="land a folder of source files and run its days in one run"
     )
     sample.add_argument("folder", type=Path)
+    sample.add_argument(
+        "--gate-override-reason",
+        default="",
+        metavar="SENTENCE",
+        help="load the days although rules of severity error fail: why, and who decided",
+    )
     sample.add_argument("-v", "--verbose", action="store_true", help="print the top of every view, too")
     sample.set_defaults(command=_load_sample)
 
@@ -240,7 +246,13 @@ def _run(config: LocalConfig, options: argparse.Namespace) -> int:
 def _load_sample(config: LocalConfig, options: argparse.Namespace) -> int:
     from local.stack.demo import load_sample  # late import: loads the database driver
 
-    return load_sample(config, options.folder, options.rest, verbose=options.verbose)
+    return load_sample(
+        config,
+        options.folder,
+        options.rest,
+        verbose=options.verbose,
+        gate_override_reason=options.gate_override_reason,
+    )
 
 
 def _import(config: LocalConfig, options: argparse.Namespace) -> int:

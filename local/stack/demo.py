@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import time
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from local.stack.airflow import AirflowClient, AirflowError
 from local.stack.display import StepDisplay, console, heading, human_seconds
 from local.stack.ports import PortTakenError
 from local.stack.supervisor import Stack, StackError
+from shop_data.load import LoadError, find_files
 
 if TYPE_CHECKING:
     from shop_data.load import LoadedRange
@@ -101,7 +103,12 @@ def _load_days(config: LocalConfig, stack: Stack, lines_per_day: int, *, verbose
 
 
 def load_sample(
-    config: LocalConfig, folder: Path, options: Sequence[str] = (), *, verbose: bool = False
+    config: LocalConfig,
+    folder: Path,
+    options: Sequence[str] = (),
+    *,
+    verbose: bool = False,
+    gate_override_reason: str = "",
 ) -> int:
     """Land a folder of real files and load all of its days in one run; the stack is left running.
 
@@ -110,8 +117,14 @@ def load_sample(
         folder: laid out as ``python -m local.data load`` reads it.
         options: further arguments of that command, such as ``--days A:B``.
         verbose: print the top of every view, too.
+        gate_override_reason: why the days may be loaded although rules of severity error fail.
     """
     began = time.monotonic()
+    try:
+        find_files(folder)
+    except LoadError as error:
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        return 1
     stack = Stack(config)
     try:
         with StepDisplay() as display:
@@ -123,19 +136,39 @@ def load_sample(
             return 1
         client.unpause(runs.DAILY)
         conf = {"start_date": str(loaded.start), "end_date": str(loaded.end)}
+        if gate_override_reason:
+            conf["gate_override_reason"] = gate_override_reason
         heading(f"{runs.DAILY}, {loaded.start} … {loaded.end} in one run")
         runs.watch(client, runs.DAILY, {f"{loaded.start} …": client.trigger(runs.DAILY, conf)})
         if verbose:
             summary.show_warehouse(config, ledger_by_day=False)
             summary.show_quality(config, [str(loaded.end)])
         story.show_story(config, [str(day) for day in loaded.days])
-    except (StackError, PortTakenError, runs.RunFailedError, AirflowError) as error:
+    except runs.RunFailedError as error:
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        if "QualityGateClosed" in str(error):
+            console.print(_closed_gate(folder, options), markup=False, soft_wrap=True)
+        return 1
+    except (StackError, PortTakenError, AirflowError) as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         return 1
     console.print(
         f"\n[bold green]Loaded[/] in {human_seconds(time.monotonic() - began)}. `make psql` queries it."
     )
     return 0
+
+
+def _closed_gate(folder: Path, options: Sequence[str]) -> str:
+    """What to do about days that the quality gate did not let through."""
+    again = f"make load-sample SAMPLE={shlex.quote(str(folder))}"
+    reason = ["--gate-override-reason", "your name: why these rows may be loaded"]
+    override = shlex.join([*options, *reason]).replace('"', '\\"')
+    return (
+        "\nThe quality gate is closed; rules, rows and examples are above and in the report. Next:\n"
+        f"  files corrected:       {again}{f' ARGS={shlex.quote(shlex.join(options))}' if options else ''}\n"
+        f'  load them as they are: {again} ARGS="{override}"\n'
+        "  look first:            make up, then Browse → Data quality in the web UI"
+    )
 
 
 def bootstrap(client: AirflowClient) -> None:

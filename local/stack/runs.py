@@ -20,6 +20,7 @@ from local.stack.display import console
 BOOTSTRAP = "ecommerce_dwh_bootstrap"
 DAILY = "ecommerce_dwh_daily"
 
+_STILL_RUNNING = 30.0  # seconds between two lines about a task that goes on, where there is no terminal
 _PAUSE = 1.0  # each look asks the api-server twice, which takes it some 85 ms
 _OVER = {"success", "failed"}
 _MARKS = {
@@ -148,6 +149,7 @@ def watch(
     live = Live(console=target, refresh_per_second=4, get_renderable=lambda: _table(watched))
     interactive = target.is_terminal
     told: set[tuple[str, str]] = set()
+    silent_since = time.monotonic()
     if interactive:
         live.start()
     try:
@@ -155,7 +157,13 @@ def watch(
             on_tick()
             _look(client, watched)
             if not interactive:
+                count = len(told)
                 _tell(watched, told, target)
+                if len(told) > count:
+                    silent_since = time.monotonic()
+                elif time.monotonic() - silent_since > _STILL_RUNNING:
+                    silent_since = time.monotonic()
+                    target.print(_running(watched))
             if failed := [label for label, state in watched.states.items() if state == "failed"]:
                 raise RunFailedError(failure_text(client, watched, failed[0]))
             if all(watched.states.get(label) == "success" for label in runs):
@@ -272,6 +280,17 @@ def _tell(watched: Watched, told: set[tuple[str, str]], target: Console) -> None
             told.add((label, ""))
             mark, style = _mark(watched.states[label])
             target.print(Text.assemble((mark, style), f" {label}  whole run {watched.seconds[label]:.0f} s"))
+
+
+def _running(watched: Watched) -> Text:
+    """What goes on, for a log that nobody should take for dead."""
+    tasks = [
+        f"{label}  {task_id} ({_elapsed(task):.0f} s)"
+        for label, found in watched.tasks.items()
+        for task_id, task in found.items()
+        if task["state"] in {"running", "deferred", "up_for_retry"}
+    ]
+    return Text.assemble(_mark("running"), f" {', '.join(tasks) or 'waiting for the scheduler'}", style="dim")
 
 
 def _quoted(text: str) -> str:

@@ -15,8 +15,9 @@ import pytest
 from data_room import content
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
-from shop_data.cli import main
+from shop_data.cli import main, show_loaded
 from shop_data.generate import Plan, day_range, generate
 from shop_data.load import LoadError, find_files, load_folder, row_day
 from shop_data.raw_rules import Rules
@@ -209,6 +210,35 @@ class TestSplit:
         write(tmp_path, {"sales.csv": "a\n"})
         with pytest.raises(LoadError, match=r"full/<source>\.csv\.gz"):
             find_files(tmp_path)
+
+    def test_files_that_are_not_landed_are_named_with_the_reason(self, tmp_path: Path) -> None:
+        orders = "order_id,order_date\n1,2026-01-01\n"
+        folder = write(
+            tmp_path / "in",
+            {
+                "daily/dt=2026-01-01/orders.csv": orders,
+                "daily/dt=2026-02-30/orders.csv": orders,
+                "daily/dt=2026-01-01/notes.csv": "a\n",
+                "daily/snapshot/customers.csv": "customer_id\nc\n",
+                "full/orders.csv": orders,
+                "full/customers.csv": "customer_id\nc\n",
+                "readme.md": "",
+            },
+        )
+        loaded = load_folder(folder, str(tmp_path / "out"))
+        assert loaded.ignored == {
+            "daily/dt=2026-02-30/orders.csv": "2026-02-30 is a day that no calendar has",
+            "daily/dt=2026-01-01/notes.csv": "is no file of a source",
+            "daily/snapshot/customers.csv": "is in no folder full/ or dt=YYYY-MM-DD",
+            "full/orders.csv": "orders is taken from the folders of days",
+            "readme.md": "is no file of a source",
+        }
+        shown = Console(record=True, width=200)
+        show_loaded(loaded, shown)
+        assert (
+            "Not landed: daily/dt=2026-01-01/notes.csv (is no file of a source); and 4 more"
+            in shown.export_text()
+        )
 
     def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(LoadError, match="is no folder"):

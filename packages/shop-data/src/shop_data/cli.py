@@ -299,6 +299,10 @@ def show_loaded(loaded: LoadedRange, console: Console, *, replaced: bool = False
         )
     if loaded.outside:
         console.print(f"{loaded.outside.total():,} rows lie outside these days and were not landed.")
+    if loaded.ignored:
+        name, reason = next(iter(loaded.ignored.items()))
+        more = f"; and {len(loaded.ignored) - 1:,} more" if len(loaded.ignored) > 1 else ""
+        console.print(f"Not landed: {name} ({reason}){more}", style="yellow", markup=False, soft_wrap=True)
     if loaded.foreign:
         what = "were deleted" if replaced else "would be loaded too; --replace deletes them"
         console.print(

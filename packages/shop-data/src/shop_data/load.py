@@ -54,6 +54,7 @@ class LoadedRange:
     undated: Counter[str] = field(default_factory=Counter)  # landed on the first day for want of a date
     outside: Counter[str] = field(default_factory=Counter)  # dated outside the days asked for, not landed
     foreign: list[str] = field(default_factory=list)  # other files of these days, left alone or replaced
+    ignored: dict[str, str] = field(default_factory=dict)  # files of the folder that were not landed, and why
 
     @property
     def days(self) -> list[date]:
@@ -62,10 +63,11 @@ class LoadedRange:
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of a folder, by source."""
+    """The files of a folder, by source, and the others with the reason why they are not read."""
 
     daily: dict[str, dict[date, list[Path]]]
     full: dict[str, Path]
+    ignored: dict[str, str] = field(default_factory=dict)
 
 
 def find_files(folder: Path) -> Layout:
@@ -78,6 +80,7 @@ def find_files(folder: Path) -> Layout:
         raise LoadError(f"{folder} is no folder")
     daily: dict[str, dict[date, list[Path]]] = defaultdict(lambda: defaultdict(list))
     full: dict[str, Path] = {}
+    ignored: dict[str, str] = {}
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.name[0] in "._":
             continue
@@ -86,18 +89,38 @@ def find_files(folder: Path) -> Layout:
         stem = path.name.split(".", maxsplit=1)[0]
         if day is not None:
             source = parts[-3] if len(parts) > 2 and parts[-3] in SOURCES else stem
-            if source in SOURCES:
+            if source in SOURCES and is_day(day):
                 daily[source][date.fromisoformat(day)].append(path)
+            else:
+                ignored[path.relative_to(folder).as_posix()] = (
+                    "is no file of a source" if is_day(day) else f"{day} is a day that no calendar has"
+                )
         elif (
             path.name in (f"{stem}.csv", f"{stem}.csv.gz") and stem in SOURCES and parts[:-1] in ((), ("full",))
         ):
             full[stem] = path
+        else:
+            ignored[path.relative_to(folder).as_posix()] = (
+                "is in no folder full/ or dt=YYYY-MM-DD" if stem in SOURCES else "is no file of a source"
+            )
+    for source, path in full.items():
+        if source in daily:
+            ignored[path.relative_to(folder).as_posix()] = f"{source} is taken from the folders of days"
     if not daily and not full:
         raise LoadError(
             f"{folder} holds no source files; expected full/<source>.csv.gz or "
             f"daily/dt=YYYY-MM-DD/<source>.csv.gz with <source> one of {', '.join(SOURCES)}"
         )
-    return Layout({source: dict(days) for source, days in daily.items()}, full)
+    return Layout({source: dict(days) for source, days in daily.items()}, full, ignored)
+
+
+def is_day(text: str) -> bool:
+    """Whether ``YYYY-MM-DD`` is a day of the calendar."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def row_day(text: bytes, pattern: str | None = None) -> date | None:
@@ -416,7 +439,7 @@ def load_folder(
             start, end = asked[0], asked[-1]
         else:
             start, end = loader.range()
-        loaded = LoadedRange(start, end, to)
+        loaded = LoadedRange(start, end, to, ignored=layout.ignored)
         loader.split(loaded, undated_day or start)
     loader.declare_empty(loaded)
     target.finish()
