@@ -63,7 +63,7 @@ def test_a_real_year_is_unusual_on_its_holidays_and_hardly_else(
     findings = [history.judge(rule, day, figures[day], figures) for day in days]
     judged = [finding for finding in findings if finding.judged]
     unusual = [finding for finding in judged if finding.deviates]
-    assert (len(days), len(judged)) == (374, 353)
+    assert (len(days), len(judged)) == (374, 303), "Saturdays usually have nothing"
     closed = {finding.day for finding in unusual if not finding.value}
     assert {"2010-12-24", "2011-04-22", "2011-04-25", "2011-04-29", "2011-05-30", "2011-08-29"} < closed
     assert (len(closed), len(unusual)) == (13, 19)
