@@ -530,6 +530,7 @@ def test_the_products_own_ddl_applies_twice_and_the_calendar_loads_in_seconds(em
 def own_sql(empty, tmp_path, monkeypatch):
     """The warehouse made from a copy of include/sql, which the test may edit."""
     shutil.copytree(get_settings().sql_dir, tmp_path / "sql")
+    (tmp_path / "generated").symlink_to(get_settings().include_dir / "generated")
     monkeypatch.setenv("AIRFLOW__ECOMMERCE_DWH__INCLUDE_DIR", str(tmp_path))
     get_settings.cache_clear()
     sql_files.environment.cache_clear()
@@ -593,3 +594,17 @@ def test_a_declaration_that_is_not_understood_fails_the_task(own_sql):
     path.write_text(path.read_text().replace("create table if not exists facts.fact_sales", "create table x"))
     with pytest.raises(AirflowException, match=r"facts/fact_sales/table\.sql creates \.x"):
         planned()
+
+
+def test_rows_of_an_earlier_version_are_named_and_accepted_with_a_reason(own_sql, empty):
+    empty.run(
+        "insert into quality.built_by (table_name, file_name, fingerprint, noted_at) "
+        "values ('facts.fact_inventory', 'facts/fact_inventory/merge.sql', 'older', getdate())"
+    )
+    (said,) = planned()["out_of_date"]
+    assert said.startswith("facts.fact_inventory holds rows of an earlier version of its SQL")
+    reason = "only what comes counts otherwise"
+    found = bootstrap({"accept": {"facts.fact_inventory": reason, "facts.fact_sales": "not out of date"}})
+    assert found["applied"] == [f"facts.fact_inventory: rows of an earlier version accepted: {reason}"]
+    assert planned()["out_of_date"] == []
+    assert empty.query("select reason from quality.built_by") == [(reason,)]

@@ -6,6 +6,7 @@ The warehouse was made and loaded by other code before. An action is a list:
 
 - ``["sql", statements]``
 - ``["bootstrap"]`` plans and applies what differs, as the DAG does
+- ``["accept", [table, reason]]`` keeps the rows of a table that earlier code built
 - ``["load", {"day": …, "<source>": [rows]}]``
 - ``["query", statement]``: its rows are printed; ``["as analyst", statement]``: the same by a user with the role
   ``dwh_analyst`` only
@@ -33,6 +34,7 @@ from comparing import check  # noqa: E402
 from harness import ConnectionSession, Warehouse, apply_changes, psycopg_connect, redshift_connect  # noqa: E402
 from test_views import rows_of  # noqa: E402
 
+from ecommerce_dwh.changes import logic  # noqa: E402
 from ecommerce_dwh.warehouse.sql_text import split_statements  # noqa: E402
 from local import postgres  # noqa: E402
 from local.config import LocalConfig  # noqa: E402
@@ -53,6 +55,9 @@ def act(warehouse: Warehouse, kind: str, given: Any = None) -> Any:
     elif kind == "check":
         (row,) = warehouse.rows("select published_day from quality.warehouse_state")
         check(warehouse, row["published_day"])
+    elif kind == "accept":
+        table, reason = given
+        ConnectionSession(lambda: warehouse.session).transaction(lambda c: logic.accept(c, table, reason))
     elif kind == "bootstrap":
         apply_changes(ConnectionSession(lambda: warehouse.session))
     else:

@@ -198,15 +198,10 @@ def test_a_column(copy: Copy, warehouse: Warehouse) -> None:
         "  browser: {source: web_events}\n",
         f"  browser: {{source: web_events}}\n  {column}: {{source: web_events}}\n",
     )
-    copy.edit(f"{fact}/merge.sql", "device_type, browser\n)", f"device_type, browser,\n    {column}\n)")
-    merge = (copy.root / fact / "merge.sql").read_text()
-    (alias,) = re.findall(r"^    (\w+)\.browser\n", merge, re.MULTILINE)
-    copy.edit(f"{fact}/merge.sql", f"    {alias}.browser\n", f"    {alias}.browser,\n    {alias}.{column}\n")
-    (earlier,) = re.findall(r"^    (\w+)\.browser,\n", merge, re.MULTILINE)
-    copy.edit(
-        f"{fact}/merge.sql", f"    {earlier}.browser,\n", f"    {earlier}.browser,\n    {earlier}.{column},\n"
-    )
-    copy.edit(f"{fact}/merge.sql", "\n    browser\n", f"\n    browser,\n    {column}\n")
+    merge = (copy.root / fact / "merge.sql").read_text("utf-8")
+    beside = re.sub(r"^( +)(\w+\.)?browser(,?)$", rf"\1\2browser,\n\1\2{column}\3", merge, flags=re.MULTILINE)
+    assert beside.count(column) == len(re.findall(r"\bbrowser\b", merge)), "through every select and the insert"
+    copy.write(f"{fact}/merge.sql", beside)
     copy.edit(
         "tests/histories/model.py",
         '            "browser",\n        )\n',
@@ -222,6 +217,7 @@ def test_a_column(copy: Copy, warehouse: Warehouse) -> None:
     before, backfilled = copy.on(
         warehouse,
         ["bootstrap"],
+        ["accept", ["facts.fact_web_events", f"rows loaded before have no {column}"]],
         ["load", _order(2, NEXT, 20.5, {column: "Android"})],
         shown,
         ["load", _order(1, DAY, 10, {column: "iOS"})],

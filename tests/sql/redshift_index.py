@@ -52,10 +52,11 @@ varchar char character decimal numeric nvarchar nchar bpchar time timestamp varb
 """
 _TYPES = frozenset(_TEXT_OF_TYPES.split())
 # https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_functions_leader_node_only.html
+# pg_get_constraintdef: awslabs/amazon-redshift-utils, v_generate_tbl_ddl, which AWS names for reading definitions.
 # NOW, AGE, ASCII, GENERATE_SERIES and other deprecated ones are in neither list: they are refused everywhere.
 _TEXT_OF_LEADER = """
 current_schema current_schemas has_database_privilege has_schema_privilege has_table_privilege isfinite
-pg_get_userbyid pg_table_is_visible format_type pg_get_viewdef obj_description col_description
+pg_get_userbyid pg_table_is_visible format_type pg_get_viewdef pg_get_constraintdef obj_description col_description
 """
 LEADER = frozenset(_TEXT_OF_LEADER.split())
 _TEXT_OF_NAMES_A_RELATION = """

@@ -226,7 +226,8 @@ def test_the_gap_of_sessions_is_the_contract_s() -> None:
 
 def test_every_macro_is_rendered_above_has_a_docstring_and_is_needed() -> None:
     declared = declared_macros()
-    assert {call.partition("(")[0] for call in RENDERED} == set(declared)
+    generated = {"fingerprints", "out_of_date"}  # tests/sql/test_fingerprints.py
+    assert {call.partition("(")[0] for call in RENDERED} == set(declared) - generated
     assert {name for name, before in declared.items() if not before.endswith("#}")} == set(), "no docstring"
     used = "\n".join(file.read_text("utf-8") for file in FILES)
     calls = {name: len(re.findall(rf"(?<!macro )\b{name}\(", used)) for name in declared}

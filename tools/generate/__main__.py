@@ -17,6 +17,7 @@ from pathlib import Path
 
 # Module and what it keeps; each has a main() that takes --check.
 GENERATORS = {
+    "tools.generate.fingerprints": "fingerprints of the code that builds tables",  # first: other SQL renders them
     "tools.generate.codegen": "staging and history tables, COPY scripts",
     "tools.generate.dqdl": "Glue Data Quality rulesets",
     "tools.generate.dag_pages": "docs/dags.md",

@@ -1,4 +1,5 @@
 -- The conditions for publishing. The lock comes first, so that writers of the queue wait for each other.
+{% from "macros/fingerprints.sql" import fingerprints, out_of_date %}
 {% from "macros/queue.sql" import waits_for_merge %}
 lock table history.pending_key;
 
@@ -21,3 +22,27 @@ select
     count(*) as pending
 from history.pending_inventory
 having count(*) > 0;
+
+-- guard: tables hold rows of an earlier version of their SQL; rebuild them, or accept them with a reason: docs/changing-things.md, Logic
+select
+    table_name,
+    file_name as changed_file,
+    what
+from (
+    {{ out_of_date() }}
+) as out_of_date
+order by table_name, file_name;
+
+-- A table that nothing was noted of: all its rows are of this code, or of a release before code was noted.
+insert into quality.built_by (table_name, file_name, fingerprint, noted_at)
+select
+    code.table_name,
+    code.file_name,
+    code.fingerprint,
+    getdate() as noted_at
+from ({{ fingerprints() }}) as code
+where not exists (
+    select 1
+    from quality.built_by
+    where built_by.table_name = code.table_name
+);

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from ecommerce_dwh.changes import catalogue as catalogues
+from ecommerce_dwh.changes import logic
 from ecommerce_dwh.changes.catalogue import NOTES, REPAIRS, Catalogue
 from ecommerce_dwh.changes.declared import Warehouse
 from ecommerce_dwh.changes.facets import DEFINITION, ROWS
@@ -66,7 +67,7 @@ def plan_changes(
         if REPAIRS in found.relations:
             rows = cursor.query(sql_files.statement("control/repairs_applied.sql"))
             applied = {str(version): str(checksum) for version, checksum in rows}
-        return make_plan(
+        plan = make_plan(
             declared,
             found,
             lambda name: bool(cursor.query(f"select 1 as one from {name} limit 1")),
@@ -75,6 +76,9 @@ def plan_changes(
             drop=drop,
             overwrite=overwrite,
         )
+        if logic.BUILT_BY in found.relations:
+            plan.out_of_date = logic.words(logic.out_of_date(cursor.query))
+        return plan
 
     return session.transaction(work)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from ecommerce_dwh.changes import declared
+from ecommerce_dwh.changes import declared, logic
 from ecommerce_dwh.changes.apply import Application, ChangeError, plan_changes
 from ecommerce_dwh.changes.repairs import read_repairs
 from ecommerce_dwh.changes.steps import Plan
@@ -49,6 +50,15 @@ def bootstrap_params() -> dict[str, Param]:
             items={"type": "string", "pattern": names},
             title="Overwrite",
             description="Tables, views and schemas whose changes by hand are replaced by what is declared",
+        ),
+        "accept": Param(
+            {},
+            type="object",
+            additionalProperties={"type": "string", "minLength": 5, "maxLength": 500},
+            title="Accept",
+            description="Tables whose rows stand although an earlier version of their SQL built them, each with the "
+            "reason: "
+            '{"facts.fact_sales": "only new statuses count otherwise"}',
         ),
         "lock_seconds": Param(
             120,
@@ -98,6 +108,7 @@ class PlanOperator(_Changes):
             "plan": plan.name,
             "changes": [words for step in plan.steps for words in step.words],
             "repairs": [repair.file for repair in plan.repairs],
+            "out_of_date": plan.out_of_date,
             "left": plan.left,
             "refused": plan.refused,
         }
@@ -147,6 +158,17 @@ class ApplyOperator(_Changes):
             log=self.log,  # type: ignore[arg-type]
         )
         try:
-            return {"applied": application.run(), "left": plan.left}
+            applied = application.run()
         except ChangeError as error:
             raise AirflowException(str(error)) from error
+        accepted: dict[str, str] = context["params"].get("accept") or {}
+        known = {
+            table for table, _ in self.warehouse(context).transaction(lambda c: logic.out_of_date(c.query))
+        }
+        for table, reason in accepted.items():
+            if table in known:
+                self.warehouse(context).transaction(partial(logic.accept, table=table, reason=reason))
+                applied.append(f"{table}: rows of an earlier version accepted: {reason}")
+            else:
+                self.log.info("%s is not out of date; there is nothing to accept", table)
+        return {"applied": applied, "left": plan.left}

@@ -51,6 +51,7 @@ class Plan:
         repairs: files of ``include/sql/repairs`` that were not applied yet.
         left: differences that are named and left.
         refused: why the plan cannot be applied; empty where it can.
+        out_of_date: tables that hold rows of an earlier version of their SQL, which no run publishes.
         declared: the declarations.
         catalogue: the warehouse that the plan was made for.
     """
@@ -61,6 +62,7 @@ class Plan:
     repairs: list[Repair] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    out_of_date: list[str] = field(default_factory=list)
 
     @property
     def empty(self) -> bool:
@@ -102,6 +104,11 @@ class Plan:
             lines += [f"Step {number}, one transaction", f"  - repair of data {repair.file}: {repair.before}"]
             if with_sql:
                 lines += [f"      {text};".replace("\n", "\n      ") for text in repair.statements]
+        if self.out_of_date:
+            lines += [
+                "Out of date; no run publishes until this is decided",
+                *(f"  - {w}" for w in self.out_of_date),
+            ]
         if self.left:
             lines += ["Left as it is", *(f"  - {words}" for words in self.left)]
         if self.refused:
