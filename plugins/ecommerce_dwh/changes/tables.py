@@ -131,7 +131,7 @@ def _column(change: TableChange, difference: Difference, has_rows: Callable[[str
         else:
             change.refused.append(
                 f"{name} has rows, and the new column {column} is declared `not null` without a value for them: "
-                f"declare it nullable (in a contract: `since: <version>`), or give it a `default` "
+                f"declare it nullable (in a contract: not `required`), or give it a `default` "
                 f"in {change.table.file}"
             )
         return
