@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
+from zoneinfo import available_timezones
 
 from ecommerce_dwh.limits import DEFAULT_LIMITS, RawLimits, read_limits
 from ecommerce_dwh.options import OptionError, check_options, choice, parsed, read_options, text, whole
@@ -49,6 +50,17 @@ def _object_url(pattern: str) -> str:
     if "a-key" not in filled:
         raise ValueError
     return pattern
+
+
+def _zone(name: str) -> str:
+    """The name of a time zone.
+
+    Raises:
+        ValueError: there is no such zone.
+    """
+    if name != "UTC" and name not in available_timezones():
+        raise ValueError
+    return name
 
 
 @dataclass(frozen=True)
@@ -118,6 +130,23 @@ class Settings:
         "cluster's pause schedule, and the freshness watch does not ask outside; empty: always",
         pattern=r"((?:[01][0-9]|2[0-3]):[0-5][0-9]-(?:[01][0-9]|2[0-3]):[0-5][0-9])?",
         allowed="two times of day in UTC such as '01:00-14:30', or nothing",
+    )
+    business_timezone: str = parsed(
+        "UTC",
+        "time zone of the business: the day of an order or a web event, and with it its month, cohort and funnel, is "
+        "the day there; timestamps and delivery folders stay UTC. A change needs "
+        "`maintenance/rebuild_warehouse.sql`",
+        _zone,
+        allowed="a name of the IANA time zone database, spelled as there, such as 'Asia/Kolkata'",
+    )
+    reporting_currency: str = text(
+        "",
+        "currency of all revenue, an ISO 4217 code: orders in another currency are loaded, stay outside of every "
+        "revenue metric and are listed by an audit; an order without a currency is in this one. Empty: amounts of all "
+        "orders are added as they are, and an audit warns of a second currency. A change needs "
+        "`maintenance/rebuild_warehouse.sql`",
+        pattern=r"([A-Z]{3})?",
+        allowed="three capital letters such as 'INR', or nothing",
     )
     sns_topic_arn: str = text("", "ARN of an SNS topic that gets every alert as well; empty: none")
     runbook_url: str = text(

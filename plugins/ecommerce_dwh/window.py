@@ -71,6 +71,16 @@ class LoadWindow:
         return source_tables(get_settings().sources_dir)
 
     @property
+    def business_timezone(self) -> str:
+        """The setting, for SQL that makes a day of an instant."""
+        return get_settings().business_timezone
+
+    @property
+    def reporting_currency(self) -> str:
+        """The setting, for SQL that decides what counts as revenue."""
+        return get_settings().reporting_currency
+
+    @property
     def days(self) -> tuple[str, ...]:
         """Every day of the window in order."""
         first, last = date.fromisoformat(self.start_date), date.fromisoformat(self.end_date)

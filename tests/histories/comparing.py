@@ -64,7 +64,7 @@ def expected(model: Model) -> dict[str, list[Row]]:
 
 def check(warehouse: Warehouse, published_day: date | None) -> None:
     """The warehouse equals the model of the slices that were loaded last, and its ledger adds up."""
-    model = Model(warehouse.slices, published_day)
+    model = Model(warehouse.slices, published_day, **warehouse.options)  # type: ignore[arg-type]
     found, wanted = state(warehouse), expected(model)
     problems = [text for name in found if (text := difference(name, found[name], wanted[name]))]
     problems += _ledger(warehouse, model)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 Row = dict[str, Any]
 Slices = Mapping[tuple[str, date], list[Row]]
@@ -158,10 +159,23 @@ class Model:
         slices: Slices,
         published_day: date | None,
         calendar: tuple[date, date] = (date(2024, 1, 1), date(2028, 12, 31)),
+        business_timezone: str = "UTC",
+        reporting_currency: str = "",
     ) -> None:
+        self.zone = ZoneInfo(business_timezone)
+        self.currency = reporting_currency
         self.slices = slices
         self.published_day = published_day
         self.calendar = calendar
+
+    def day_of(self, instant: datetime) -> date:
+        """The business day of an instant of UTC."""
+        inside = min(max(instant, datetime.fromisoformat("0001-01-03")), LAST_INSTANT)
+        return (
+            inside.replace(tzinfo=UTC).astimezone(self.zone).date()
+            if self.zone.key != "UTC"
+            else instant.date()
+        )
 
     def rows(self, source: str) -> list[Row]:
         return [row for (name, _day), rows in self.slices.items() if name == source for row in rows]
@@ -300,24 +314,30 @@ class Model:
             name: allocate(header[column] or ZERO, totals, 1 if is_huge else 100)
             for name, column in (("tax", "tax"), ("shipping", "shipping_cost"), ("discount", "discount"))
         }
+        computed, reason = reconciled(header, items, totals)
         instant = bounded(header["order_date"])
         customer = as_of(self.customers[header["customer_id"]], instant) if header["customer_id"] else {}
         place = (header["shipping_country"] or customer.get("country"), *local_place(header, customer))
         meaning = next((m for m, words in STATUSES.items() if header["order_status"] in words), "other")
         # What is left of a refunded order has been paid back; where more came back than was bought, nothing is left.
-        is_paid_back = meaning == "refunded" and sum(totals.values()) > (header["discount"] or ZERO)
-        is_unsettled = meaning in ("returned", "partially_refunded") and all(
-            item["quantity"] >= 0 for item in items
+        is_foreign = bool(self.currency) and (header["currency"] or self.currency).upper() != self.currency
+        is_paid_back = (
+            not is_foreign and meaning == "refunded" and sum(totals.values()) > (header["discount"] or ZERO)
+        )
+        is_unsettled = (
+            not is_foreign
+            and meaning in ("returned", "partially_refunded")
+            and all(item["quantity"] >= 0 for item in items)
         )
         for item in items:
             product = as_of(self.products[item["product_id"]], instant)
             line_total = totals[item["order_item_id"]]
             cost = product.get("cost")
-            is_excluded = meaning == "cancelled"
-            is_revenue = not (is_excluded and item["quantity"] > 0)
+            is_excluded = meaning == "cancelled" or is_foreign
+            is_revenue = not is_foreign and not (is_excluded and item["quantity"] > 0)
             discount = ZERO if is_excluded else shares["discount"][item["order_item_id"]]
             sold = line_total if is_revenue and item["quantity"] >= 0 else ZERO
-            came_back = -line_total if item["quantity"] < 0 else ZERO
+            came_back = -line_total if is_revenue and item["quantity"] < 0 else ZERO
             refunds = sold - came_back - discount if is_paid_back else ZERO
             nothing = is_excluded or is_paid_back
             taxes = ZERO if nothing else shares["tax"][item["order_item_id"]]
@@ -325,8 +345,12 @@ class Model:
             net = sold - discount - came_back - refunds
             line_cost = ZERO if not is_revenue else None if cost is None else item["quantity"] * cost
             yield {
+                "order_total": header["total_amount"],
+                "computed_total": computed,
+                "difference_reason": reason,
                 "canonical_status": meaning,
                 "is_unsettled": is_unsettled,
+                "is_unconverted": is_foreign,
                 "gross_sales": sold,
                 "discounts": discount,
                 "returns": came_back + refunds,
@@ -340,7 +364,7 @@ class Model:
                 "order_item_id": item["order_item_id"],
                 "order_id": header["order_id"],
                 "order_timestamp": header["order_date"],
-                "order_date": header["order_date"].date(),
+                "order_date": self.day_of(header["order_date"]),
                 "customer_id": header["customer_id"],
                 "customer_key": version_key(header["customer_id"], customer["effective_from"])
                 if customer
@@ -421,7 +445,7 @@ class Model:
         for event in self.events.values():
             instant = bounded(event["event_timestamp"])
             row = {name: event.get(name) for name in names}
-            row["event_date"] = event["event_timestamp"].date()
+            row["event_date"] = self.day_of(event["event_timestamp"])
             row["event_date_key"] = int(f"{row['event_date']:%Y%m%d}")
             for part, dimension in (("customer", self.customers), ("product", self.products)):
                 key = event[f"{part}_id"]
@@ -689,6 +713,19 @@ class Model:
             for row in self._statement(groups, None)
         ]
 
+    def order_reconciliation(self) -> list[Row]:
+        names = ("order_id", "order_date", "canonical_status", "currency", "order_total", "computed_total")
+        orders = {line["order_id"]: line for line in self.revenue}
+        return [
+            {
+                **{name: line[name] for name in (*names, "difference_reason")},
+                "difference": None
+                if line["order_total"] is None
+                else line["order_total"] - line["computed_total"],
+            }
+            for line in orders.values()
+        ]
+
     def category_performance(self) -> list[Row]:
         by_category: dict[str, list[Row]] = defaultdict(list)
         for row in self._product_totals.values():
@@ -754,7 +791,7 @@ class Model:
         }
         by_day: dict[date, list[Row]] = defaultdict(list)
         for event in self.events.values():
-            by_day[event["event_timestamp"].date()].append(event)
+            by_day[self.day_of(event["event_timestamp"])].append(event)
         table = []
         for day, events in by_day.items():
             row: Row = {"event_date": day, "sessions": len({e["session_id"] for e in events} - {None})}
@@ -774,6 +811,29 @@ class Model:
 
     def held(self) -> list[Row]:
         return [item for item in self.items.values() if item["order_id"] not in self.headers]
+
+
+def reconciled(header: Row, items: list[Row], totals: Mapping[str, Decimal]) -> tuple[Decimal, str]:
+    """The order's total from its lines, and why the shop's differs from it."""
+    given = header["total_amount"]
+    tax = header["tax"] or ZERO
+    extras = tax + (header["shipping_cost"] or ZERO) - (header["discount"] or ZERO)
+    sold = sum((totals[item["order_item_id"]] for item in items if item["quantity"] >= 0), ZERO)
+    standing = sum(totals.values(), ZERO)
+    computed = (standing if given == standing + extras else sold) + extras
+    if given is None:
+        return computed, "no_total"
+    left, room = given - computed, Decimal("0.01") * len(items)
+    missing = None if header["subtotal"] is None else header["subtotal"] - sold
+    if left == 0:
+        return computed, "equal"
+    if abs(left) <= room:
+        return computed, "rounding"
+    if tax and abs(left + tax) <= room:
+        return computed, "tax_inclusive"
+    if missing and abs(left - missing) <= room:
+        return computed, "missing_line" if missing > 0 else "extra_line"
+    return computed, "unknown"
 
 
 def inferred() -> Row:

@@ -108,12 +108,15 @@ ORDER = st.fixed_dictionaries(
                 )
             )
         ),
+        "currency": _maybe(st.sampled_from(("INR", "inr", "USD"))),
         "shipping_city": _maybe(_PLACE),
         "shipping_state": _maybe(st.just("MH")),
         "shipping_country": _maybe(st.sampled_from(("IN", "NP"))),
         "tax": _maybe(_MONEY),
         "shipping_cost": _maybe(_MONEY | _MONEY.map(lambda x: -x)),
         "discount": _maybe(_MONEY),
+        "subtotal": _maybe(_MONEY),
+        "total_amount": _maybe(_MONEY),
         "updated_at": _maybe(_instants()),
     }
 )

@@ -108,6 +108,14 @@ BREAKAGES: dict[str, dict[str, str]] = {
         "line without a statement": f"update facts.fact_sales set net_sales = null {SALE}",
         "line without a status": f"update facts.fact_sales set canonical_status = null {SALE}",
     },
+    "fact_sales_currencies_are_apart": {
+        "foreign line that counts": f"update facts.fact_sales set is_unconverted = true {SALE}",
+        "line of no known currency": f"update facts.fact_sales set is_unconverted = null {SALE}",
+    },
+    "fact_sales_are_in_one_currency": {
+        "two currencies added": f"update facts.fact_sales set currency = 'USD' {SALE}; "
+        "update facts.fact_sales set currency = 'INR' where currency is null",
+    },
     "fact_dates_are_covered": {
         "day missing": f"update facts.fact_sales set order_date_key = 21000101 {SALE}",
     },
@@ -293,7 +301,7 @@ def test_refresh_refuses_aggregates_that_disagree(warehouse: Warehouse, load: Lo
     warehouse.publish(load)
     warehouse.merge(load)
     assert warehouse.audit(load) == {}
-    for aggregate in ("agg_day", "agg_month", "agg_geography", "agg_product"):
+    for aggregate in ("agg_day", "agg_month", "agg_geography", "agg_product", "agg_statement"):
         change = f"update analytics.{aggregate} set total_revenue = total_revenue".encode()
         warehouse.admin.execute(change + b" + 1")
         with pytest.raises(AssertionError, match="aggregates disagree"):

@@ -89,6 +89,22 @@ RENDERED = {
         "time",
         f"least(greatest(a.at, {BEGINNING}), cast('9999-12-30' as timestamp))",
     ),
+    "business_day({'business_timezone': 'UTC'}, 'a.at')": ("time", "cast(a.at as date)"),
+    "business_day({'business_timezone': 'Asia/Kolkata'}, 'a.at')": (
+        "time",
+        "cast( convert_timezone( 'UTC', 'Asia/Kolkata', least(greatest(a.at, cast('0001-01-03' as timestamp)), "
+        "cast('9999-12-30' as timestamp)) ) as date )",
+    ),
+    "earliest_business_day({'business_timezone': 'Asia/Kolkata'}, 'a.at')": (
+        "time",
+        "cast(least(greatest(dateadd(day, -1, a.at), cast('0001-01-01' as timestamp)), "
+        "cast('9999-12-31' as timestamp)) as date)",
+    ),
+    "latest_business_day({'business_timezone': 'Asia/Kolkata'}, 'a.at')": (
+        "time",
+        "cast(least(greatest(dateadd(day, 1, a.at), cast('0001-01-01' as timestamp)), "
+        "cast('9999-12-31' as timestamp)) as date)",
+    ),
     "hash_key('a.name')": ("keys", "strtol(left(md5(a.name), 15), 16)"),
     "version_key('a.id', 'a.since')": (
         "keys",

@@ -1,7 +1,7 @@
 """The analytics views, case by case: ``views/*.yaml`` gives the files of some days and the rows that a view must show.
 
 A case names its view, why it is there, its runs in order (``day``, and rows by source) and the expected rows, in any
-order; ``columns`` limits the comparison.
+order; ``columns`` limits the comparison, and ``options`` are settings of the deployment.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def rows_of(run: dict[str, Any], day: date) -> dict[str, dict[date, list[Row]]]:
 @pytest.mark.parametrize("file", CASES, ids=lambda file: file.stem)
 def test_view_shows(file: Path, warehouse: Warehouse) -> None:
     case = yaml.safe_load(file.read_text("utf-8"))
+    warehouse.options.update(case.get("options", {}))
     for run in case["runs"]:
         day = date.fromisoformat(str(run["day"]))
         warehouse.load(day, day, rows_of(run, day))

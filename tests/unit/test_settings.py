@@ -50,6 +50,17 @@ def test_options_come_from_the_section_of_airflows_configuration():
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
+        (
+            "BUSINESS_TIMEZONE",
+            "Asia/Bombay",
+            "business_timezone is 'Asia/Bombay'; it must be a name of the IANA",
+        ),
+        ("BUSINESS_TIMEZONE", "asia/kolkata", "business_timezone is 'asia/kolkata'"),
+        ("BUSINESS_TIMEZONE", "", "business_timezone is ''"),
+        ("BUSINESS_TIMEZONE", "+05:30", r"business_timezone is '\+05:30'"),
+        ("BUSINESS_TIMEZONE", "../../etc/passwd", "business_timezone is '../../etc/passwd'"),
+        ("REPORTING_CURRENCY", "inr", "reporting_currency is 'inr'; it must be three capital letters"),
+        ("REPORTING_CURRENCY", "INR'", "reporting_currency is"),
         ("POLL_SECONDS", "soon", "poll_seconds is 'soon'"),
         ("POLL_SECONDS", "0", "1 or more"),
         ("ENV", "Prod!", "env is 'Prod!'"),

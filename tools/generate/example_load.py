@@ -21,5 +21,7 @@ def example_load(contracts: Mapping[str, SourceContract]) -> SimpleNamespace:
         run_key="scheduled__2026-01-01T02-00-00-00-00",
         processed_bucket="ecommerce-dwh-dev-processed",
         copy_iam_role="default",
+        business_timezone="Asia/Kolkata",
+        reporting_currency="INR",
         sources=tuple(source_table(contract) for contract in contracts.values()),
     )

@@ -8,6 +8,8 @@ run_id = "scheduled__2026-01-01T02:00:00+00:00"
 run_key = "scheduled__2026-01-01T02-00-00-00-00"
 processed_bucket = "ecommerce-dwh-dev-processed"
 copy_iam_role = "default"
+business_timezone = "Asia/Kolkata"
+reporting_currency = "INR"
 sources = tuple(
     SimpleNamespace(
         name=name,

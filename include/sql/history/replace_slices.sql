@@ -3,6 +3,7 @@
 {% from "macros/queue.sql" import count_merge %}
 lock table history.pending_key;
 
+{% include "quality/warehouse_option/guard.sql" %}
 {% include "history/slice_guards.sql" %}
 {% include "history/touched_keys.sql" %}
 {% include "history/queue_touched_keys.sql" %}

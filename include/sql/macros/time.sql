@@ -28,3 +28,44 @@ therefore neither opens a gap between versions nor makes two of them overlap.
 {% macro readable_day(instant) -%}
     cast(least(greatest({{ instant }}, cast('0001-01-01' as timestamp)), {{ end_of_time() }}) as date)
 {%- endmacro %}
+
+{#
+The business day of an instant of UTC: the day in the deployment's business_timezone. Instants at either end of time
+keep a distance to it, so that every zone has a day for them.
+
+Args: load is that of the run.
+#}
+{% macro business_day(load, instant) -%}
+    {%- if load.business_timezone == "UTC" -%}
+        cast({{ instant }} as date)
+    {%- else -%}
+        cast(
+            convert_timezone(
+                'UTC',
+                '{{ load.business_timezone }}',
+                least(greatest({{ instant }}, cast('0001-01-03' as timestamp)), cast('{{ LAST }}' as timestamp))
+            ) as date
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+A day that no business day of the instant, or of a later one, lies before. Local days do not always grow with instants:
+clocks are set back over midnight somewhere. No zone is more than a day from UTC.
+#}
+{% macro earliest_business_day(load, instant) -%}
+    {%- if load.business_timezone == "UTC" -%}
+        {{ readable_day(instant) }}
+    {%- else -%}
+        {{ readable_day("dateadd(day, -1, " ~ instant ~ ")") }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# A day that no business day of the instant, or of an earlier one, lies behind. #}
+{% macro latest_business_day(load, instant) -%}
+    {%- if load.business_timezone == "UTC" -%}
+        {{ readable_day(instant) }}
+    {%- else -%}
+        {{ readable_day("dateadd(day, 1, " ~ instant ~ ")") }}
+    {%- endif -%}
+{%- endmacro %}

@@ -5,6 +5,9 @@
 {% from "macros/queue.sql" import count_merge %}
 lock table history.pending_key;
 
+-- What the steps build now has the options of this deployment; the next run notes them.
+delete from quality.warehouse_option;
+
 delete from history.pending_key;
 delete from history.pending_inventory;
 delete from history.pending_event_day;

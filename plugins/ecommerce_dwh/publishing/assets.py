@@ -20,6 +20,7 @@ _VIEWS = (
     "daily_sales",
     "monthly_statement",
     "order_statement",
+    "order_reconciliation",
 )
 
 

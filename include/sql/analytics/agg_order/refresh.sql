@@ -18,6 +18,10 @@ insert into analytics.agg_order (
     units,
     revenue,
     canonical_status,
+    currency,
+    order_total,
+    computed_total,
+    difference_reason,
     unsettled_orders,
     {% for amount in AMOUNTS + COSTS %}
         {{ amount }},
@@ -32,6 +36,10 @@ select
     units,
     revenue,
     canonical_status,
+    currency,
+    order_total,
+    computed_total,
+    difference_reason,
     unsettled_orders,
     {% for amount in AMOUNTS + COSTS %}
         {{ amount }},

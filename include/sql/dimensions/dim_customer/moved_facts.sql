@@ -1,7 +1,7 @@
 -- The instant from which facts of an old version may belong to another one or have another place: its new end where the
 -- version ends earlier, its beginning where the version is gone or its place differs. Facts of versions that did not
 -- change are not read.
-{% from "macros/time.sql" import beginning_of_time %}
+{% from "macros/time.sql" import beginning_of_time, earliest_business_day %}
 {% from "macros/versions.sql" import valid_at %}
 create temp table moved_version distkey (customer_id) as
 select
@@ -31,7 +31,7 @@ where not judged.keeps_place or judged.new_effective_to < judged.effective_to;
 -- bounds: the first day of facts that may have moved
 select
     count(*) as moved_versions,
-    cast(coalesce(min(moved_from), {{ beginning_of_time() }}) as date) as first_moved
+    {{ earliest_business_day(load, "coalesce(min(moved_from), " ~ beginning_of_time() ~ ")") }} as first_moved
 from moved_version;
 
 -- if: moved_versions
@@ -43,7 +43,7 @@ from moved_version
 inner join facts.fact_sales as sales
     on
         moved_version.customer_key = sales.customer_key
-        and sales.order_date >= cast(moved_version.moved_from as date)
+        and sales.order_date >= {{ earliest_business_day(load, "moved_version.moved_from") }}
         and sales.order_date >= '{first_moved}'
 left join dimensions.dim_customer as versions
     on
@@ -66,7 +66,7 @@ from moved_version
 inner join facts.fact_web_events as events
     on
         moved_version.customer_key = events.customer_key
-        and events.event_date >= cast(moved_version.moved_from as date)
+        and events.event_date >= {{ earliest_business_day(load, "moved_version.moved_from") }}
         and events.event_date >= '{first_moved}'
 left join dimensions.dim_customer as versions
     on

@@ -1,7 +1,7 @@
 -- The instant from which facts of an old version may belong to another one: its new end where the version ends
 -- earlier, its beginning where the version is gone or its cost differs. Facts of versions that did not change are not
 -- read.
-{% from "macros/time.sql" import beginning_of_time %}
+{% from "macros/time.sql" import beginning_of_time, earliest_business_day %}
 {% from "macros/versions.sql" import valid_at, valid_at_end_of %}
 create temp table moved_version distkey (product_id) as
 select
@@ -26,7 +26,7 @@ where
 -- bounds: the first day of facts, and of snapshots, that may have moved
 select
     count(*) as moved_versions,
-    cast(coalesce(min(moved_from), {{ beginning_of_time() }}) as date) as first_moved,
+    {{ earliest_business_day(load, "coalesce(min(moved_from), " ~ beginning_of_time() ~ ")") }} as first_moved,
     cast(dateadd(day, -1, coalesce(min(moved_from), {{ beginning_of_time() }})) as date) as first_moved_snapshot
 from moved_version;
 
@@ -40,7 +40,7 @@ from moved_version
 inner join facts.fact_sales as sales
     on
         moved_version.product_key = sales.product_key
-        and sales.order_date >= cast(moved_version.moved_from as date)
+        and sales.order_date >= {{ earliest_business_day(load, "moved_version.moved_from") }}
         and sales.order_date >= '{first_moved}'
 left join dimensions.dim_product as versions
     on
@@ -61,7 +61,7 @@ from moved_version
 inner join facts.fact_web_events as events
     on
         moved_version.product_key = events.product_key
-        and events.event_date >= cast(moved_version.moved_from as date)
+        and events.event_date >= {{ earliest_business_day(load, "moved_version.moved_from") }}
         and events.event_date >= '{first_moved}'
 left join dimensions.dim_product as versions
     on

@@ -18,6 +18,8 @@ select
     numbered.tax,
     numbered.shipping_cost,
     numbered.discount,
+    numbered.subtotal,
+    numbered.total_amount,
     -- Versions begin and end within time, so a date outside is resolved as the nearest one inside.
     {{ within_time("numbered.order_date") }} as valid_at
 from (
@@ -34,6 +36,8 @@ from (
         coalesce(orders.tax, 0) as tax,
         coalesce(orders.shipping_cost, 0) as shipping_cost,
         coalesce(orders.discount, 0) as discount,
+        orders.subtotal,
+        orders.total_amount,
         {{ newest_rank("orders.order_id", "orders") }} as version_rank
     from history.orders as orders
     where
@@ -58,6 +62,8 @@ with placed as (
         standing.tax,
         standing.shipping_cost,
         standing.discount,
+        standing.subtotal,
+        standing.total_amount,
         customer.customer_key,
         coalesce(standing.shipping_country, customer.country, 'unknown') as country,
         case
@@ -91,6 +97,8 @@ select
     tax,
     shipping_cost,
     discount,
+    subtotal,
+    total_amount,
     case
         when customer_id is null then -1
         else coalesce(customer_key, {{ first_version_key("customer_id") }})

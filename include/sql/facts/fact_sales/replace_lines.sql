@@ -57,6 +57,7 @@ insert into facts.fact_sales (
     delivery_date,
     canonical_status,
     is_unsettled,
+    is_unconverted,
     gross_sales,
     discounts,
     returns,
@@ -66,7 +67,10 @@ insert into facts.fact_sales (
     shipping,
     total_sales,
     cost,
-    gross_profit_after_discount
+    gross_profit_after_discount,
+    order_total,
+    computed_total,
+    difference_reason
 )
 select
     order_item_id,
@@ -95,6 +99,7 @@ select
     delivery_date,
     canonical_status,
     is_unsettled,
+    is_unconverted,
     gross_sales,
     discounts,
     returns,
@@ -104,7 +109,10 @@ select
     shipping,
     total_sales,
     cost,
-    gross_profit_after_discount
+    gross_profit_after_discount,
+    order_total,
+    computed_total,
+    difference_reason
 from new_sale;
 
 -- Where the audits and the refresh of the aggregates find these orders again.

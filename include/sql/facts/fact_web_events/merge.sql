@@ -4,7 +4,7 @@
 {% from "macros/bounds.sql" import span, within %}
 {% from "macros/keys.sql" import first_version_key %}
 {% from "macros/queue.sql" import count_merge, dequeue, queued, work %}
-{% from "macros/time.sql" import within_time %}
+{% from "macros/time.sql" import business_day, within_time %}
 {% from "macros/versions.sql" import newest_rank, valid_at %}
 lock table history.pending_key;
 
@@ -84,8 +84,9 @@ where numbered.version_rank = 1;
 create temp table resolved_event distkey (event_id) as
 select
     standing.event_id,
-    cast(standing.event_timestamp as date) as event_date,
-    cast(to_char(standing.event_timestamp, 'YYYYMMDD') as integer) as event_date_key,
+    {{ business_day(load, "standing.event_timestamp") }} as event_date,
+    cast(to_char({{ business_day(load, "standing.event_timestamp") }}, 'YYYYMMDD') as integer)
+        as event_date_key,
     standing.event_timestamp,
     case
         when standing.customer_id is null then -1

@@ -3,7 +3,7 @@
 -- sessions with an event less than the gap away from a touched event can change, so only these are cut again.
 {% from "macros/bounds.sql" import span, within %}
 {% from "macros/sessions.sql" import GAP, goes_on, session_id, visitor %}
-{% from "macros/time.sql" import readable_day %}
+{% from "macros/time.sql" import earliest_business_day, latest_business_day %}
 -- Touched instants of a visitor with less than the gap between them are one stretch of time.
 create temp table touched_visit as
 select
@@ -45,8 +45,8 @@ group by stretches.visitor, stretches.stretch;
 
 -- bounds: days around the touched events that came without a session
 select
-    {{ span(readable_day("dateadd(minute, -" ~ GAP ~ ", first_at)"), "visit",
-            readable_day("dateadd(minute, " ~ GAP ~ ", last_at)")) }},
+    {{ span(earliest_business_day(load, "dateadd(minute, -" ~ GAP ~ ", first_at)"), "visit",
+            latest_business_day(load, "dateadd(minute, " ~ GAP ~ ", last_at)")) }},
     count(*) as touched_visits
 from touched_visit;
 
@@ -70,7 +70,7 @@ where {{ within("events.event_date", "visit") }};
 
 -- bounds: first day of the sessions that may change
 select
-    {{ span("cast(session_started_at as date)", "started") }},
+    {{ span(earliest_business_day(load, "session_started_at"), "started") }},
     count(*) as touched_sessions
 from touched_session;
 

@@ -3,13 +3,14 @@
 -- reads: facts/fact_web_events/audited.sql
 {% from "macros/bounds.sql" import within %}
 {% from "macros/distrust.sql" import undeclared_number, undeclared_text %}
+{% from "macros/time.sql" import business_day %}
 {% from "macros/versions.sql" import nearest_at %}
 with run_event as (
     select distinct event_id
     from history.web_events
     where
         delivery_date between '{{ load.start_date }}' and '{{ load.end_date }}'
-        and {{ within("cast(event_timestamp as date)", "event") }}
+        and {{ within(business_day(load, "event_timestamp"), "event") }}
 ),
 
 loaded as (
