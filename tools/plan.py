@@ -1,8 +1,8 @@
 """What ecommerce_dwh_bootstrap would change in the warehouse: ``make plan``.
 
 Reads the declarations of this folder and the catalogue of the running local stack, or, with ``ENV=dev`` and
-``ACCOUNT=123456789012``, that of a deployed environment by the Redshift Data API; changes nothing. Exit code 0: nothing
-to do; 2: a plan; 1: a plan that is refused, or no answer.
+``ACCOUNT=123456789012``, that of a deployed environment by the Redshift Data API; changes nothing. Exit code 1: a plan
+that is refused, or no answer; else 0, or, with ``--detailed-exitcode`` as Terraform has it, 2 where something differs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import redshift_connector
 
 from ecommerce_dwh.changes import declared
 from ecommerce_dwh.changes.apply import plan_changes
@@ -48,7 +49,11 @@ class Reader:
 
 
 def _local() -> Reader:
-    connection = connect(load_config())
+    try:
+        connection = connect(load_config())
+    except redshift_connector.InterfaceError as error:
+        raise StoppedError("The local warehouse does not answer; start it: make up") from error
+    connection.autocommit = True  # an open transaction would hold locks that a deployment waits for
 
     def query(statement: str) -> Sequence[Sequence[Any]]:
         cursor = connection.cursor()
@@ -91,6 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--overwrite", nargs="*", default=[], metavar="NAME", help="whose changes by hand may go"
     )
     parser.add_argument("--words", action="store_true", help="leave the SQL out")
+    parser.add_argument("--detailed-exitcode", action="store_true", help="exit with 2 where something differs")
     options = parser.parse_args(arguments)
     sql_dir = REPO / "include" / "sql"
     try:
@@ -100,11 +106,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (SqlFileError, StoppedError) as error:
         print(error, file=sys.stderr)
         return 1
-    except OSError as error:
-        print(f"The local warehouse does not answer ({error}); start it: make up", file=sys.stderr)
-        return 1
     print(plan.text(with_sql=not options.words))
-    return 1 if plan.refused else 0 if plan.empty else 2
+    if plan.refused:
+        return 1
+    return 2 if options.detailed_exitcode and not plan.empty else 0
 
 
 if __name__ == "__main__":
