@@ -26,7 +26,7 @@ from ecommerce_dwh.care.maintenance_task import (
 from ecommerce_dwh.care.storage_task import OrphanRunsOperator, StorageCheckOperator, UnreferencedFilesOperator
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse.audits import AuditError
-from ecommerce_dwh.warehouse.sql_files import migrations
+from ecommerce_dwh.warehouse.sql_files import relations, statements
 from ecommerce_dwh.warehouse.sql_text import split_statements
 
 PROCESSED = "ecommerce-dwh-dev-processed"
@@ -175,8 +175,9 @@ def test_a_lifecycle_that_deletes_raw_files_fails(aws):
 @pytest.fixture
 def staging(redshift):
     """Empty staging tables as bootstrap makes them."""
-    tables = [migration.text for migration in migrations() if migration.version.startswith("staging.")]
-    redshift.run("create schema if not exists staging", *split_statements("".join(tables)))
+    sql_dir = get_settings().sql_dir
+    tables = [relation.definition for relation in relations(sql_dir) if relation.schema == "staging"]
+    redshift.run("create schema staging", *(text for file in tables for text in statements(file, sql_dir)))
     yield redshift
     redshift.run("drop schema staging cascade")
 
