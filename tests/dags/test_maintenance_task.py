@@ -177,7 +177,9 @@ def staging(redshift):
     """Empty staging tables as bootstrap makes them."""
     sql_dir = get_settings().sql_dir
     tables = [relation.definition for relation in relations(sql_dir) if relation.schema == "staging"]
-    redshift.run("create schema staging", *(text for file in tables for text in statements(file, sql_dir)))
+    redshift.run(
+        "create schema if not exists staging", *(text for file in tables for text in statements(file, sql_dir))
+    )
     yield redshift
     redshift.run("drop schema staging cascade")
 
