@@ -328,7 +328,7 @@ NAMES: dict[str, str] = {
     "a.parquet.gz": "is no kind of file that can be read",
     "a.orc": "is no kind of file that can be read",
     "a.avro": "is no kind of file that can be read",
-    "a.jsonl": "is no kind of file that can be read",
+    "a.jsonx": "is no kind of file that can be read",
     "a.xlsx": "is no kind of file that can be read",
     "a.csv%00": "is no kind of file that can be read",
     "csv": "is no kind of file that can be read",
