@@ -290,3 +290,11 @@ def test_the_page_of_all_dags_is_up_to_date(dags):
     from tools.generate.dag_pages import PAGE, render
 
     assert PAGE.read_text("utf-8") == render(dags.values()), "run: python -m tools.generate.dag_pages"
+
+
+def test_reading_the_dag_of_bootstrap_loads_no_sql_parser():
+    """The parser takes a fifth of a second, and the DAG processor reads every file again and again."""
+    code = "import sys, ecommerce_dwh.changes.bootstrap_task; sys.exit('sqlglot' in sys.modules)"
+    subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(REPO / "plugins")}, check=True
+    )

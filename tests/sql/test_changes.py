@@ -94,6 +94,13 @@ class Changing:
         assert text.count(before) == 1, f"{name} has {text.count(before)} times {before!r}"
         path.write_text(text.replace(before, after), "utf-8")
 
+    def add_channel(self, definition: str) -> None:
+        """Declare one more column of fact_sales."""
+        last = "    currency varchar(16),\n"
+        self.edit("facts/fact_sales/table.sql", last, f"{last}    channel {definition},\n")
+        last = "  currency: {source: orders}\n"
+        self.edit("facts/fact_sales/columns.yaml", last, f"{last}  channel: where\n")
+
     def plan(self, **given: Any) -> Plan:
         return plan_changes(self.session(), self.sql, **given)
 
@@ -464,16 +471,7 @@ def test_changes_by_hand_are_named_and_not_overwritten(changing: Changing) -> No
 
 
 def test_a_required_column_without_a_value_for_the_rows_that_are_there_is_refused(changing: Changing) -> None:
-    changing.edit(
-        "facts/fact_sales/table.sql",
-        "    currency varchar(16),\n",
-        "    currency varchar(16),\n    channel varchar(9) not null,\n",
-    )
-    changing.edit(
-        "facts/fact_sales/columns.yaml",
-        "  currency: {source: orders}\n",
-        "  currency: {source: orders}\n  channel: where\n",
-    )
+    changing.add_channel("varchar(9) not null")
     (refused,) = changing.plan().refused
     assert "declare it nullable" in refused
     changing.edit(
@@ -492,16 +490,7 @@ def test_a_plan_that_would_lose_values_is_refused_and_changes_nothing(changing: 
 
 
 def test_a_catalogue_that_moved_since_the_plan_is_refused(changing: Changing) -> None:
-    changing.edit(
-        "facts/fact_sales/table.sql",
-        "    currency varchar(16),\n",
-        "    currency varchar(16),\n    channel varchar(9),\n",
-    )
-    changing.edit(
-        "facts/fact_sales/columns.yaml",
-        "  currency: {source: orders}\n",
-        "  currency: {source: orders}\n  channel: where\n",
-    )
+    changing.add_channel("varchar(9)")
     plan = changing.plan()
     changing.run("alter table facts.fact_sales add column campaign varchar(20)")
     assert changing.plan().name != plan.name
@@ -511,16 +500,7 @@ def test_a_catalogue_that_moved_since_the_plan_is_refused(changing: Changing) ->
 
 
 def test_a_lock_is_waited_for_until_the_limit_and_its_holder_is_named(changing: Changing) -> None:
-    changing.edit(
-        "facts/fact_sales/table.sql",
-        "    currency varchar(16),\n",
-        "    currency varchar(16),\n    channel varchar(9),\n",
-    )
-    changing.edit(
-        "facts/fact_sales/columns.yaml",
-        "  currency: {source: orders}\n",
-        "  currency: {source: orders}\n  channel: where\n",
-    )
+    changing.add_channel("varchar(9)")
     reader = changing.warehouse.connect()
     reader.cursor().execute("select count(*) from facts.fact_sales")
     plan = changing.plan()

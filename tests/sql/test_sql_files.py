@@ -70,6 +70,13 @@ def test_the_pattern_of_a_macro_finds_it_in_the_macros(what: str) -> None:
     assert re.search(ONCE[what], text + rendered, re.IGNORECASE), what
 
 
+def macro(file: str, call: str) -> str:
+    """What a macro renders to, in one line."""
+    name = call.partition("(")[0]
+    text = f'{{% from "macros/{file}.sql" import {name} %}}{{{{ {call} }}}}'
+    return " ".join(sql_files.environment(SQL).from_string(text).render().split())
+
+
 # Macros --------------------------------------------------------------------------------------------------------------
 
 BEGINNING = "cast('1900-01-01' as timestamp)"
@@ -82,6 +89,11 @@ def quotient(dividend: str, divisor: str) -> str:
     return " ".join(sql_files.environment(SQL).from_string(text).render().split())
 
 
+SUMS = (
+    *("orders", "units_sold", "total_revenue", "unsettled_orders", "costed_lines"),
+    *("gross_sales", "discounts", "returns", "refunds", "taxes", "shipping"),
+    *("cost", "costed_revenue", "costed_net_sales"),
+)
 RENDERED = {
     "beginning_of_time()": ("time", BEGINNING),
     "end_of_time()": ("time", "cast('9999-12-31' as timestamp)"),
@@ -199,6 +211,26 @@ RENDERED = {
         "case when t.costed_lines > 0 then t.costed_net_sales - t.cost end as gross_profit_after_discount, "
         f"{quotient('100 * (t.costed_net_sales - t.cost)', 't.costed_net_sales')} as margin_after_discount_percent",
     ),
+    "each_sum('{0}')": ("statement", ", ".join(SUMS)),
+    "statement_by('at', 'day', 'dates.one')": (
+        "statement",
+        f"with sales as ( select {', '.join(f'sum({name}) as {name}' for name in SUMS)}, at as day "
+        "from analytics.agg_statement group by at ), "
+        "bounds as ( select min(day) as first_period, max(day) as last_period from sales ), "
+        "calendar as ( select dates.full_date as day from dimensions.dim_date as dates "
+        "inner join bounds on dates.full_date between bounds.first_period and bounds.last_period where dates.one "
+        "union select day from sales ), "
+        f"periods as ( select {', '.join(f'coalesce(sales.{name}, 0) as {name}' for name in SUMS)}, calendar.day "
+        "from calendar left join sales on calendar.day = sales.day ) "
+        f"select day, orders, units_sold, {macro('statement', 'statement_columns()')}, total_revenue, "
+        "gross_sales - discounts - returns as net_revenue, unsettled_orders from periods",
+    ),
+    "note_code()": (
+        "built_by",
+        "insert into quality.built_by (table_name, file_name, fingerprint, noted_at) "
+        "select code.table_name, code.file_name, code.fingerprint, getdate() as noted_at "
+        f"from ( {macro('fingerprints', 'fingerprints()')} ) as code",
+    ),
     "floor_remainder('a', 'n')": (
         "allocation",
         "mod(a, n) + case when a < 0 and mod(a, n) <> 0 then n else 0 end",
@@ -224,25 +256,23 @@ def declared_macros() -> dict[str, str]:
 @pytest.mark.parametrize("call", RENDERED)
 def test_a_macro_renders(call: str) -> None:
     file, expected = RENDERED[call]
-    name = call.partition("(")[0]
-    text = (
-        sql_files.environment(SQL)
-        .from_string(f'{{% from "macros/{file}.sql" import {name} %}}{{{{ {call} }}}}')
-        .render()
-    )
-    assert " ".join(text.split()) == expected
+    assert macro(file, call) == expected
 
 
-def test_the_gap_of_sessions_is_the_contract_s() -> None:
+def test_sessions_are_cut_as_the_contract_says() -> None:
     sessions = CONTRACTS["web_events"].sessions
     assert sessions is not None
+    steps = "".join(sql_files.statements("facts/fact_web_events/merge.sql", SQL, load=LOAD))
+    assert f"coalesce('c:' || resolved_event.{sessions.customer_column}, resolved_event.visitor_id)" in steps
+    assert f"case when standing.is_session_derived then standing.{sessions.session_column} end" in steps
+    assert f"partition by visits.visitor order by visits.{sessions.time_column}" in " ".join(steps.split())
     macros = sql_files.environment(SQL).get_template("macros/sessions.sql").make_module()
     assert sessions.gap_minutes == macros.GAP  # type: ignore[attr-defined]
 
 
 def test_every_macro_is_rendered_above_has_a_docstring_and_is_needed() -> None:
     declared = declared_macros()
-    generated = {"fingerprints", "out_of_date"}  # tests/sql/test_fingerprints.py
+    generated = {"fingerprints", "out_of_date"}  # what they give: tests/sql/test_fingerprints.py
     assert {call.partition("(")[0] for call in RENDERED} == set(declared) - generated
     assert {name for name, before in declared.items() if not before.endswith("#}")} == set(), "no docstring"
     used = "\n".join(file.read_text("utf-8") for file in FILES)

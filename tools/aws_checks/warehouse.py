@@ -96,13 +96,8 @@ class Statements:
         parts: Sequence[dict[str, Any]] = described.get("SubStatements") or [described]
         if not parts[-1].get("HasResultSet"):
             return [], ""
-        rows: list[list[Any]] = []
-        page: dict[str, Any] = {"NextToken": ""}
-        while "NextToken" in page:
-            token = {"NextToken": page["NextToken"]} if page["NextToken"] else {}
-            page = dict(self.client.get_statement_result(Id=parts[-1]["Id"], **token))
-            rows += [[_value(value) for value in row] for row in page["Records"]]
-        return rows, ""
+        pages = self.client.get_paginator("get_statement_result").paginate(Id=parts[-1]["Id"])
+        return [[_value(value) for value in row] for page in pages for row in page["Records"]], ""
 
     def _wait(self, statement: str) -> dict[str, Any]:
         until = time.monotonic() + _SECONDS

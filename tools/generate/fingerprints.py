@@ -24,26 +24,6 @@ MACRO = "include/sql/macros/fingerprints.sql"
 _NO_CODE = ("table.sql", "view.sql", "audited.sql")
 # What the published lines count in is a step of the refresh.
 _SHARED = {"history.published_line": ("history/published_line/keep.sql", "analytics/changes.sql")}
-_OUT_OF_DATE = """\
-    with code as (
-        {{ fingerprints() }}
-    )
-
-    select
-        coalesce(built.table_name, code.table_name) as table_name,
-        coalesce(built.file_name, code.file_name) as file_name,
-        case
-            when code.file_name is null then 'gone' when built.file_name is null then 'new' else 'changed'
-        end as what
-    from quality.built_by as built
-    full outer join code on built.table_name = code.table_name and built.file_name = code.file_name
-    where
-        coalesce(built.fingerprint, '') <> coalesce(code.fingerprint, '')
-        and coalesce(built.table_name, code.table_name) in (
-            select noted.table_name
-            from quality.built_by as noted
-        )
-"""
 # Its one row is written anew by every refresh.
 _REWRITTEN = ("analytics.published",)
 
@@ -102,10 +82,6 @@ def macro(rows: list[tuple[str, str, str]]) -> str:
         "            '{{ fingerprint }}' as fingerprint\n"
         '        {{ "union all" if not loop.last }}\n'
         "    {% endfor %}\n"
-        "{% endmacro %}\n"
-        "{# Files that built a table and have changed since; none of a table that nothing was noted of. #}\n"
-        "{% macro out_of_date() %}\n"
-        f"{_OUT_OF_DATE}"
         "{% endmacro %}\n"
     )
 

@@ -1,5 +1,5 @@
 -- The conditions for publishing. The lock comes first, so that writers of the queue wait for each other.
-{% from "macros/fingerprints.sql" import fingerprints, out_of_date %}
+{% from "macros/built_by.sql" import note_code, out_of_date %}
 {% from "macros/queue.sql" import waits_for_merge %}
 lock table history.pending_key;
 
@@ -34,13 +34,7 @@ from (
 order by table_name, file_name;
 
 -- A table that nothing was noted of: all its rows are of this code, or of a release before code was noted.
-insert into quality.built_by (table_name, file_name, fingerprint, noted_at)
-select
-    code.table_name,
-    code.file_name,
-    code.fingerprint,
-    getdate() as noted_at
-from ({{ fingerprints() }}) as code
+{{ note_code() }}
 where not exists (
     select 1
     from quality.built_by

@@ -35,3 +35,62 @@ Args: row is the alias of the sums, "" for none; costed_lines counts the lines o
     {{ quotient("100 * (" ~ of ~ "costed_net_sales - " ~ of ~ "cost)", of ~ "costed_net_sales") }}
         as margin_after_discount_percent
 {%- endmacro %}
+
+{# Sums of analytics.agg_statement. #}
+{% set SUMS = ("orders", "units_sold", "total_revenue", "unsettled_orders", "costed_lines") + AMOUNTS + COSTS %}
+
+{# A list of all sums, each as a pattern writes the name {0}. #}
+{% macro each_sum(pattern) -%}
+    {% for amount in SUMS %}{{ pattern.format(amount) }}{{ ", " if not loop.last }}{% endfor %}
+{%- endmacro %}
+
+{#
+The statement by period, a row for each from the first with sales to the last. A period with sales that the
+calendar does not have is among them.
+
+Args: period is SQL of an order's period, column its name; starts is SQL of whether a day of dim_date begins one.
+#}
+{% macro statement_by(period, column, starts="") %}
+    with sales as (
+        select
+            {{ each_sum("sum({0}) as {0}") }},
+            {{ period }}{{ " as " ~ column if period != column }}
+        from analytics.agg_statement
+        group by {{ period }}
+    ),
+
+    bounds as (
+        select
+            min({{ column }}) as first_period,
+            max({{ column }}) as last_period
+        from sales
+    ),
+
+    calendar as (
+        select dates.full_date as {{ column }}
+        from dimensions.dim_date as dates
+        inner join bounds on dates.full_date between bounds.first_period and bounds.last_period
+        {{ "where " ~ starts if starts }}
+        union
+        select {{ column }}
+        from sales
+    ),
+
+    periods as (
+        select
+            {{ each_sum("coalesce(sales.{0}, 0) as {0}") }},
+            calendar.{{ column }}
+        from calendar
+        left join sales on calendar.{{ column }} = sales.{{ column }}
+    )
+
+    select
+        {{ column }},
+        orders,
+        units_sold,
+        {{ statement_columns() }},
+        total_revenue,
+        gross_sales - discounts - returns as net_revenue,
+        unsettled_orders
+    from periods
+{%- endmacro %}

@@ -2,7 +2,7 @@
 -- again, in one transaction.
 -- Readers see the published day until then.
 {% from "macros/bounds.sql" import all_days %}
-{% from "macros/fingerprints.sql" import fingerprints, out_of_date %}
+{% from "macros/built_by.sql" import note_code, out_of_date %}
 {% from "macros/queue.sql" import dequeue %}
 lock table history.pending_key;
 
@@ -19,13 +19,7 @@ where table_name like 'dimensions.%' or table_name like 'facts.%';
 delete from quality.built_by
 where table_name like 'analytics.%' or table_name like 'history.%';
 
-insert into quality.built_by (table_name, file_name, fingerprint, noted_at)
-select
-    code.table_name,
-    code.file_name,
-    code.fingerprint,
-    getdate() as noted_at
-from ({{ fingerprints() }}) as code
+{{ note_code() }}
 where code.table_name like 'analytics.%' or code.table_name like 'history.%';
 
 {{ dequeue("agg_all", "agg_order", "agg_customer", "agg_product") }};

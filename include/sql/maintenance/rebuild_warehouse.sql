@@ -1,7 +1,7 @@
 -- Empties dimensions and facts and queues every key of history: the steps of the daily run, from dim_customer on, then
 -- rebuild the warehouse. Analytics keep showing the last published day until the refresh flips them.
 -- VACUUM the facts before those steps: they look for moved facts among the deleted rows until then.
-{% from "macros/fingerprints.sql" import fingerprints %}
+{% from "macros/built_by.sql" import note_code %}
 {% from "macros/queue.sql" import count_merge %}
 lock table history.pending_key;
 
@@ -111,12 +111,6 @@ where product_key <> -1;
 -- What is built from here on is of this code.
 delete from quality.built_by;
 
-insert into quality.built_by (table_name, file_name, fingerprint, noted_at)
-select
-    code.table_name,
-    code.file_name,
-    code.fingerprint,
-    getdate() as noted_at
-from ({{ fingerprints() }}) as code;
+{{ note_code() }};
 
 {{ count_merge() }};

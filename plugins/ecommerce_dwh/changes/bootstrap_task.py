@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from ecommerce_dwh.changes import declared, logic
-from ecommerce_dwh.changes.apply import Application, ChangeError, plan_changes
-from ecommerce_dwh.changes.repairs import read_repairs
-from ecommerce_dwh.changes.steps import Plan
+from ecommerce_dwh.changes import logic
 from ecommerce_dwh.warehouse.client import Warehouse, query_group
 from ecommerce_dwh.warehouse.operators import WarehouseOperator
 from ecommerce_dwh.warehouse.sql_files import SqlFileError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from ecommerce_dwh.changes.steps import Plan
 
 
 def bootstrap_params() -> dict[str, Param]:
@@ -75,6 +74,11 @@ class _Changes(WarehouseOperator):
     """Base of both: reads the declarations and plans."""
 
     def plan_now(self, context: Context) -> Plan:
+        # late imports: the SQL parser takes a fifth of a second, which reading the DAG file has no need of
+        from ecommerce_dwh.changes import declared
+        from ecommerce_dwh.changes.apply import plan_changes
+        from ecommerce_dwh.changes.repairs import read_repairs
+
         params: dict[str, Any] = dict(context["params"])
         try:
             return plan_changes(
@@ -128,6 +132,8 @@ class ApplyOperator(_Changes):
         self.planned = planned
 
     def execute(self, context: Context) -> dict[str, list[str]]:
+        from ecommerce_dwh.changes.apply import Application, ChangeError  # late import: parses SQL
+
         if context["params"].get("dry_run"):
             raise AirflowSkipException("a dry run changes nothing; the log of plan_changes has the plan")
         plan = self.plan_now(context)

@@ -21,6 +21,7 @@ from ecommerce_dwh.changes.facets import (
     privileges_text,
     type_text,
 )
+from ecommerce_dwh.changes.graph import reached
 from ecommerce_dwh.warehouse import sql_files
 
 Query = Callable[[str], Sequence[Sequence[Any]]]
@@ -85,14 +86,12 @@ class Catalogue:
 
     def readers_of(self, names: Collection[str]) -> set[str]:
         """All views that read the named relations, or a view that does."""
-        reached, waiting = set[str](), list(names)
-        while waiting:
-            found = self.relations.get(waiting.pop())
-            for reader in found.readers if found else ():
-                if reader not in reached:
-                    reached.add(reader)
-                    waiting.append(reader)
-        return reached
+
+        def readers(name: str) -> Collection[str]:
+            found = self.relations.get(name)
+            return found.readers if found else ()
+
+        return reached(names, readers)
 
 
 def read(query: Query, roles: Collection[str]) -> Catalogue:

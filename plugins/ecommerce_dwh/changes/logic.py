@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ecommerce_dwh.changes.graph import reached
 from ecommerce_dwh.settings import get_settings
 from ecommerce_dwh.warehouse import sql_files
 
@@ -33,13 +34,11 @@ def _readers(include: Path) -> dict[str, frozenset[str]]:
 def follows(table: str) -> list[str]:
     """Tables of facts and analytics that are built from a table, directly or not."""
     readers = _readers(get_settings().include_dir)
-    reached, waiting = set[str](), [table]
-    while waiting:
-        for reader in readers.get(waiting.pop(), ()):
-            if reader not in reached and reader.startswith(("facts.", "analytics.")):
-                reached.add(reader)
-                waiting.append(reader)
-    return sorted(reached - {table})
+
+    def built(name: str) -> list[str]:
+        return [reader for reader in readers.get(name, ()) if reader.startswith(("facts.", "analytics."))]
+
+    return sorted(reached([table], built) - {table})
 
 
 def out_of_date(query: Any) -> list[tuple[str, list[str]]]:

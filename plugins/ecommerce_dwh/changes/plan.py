@@ -10,6 +10,7 @@ from ecommerce_dwh.changes.catalogue import Catalogue
 from ecommerce_dwh.changes.compare import Difference, differences
 from ecommerce_dwh.changes.declared import Declared, Warehouse
 from ecommerce_dwh.changes.facets import DEFINITION
+from ecommerce_dwh.changes.graph import ordered
 from ecommerce_dwh.changes.repairs import Repair, due_repairs
 from ecommerce_dwh.changes.statements import Command
 from ecommerce_dwh.changes.steps import Plan, Step
@@ -298,35 +299,19 @@ class _Planner:
 
     def _keys_first(self, names: Sequence[str]) -> list[str]:
         """Tables in the order in which they can be dropped: those whose foreign keys name others come first."""
-        order = list(self.catalogue.relations)
-        named = {
-            name: {
-                facet_text.partition(" (")[0]
-                for facet, facet_text in self.catalogue.relations[name].facets.items()
-                if facet.startswith("foreign key ")
-            }
-            for name in names
-        }
-        done: list[str] = []
-        waiting = sorted(names, key=order.index)
-        while waiting:
-            free = [
-                n for n in waiting if not any(n in named[other] for other in waiting if other != n)
-            ] or waiting
-            done += free
-            waiting = [name for name in waiting if name not in free]
-        return done
+        needs: dict[str, set[str]] = {name: set() for name in names}
+        for name in names:
+            for facet, text in self.catalogue.relations[name].facets.items():
+                if facet.startswith("foreign key ") and (named := text.partition(" (")[0]) in needs:
+                    needs[named].add(name)
+        return ordered((name for name in self.catalogue.relations if name in needs), needs)
 
     def _sources_first(self, names: Collection[str]) -> list[str]:
-        done: list[str] = []
-        waiting = [name for name in self.declared.relations if name in names]
-        while waiting:
-            free = [
-                n for n in waiting if not (self.declared.relations[n].reads - {n}) & set(waiting)
-            ] or waiting
-            done += free
-            waiting = [name for name in waiting if name not in free]
-        return done
+        relations = self.declared.relations
+        return ordered(
+            (name for name in relations if name in names),
+            {name: relations[name].reads for name in names},
+        )
 
     def _finish(self) -> None:
         """Comments, grants and foreign keys of what was there before, and rows beside definitions."""

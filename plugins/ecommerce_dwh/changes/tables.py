@@ -223,14 +223,11 @@ def copy_commands(change: TableChange, catalogue: Catalogue, copied: Sequence[st
         rows = "run_id not in (select run_id from quality.load_runs where published_at is not null)"
     commands: list[Command] = []
     back = []
-    for other in catalogue.relations.values():
-        for facet, constraint in other.constraints.items():
-            if other.name != name and other.facets[facet].startswith(f"{name} ("):
-                commands.append(Command(f"alter table {other.name} drop constraint {quoted(constraint)}"))
-                if other.name not in copied:
-                    back.append(
-                        Command(f"alter table {other.name} add {facet} references {other.facets[facet]}")
-                    )
+    for other, facet in _references(name, catalogue):
+        constraint = quoted(other.constraints[facet])
+        commands.append(Command(f"alter table {other.name} drop constraint {constraint}"))
+        if other.name not in copied:
+            back.append(Command(f"alter table {other.name} add {facet} references {other.facets[facet]}"))
     commands += checks(change, rows)
     written = {
         column: text
@@ -276,9 +273,14 @@ def checks(change: TableChange, rows: str) -> list[Command]:
 
 def foreign_tables(change: TableChange, catalogue: Catalogue) -> list[str]:
     """Tables whose foreign keys name a copied table."""
+    return [other.name for other, _ in _references(change.table.name, catalogue)]
+
+
+def _references(name: str, catalogue: Catalogue) -> list[tuple[Found, str]]:
+    """Foreign keys of other tables that name a table: each with its table, as a facet of it."""
     return [
-        other.name
+        (other, facet)
         for other in catalogue.relations.values()
         for facet in other.constraints
-        if other.name != change.table.name and other.facets[facet].startswith(f"{change.table.name} (")
+        if other.name != name and other.facets[facet].startswith(f"{name} (")
     ]

@@ -90,17 +90,17 @@ def ranked(typed: DataFrame, contract: SourceContract) -> DataFrame:
         typed: what `casting.type_rows` gave, with all rivals of each row.
         contract: the source's contract.
     """
-    delivered = [contract.version_column] if contract.version_column else []
+    # As delivered: version_at may be the end of the delivery's day for several versions of the future.
+    version = contract.version_column or "version_at"
     order = Window.partitionBy(F.isnull("rule"), *identity(contract)).orderBy(
         F.col("version_at").desc(),
-        *(F.col(column).desc() for column in delivered),
+        F.col(version).desc(),
         F.col("row_hash").desc(),
         F.col("source_file"),
         F.col("source_line"),
     )
     fixed = [name for name in contract.required_columns if name != contract.key]
-    same_version = ["version_at", *delivered]
-    kept = dict.fromkeys(["row_hash", *same_version, "source_file", "source_line", *fixed])
+    kept = dict.fromkeys(["row_hash", version, "source_file", "source_line", *fixed])
     winner = F.first(F.struct(*kept)).over(order)
     placed = hashed(judge_rows(typed, contract), contract).select(
         "*", F.row_number().over(order).alias("place"), winner.alias("winner")
@@ -108,10 +108,7 @@ def ranked(typed: DataFrame, contract: SourceContract) -> DataFrame:
     differs = reduce(
         lambda one, other: one | other,
         (F.col(name) != F.col(f"winner.{name}") for name in fixed),
-        reduce(
-            lambda one, other: one & other,
-            (F.col(column).eqNullSafe(F.col(f"winner.{column}")) for column in same_version),
-        ),
+        F.col(version).eqNullSafe(F.col(f"winner.{version}")),
     )
     is_other = (F.col("row_hash") != F.col("winner.row_hash")) & differs
     lost = F.isnull("rule") & (F.col("place") > 1)
