@@ -233,6 +233,7 @@ def spark_cost(root: Path, options: argparse.Namespace) -> Cost:
             home=root / "home",
             spark_driver_memory=f"{options.heap}m",
             spark_java_options=options.java,
+            spark_codegen=True,
         )
     )
     script = root / "job.py"

@@ -23,6 +23,7 @@ def spark_runtime(config: LocalConfig) -> SparkRuntime:
         jars=config.spark_jars,
         driver_memory=config.spark_driver_memory,
         java_options=config.spark_java_options,
+        codegen=config.spark_codegen,
         reuse=config.spark_reuse,
         setup_advice="run `make setup`",
     )

@@ -48,6 +48,7 @@ class LocalConfig:
     aws_secret_key: str = "local"  # noqa: S105 - loopback only
     # C1 only: the jobs of a day are over before the optimising compiler pays off; clear it for heavy loads.
     spark_java_options: str = "-XX:TieredStopAtLevel=1"
+    spark_codegen: bool = False  # whether Spark compiles queries: for days of millions of rows, as on Glue
     spark_reuse: bool = True  # whether one Java process serves several Glue runs, one after another
     lineage: bool = (
         False  # whether tasks write OpenLineage events to logs/openlineage.jsonl; costs a process per task

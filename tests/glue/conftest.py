@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from spark_for_tests import REPO, spark_session
+from spark_for_tests import REPO, compile_queries, spark_session
 from storage import FolderStorage
 
 from ecommerce_dwh.contracts import SourceContract, load_contracts
@@ -121,11 +121,23 @@ def lake(new_lake: Callable[[], Lake]) -> Lake:
     return new_lake()
 
 
+@pytest.fixture(scope="module")
+def compiled(spark: SparkSession) -> Iterator[None]:
+    """Queries are compiled, as on Glue."""
+    compile_queries(spark, True)
+    yield
+    compile_queries(spark, False)
+
+
 @pytest.fixture(scope="module", params=["small", "large"])
 def volume(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Both ways of processing, whatever the size of a test's files: ranking all rows, and ranking the marked ones."""
+    """Both ways of processing, whatever the size of a test's files: ranking all rows, and ranking the marked ones.
+
+    The second, which serves large files, with compiled queries as on Glue.
+    """
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "large":
+            request.getfixturevalue("compiled")
             patch.setattr(read, "SMALL_VOLUME", 0)
         yield request.param
 

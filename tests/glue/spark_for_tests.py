@@ -32,8 +32,14 @@ def spark_session() -> SparkSession:
         .appName("tests")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
-        # Many small jobs: compiling them thoroughly would take longer than running them.
-        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        # Many small jobs: compiling them thoroughly would take longer than running them. Java's own room for compiled
+        # code is full after some minutes, and all that follows would be interpreted.
+        .config(
+            "spark.driver.extraJavaOptions",
+            "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m -XX:+UseSerialGC",
+        )
+        .config("spark.sql.codegen.cache.maxEntries", "4000")
+        .config("spark.sql.shuffle.partitions", "4")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.memory", "2g")
@@ -43,4 +49,14 @@ def spark_session() -> SparkSession:
         .getOrCreate()
     )
     session.sparkContext.setLogLevel("ERROR")
+    compile_queries(session, False)
     return tune(session)
+
+
+def compile_queries(session: SparkSession, wanted: bool) -> None:
+    """Whether Spark compiles queries to Java code, as on Glue.
+
+    On the few rows of a test that takes longer than to evaluate the same expressions one by one.
+    """
+    session.conf.set("spark.sql.codegen.wholeStage", str(wanted).lower())
+    session.conf.set("spark.sql.codegen.factoryMode", "FALLBACK" if wanted else "NO_CODEGEN")

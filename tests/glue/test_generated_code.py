@@ -21,6 +21,7 @@ DAY = "2026-01-01"
 LIMIT = int(SQL_SETTINGS["spark.sql.codegen.hugeMethodLimit"])
 
 
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("damaged", [False, True], ids=["sound", "damaged"])
 @pytest.mark.parametrize("source", ["customers", "order_items", "products", "web_events"])
 def test_code_for_a_row_is_compiled(lake: Lake, source: str, damaged: bool) -> None:

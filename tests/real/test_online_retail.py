@@ -7,6 +7,7 @@ Reference: UCI "Online Retail" (D. Chen, 2015) and totals computed independently
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -39,8 +40,9 @@ def expected(real_data: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def days_in_one_run(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Dump:
-    """What the days leave in the warehouse when one run loads them."""
-    local = LocalStack(separate_config(tmp_path_factory.mktemp("range") / "home"))
+    """What the days leave in the warehouse when one run loads them, with compiled queries as on Glue."""
+    home = tmp_path_factory.mktemp("range") / "home"
+    local = LocalStack(replace(separate_config(home), spark_codegen=True))
     try:
         code = load_sample(local.config, real_data / "online_retail", ["--days", f"{DAYS[0]}:{DAYS[1]}"])
         assert code == 0

@@ -18,6 +18,8 @@ class SparkRuntime:
         jars: folder with the S3A connector and its AWS SDK; the class-data archive is written there, too.
         driver_memory: as ``spark.driver.memory`` takes it.
         java_options: further options of the JVM.
+        codegen: whether Spark compiles queries to Java code, as on Glue. Without it, Spark evaluates the same
+            expressions one by one: faster for runs of some ten thousand rows, slower for runs of millions.
         reuse: whether one Java process serves several runs, one after another (`aws_local.drivers`).
         setup_advice: end of the message that a part is missing: how to install it.
     """
@@ -27,6 +29,7 @@ class SparkRuntime:
     driver_memory: str = "2g"
     # C1 only: a job of seconds is over before the optimising compiler pays off.
     java_options: str = "-XX:TieredStopAtLevel=1"
+    codegen: bool = False
     reuse: bool = True
     setup_advice: str = ""
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from .settings import REGION, Settings, SparkRuntime
 
-# Two cores and jobs of seconds: a second garbage collector thread pool costs more than it brings.
-JAVA_OPTIONS = "-XX:+UseSerialGC -Djava.net.preferIPv4Stack=true"
+# Two cores and jobs of seconds: a second garbage collector thread pool costs more than it brings. A process that serves
+# several runs fills the 48 MB that Java reserves for code of its quick compiler, and then interprets all that follows.
+JAVA_OPTIONS = "-XX:+UseSerialGC -XX:ReservedCodeCacheSize=512m -Djava.net.preferIPv4Stack=true"
 
 # Prefixes of variables that would make Python, Spark or Java look elsewhere than on Glue.
 _HIDDEN_VARIABLES = (
@@ -151,6 +152,11 @@ def spark_defaults(settings: Settings) -> dict[str, str]:
         "spark.sql.shuffle.partitions": "4",
         "spark.default.parallelism": "4",
         "spark.sql.parquet.compression.codec": "snappy",
+        # The generated code of a small job is hundreds of classes: of the 100 that are kept by default, none is left
+        # when the next run of the process asks for it.
+        "spark.sql.codegen.cache.maxEntries": "4000",
+        "spark.sql.codegen.wholeStage": str(runtime.codegen).lower(),
+        "spark.sql.codegen.factoryMode": "FALLBACK" if runtime.codegen else "NO_CODEGEN",
         **{f"spark.hadoop.{key}": value for key, value in connector.items()},
     }
 
