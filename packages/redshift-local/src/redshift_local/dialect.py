@@ -46,6 +46,8 @@ from redshift_local.tokens import (
 
 log = logging.getLogger("redshift_local")
 
+_LONGEST_NAME = 127  # bytes: "Names and identifiers" of the guide
+_LONGEST_SERVED = 63  # PostgreSQL's
 _HISTORY = {"SYS_QUERY_HISTORY", "STL_QUERY", "SYS_LOAD_HISTORY", "SYS_LOAD_ERROR_DETAIL"}
 _SECRETS = re.compile(
     r"""(?ix)
@@ -96,6 +98,7 @@ def _planned(nodes: list[Node]) -> Plan:
     text = render(nodes).strip()
     title = redacted(text)
     try:
+        _check_names(nodes)
         plan = _plan(nodes)
     except Refused as refusal:
         return Plan(_kind(nodes), refused=refusal, title=title)
@@ -108,6 +111,19 @@ def _planned(nodes: list[Node]) -> Plan:
     names = {token.up for token in walk(nodes)}
     fields = {**plan.__dict__, "title": plan.title or title, "reads_history": bool(names & _HISTORY)}
     return Plan(**fields)
+
+
+def _check_names(nodes: Sequence[Node]) -> None:
+    """Refuse names that PostgreSQL would cut without a word."""
+    for token in walk(nodes):
+        if token.kind not in {"word", "quoted"}:
+            continue
+        name = token.text[1:-1].replace('""', '"') if token.kind == "quoted" else token.text
+        size = len(name.encode())
+        if size > _LONGEST_NAME:
+            raise Refused(f"identifier is too long: {name[:40]}…", "42622")
+        if size > _LONGEST_SERVED:
+            raise not_served(f"A name of {size} bytes", f"{name[:40]}… is longer than {_LONGEST_SERVED}")
 
 
 def _not_understood(nodes: Sequence[Node], error: Exception) -> str:

@@ -24,7 +24,6 @@ from redshift_local.tokens import (
 )
 from redshift_local.types import KNOWN, read_type
 
-_NAME_LIMIT = 63  # bytes; PostgreSQL cuts longer names, Redshift takes up to 127
 _AFTER_OPERAND = {"quoted", "string", "number", "param", "group"}
 # Types that are no words of PostgreSQL's grammar: a user's table of that name would be taken for them.
 _BARE_TYPES = {
@@ -79,7 +78,6 @@ def _step(nodes: Sequence[Node], index: int, out: list[Node]) -> int:
     if node.kind != "word":
         out.append(node)
         return index + 1
-    _check_name(node.text)
     if node.text.startswith("#"):
         out.append(Token("quoted", quote_name(node.text.lower()), node.pre))
         return index + 1
@@ -345,16 +343,7 @@ def _double_colon(nodes: Sequence[Node], index: int, out: list[Node]) -> int:
 
 def _quoted(node: Token) -> Token:
     name = node.text[1:-1].replace('""', '"')
-    _check_name(name)
     return Token("quoted", quote_name(name.lower()), node.pre)
-
-
-def _check_name(name: str) -> None:
-    size = len(name.encode())
-    if size > 127:
-        raise Refused(f"identifier is too long: {name[:40]}…", "42622")
-    if size > _NAME_LIMIT:
-        raise not_served(f"A name of {size} bytes", f"{name[:40]}… is longer than {_NAME_LIMIT}")
 
 
 def _up(node: Node | None) -> str:
