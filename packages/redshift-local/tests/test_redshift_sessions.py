@@ -498,3 +498,27 @@ def test_datediff_counts_boundaries(plain: Any, first: dt.datetime, second: dt.d
     assert list(plain.execute(f"select {parts}").fetchone()) == [
         ordinal(second) - ordinal(first) for ordinal in _MODEL.values()
     ]
+
+
+# Lateral aliases: PostgreSQL is asked in between whether it finds a column
+
+
+def test_aliases_in_a_transaction_and_with_parameters(endpoint: RunningEndpoint) -> None:
+    with psycopg.connect(psycopg_url(endpoint)) as session:
+        session.execute("create table lateral_lines (price int, n int)")
+        session.execute("insert into lateral_lines values (3, 4)")
+        query = "select price * n + %s as gross, gross * %s as twice from lateral_lines"
+        for _ in range(7):  # psycopg prepares a statement once it has run five times
+            assert session.execute(query, (1, 2)).fetchall() == [(13, 26)]
+        with pytest.raises(psycopg.Error, match='column "net" does not exist'):
+            session.execute("select price as gross, net * 2 as twice from lateral_lines")
+        session.rollback()
+        session.execute("create table lateral_lines (price int, gross int)")
+        session.execute("insert into lateral_lines values (3, 100)")
+        rows = session.execute("select price * 2 as gross, gross + 1 as more from lateral_lines").fetchall()
+        assert rows == [(6, 101)]
+        session.rollback()
+        with pytest.raises(psycopg.Error):
+            session.execute("select 1 as a, b / 0 as c")
+        with pytest.raises(psycopg.Error, match="aborted"):
+            session.execute("select 1 as a, a + 1 as b")

@@ -25,9 +25,11 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from redshift_local import commands, copy_text, definitions, unload_text, writes
+from redshift_local.laterals import lateral_names, query_part, without_laterals
 from redshift_local.plan import Plan, Refused, not_in_redshift, not_served
 from redshift_local.queries import rewrite
 from redshift_local.tokens import (
@@ -46,6 +48,7 @@ from redshift_local.tokens import (
 
 log = logging.getLogger("redshift_local")
 
+_WITH_QUERY = {"SELECT", "INSERT", "CTAS", "DDL"}
 _LONGEST_NAME = 127  # bytes: "Names and identifiers" of the guide
 _LONGEST_SERVED = 63  # PostgreSQL's
 _HISTORY = {"SYS_QUERY_HISTORY", "STL_QUERY", "SYS_LOAD_HISTORY", "SYS_LOAD_ERROR_DETAIL"}
@@ -99,6 +102,7 @@ def _planned(nodes: list[Node]) -> Plan:
     title = redacted(text)
     try:
         _check_names(nodes)
+        laterals = lateral_names(nodes)
         plan = _plan(nodes)
     except Refused as refusal:
         return Plan(_kind(nodes), refused=refusal, title=title)
@@ -110,7 +114,18 @@ def _planned(nodes: list[Node]) -> Plan:
         return Plan(_kind(nodes), refused=Refused(_not_understood(nodes, error), "42601"), title=title)
     names = {token.up for token in walk(nodes)}
     fields = {**plan.__dict__, "title": plan.title or title, "reads_history": bool(names & _HISTORY)}
+    if plan.kind in _WITH_QUERY and laterals:
+        fields |= {"laterals": laterals, "source": text}
     return Plan(**fields)
+
+
+@lru_cache(maxsize=256)
+def without_aliases(sql: str, names: frozenset[str]) -> tuple[Plan, str]:
+    """A statement in which lateral aliases are replaced by their expressions, and the text of its query alone."""
+    (nodes,) = statements(sql)
+    fresh = without_laterals(nodes, names)
+    query = _planned(query_part(fresh))
+    return replace(_planned(fresh), title=redacted(sql)), "" if query.special else query.sql
 
 
 def _check_names(nodes: Sequence[Node]) -> None:

@@ -135,6 +135,10 @@ class Extended:
             outcome = await self._session.refuse(plan.refused)
             self._session.finish(plan, outcome, started)
             return True
+        if plan.laterals:
+            if await self._relay_pending(pending, flush=True):
+                return True
+            plan = await self._session.resolved(plan)
         self._statements[name] = plan
         (count,) = struct.unpack_from("!h", payload, offset)
         self._parameters[name] = list(struct.unpack_from(f"!{count}i", payload, offset + 2))

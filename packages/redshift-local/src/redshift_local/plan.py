@@ -47,6 +47,8 @@ class Plan:
             its rows have an order of their own.
         alone: words of a command that no transaction block may hold.
         sorts: table whose rows the statement brings in the order of the sort key.
+        laterals: aliases of select lists that later entries of the list may mean (`laterals`).
+        source: the statement as it was given, where it has such aliases.
     """
 
     kind: str
@@ -66,6 +68,8 @@ class Plan:
     loads: tuple[str, ...] | None = None
     sorts: str = ""
     alone: str = ""
+    laterals: frozenset[str] = frozenset()
+    source: str = ""
 
     @property
     def special(self) -> bool:

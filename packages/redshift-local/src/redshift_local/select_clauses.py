@@ -32,7 +32,7 @@ def blocks(nodes: list[Node]) -> list[Node]:
     _refuse_values_table(nodes)
     index = find(nodes, "SELECT")
     while index >= 0:
-        end = _block_end(nodes, index)
+        end = block_end(nodes, index)
         block = nodes[index:end]
         tail = nodes[end:]
         fresh = _block(block, in_set=bool(tail) or _follows_set(nodes, index))
@@ -55,7 +55,8 @@ def _follows_set(nodes: Sequence[Node], index: int) -> bool:
     )
 
 
-def _block_end(nodes: Sequence[Node], start: int) -> int:
+def block_end(nodes: Sequence[Node], start: int) -> int:
+    """Index behind a SELECT without set operators."""
     for index in range(start + 1, len(nodes)):
         if nodes[index].up in _SET_OPERATORS and nodes[index].kind == "word":
             return index
@@ -64,7 +65,7 @@ def _block_end(nodes: Sequence[Node], start: int) -> int:
     return len(nodes)
 
 
-def _clauses(block: Sequence[Node]) -> dict[str, int]:
+def clauses_of(block: Sequence[Node]) -> dict[str, int]:
     """Index at which each clause of a block begins."""
     found: dict[str, int] = {}
     for clause in _CLAUSES:
@@ -82,7 +83,7 @@ def _clauses(block: Sequence[Node]) -> dict[str, int]:
 
 
 def _block(block: list[Node], *, in_set: bool) -> list[Node]:
-    clauses = _clauses(block)
+    clauses = clauses_of(block)
     _check_select(block, clauses)
     block = _top(block, in_set=in_set)
     if "QUALIFY" in clauses:
@@ -92,7 +93,7 @@ def _block(block: list[Node], *, in_set: bool) -> list[Node]:
 
 def _named(block: list[Node]) -> list[Node]:
     """Columns of the select list that are one rewritten call get the name that Redshift gives them."""
-    end = min(_clauses(block).values(), default=len(block))
+    end = min(clauses_of(block).values(), default=len(block))
     fresh: list[Node] = []
     for index, node in enumerate(block[:end]):
         fresh.append(node)
@@ -135,7 +136,7 @@ def _top(block: list[Node], *, in_set: bool) -> list[Node]:
 
 def _qualify(block: list[Node], *, in_set: bool) -> list[Node]:
     """QUALIFY as a filter around the block; hidden columns carry its condition and the sort keys."""
-    clauses = _clauses(block)
+    clauses = clauses_of(block)
     position = clauses["QUALIFY"]
     order, limit = (
         clauses.get("ORDER BY", -1),
@@ -205,24 +206,33 @@ def _item(number: int, nodes: list[Node]) -> _Item:
     text = inner(nodes)
     if is_mark(nodes[-1], "*") and (len(nodes) == 1 or is_mark(nodes[-2], ".")):
         return _Item(text, "", text)
-    position = next((i for i in range(len(nodes) - 1, 0, -1) if nodes[i].up == "AS"), -1)
-    if position > 0 and position == len(nodes) - 2:
-        return _Item(inner(nodes[:position]), _name(nodes[-1]), "")
+    start = alias_start(nodes)
+    if start < len(nodes):
+        return _Item(inner(nodes[:start]), name_of(nodes[-1]), "")
     last = nodes[-1]
-    if len(nodes) > 1 and last.kind in {"word", "quoted"} and not is_mark(nodes[-2], "."):
-        before = nodes[-2]
-        if before.kind in {"quoted", "group", "raw", "string", "number"} or (
-            before.kind == "word" and before.up not in NOT_OPERANDS and last.up != "END"
-        ):
-            return _Item(inner(nodes[:-1]), _name(last), "")
     if last.kind in {"word", "quoted"} and (len(nodes) == 1 or is_mark(nodes[-2], ".")):
-        return _Item(text, _name(last), "")
+        return _Item(text, name_of(last), "")
     if len(nodes) >= 2 and isinstance(nodes[0], Token) and isinstance(nodes[1], Group):
         return _Item(text, nodes[0].text.lower(), "")
     return _Item(text, f"?column{number + 1}?", "")
 
 
-def _name(node: Node) -> str:
+def alias_start(nodes: Sequence[Node]) -> int:
+    """Index at which the alias of a select list's entry begins, with its AS; the end where it has none."""
+    size = len(nodes)
+    if size < 2 or nodes[-1].kind not in {"word", "quoted"}:
+        return size
+    if nodes[-2].up == "AS":
+        return size - 2 if size > 2 else size
+    last, before = nodes[-1], nodes[-2]
+    behind_operand = before.kind in {"quoted", "group", "raw", "string", "number"} or (
+        before.kind == "word" and before.up not in NOT_OPERANDS and last.up != "END"
+    )
+    return size - 1 if behind_operand and not is_mark(before, ".") else size
+
+
+def name_of(node: Node) -> str:
+    """The name that a word or a quoted name stands for."""
     node = cast(Token, node)
     return node.text[1:-1].replace('""', '"') if node.kind == "quoted" else node.text.lower()
 
@@ -251,7 +261,7 @@ def _relations(nodes: Sequence[Node]) -> list[str]:
                 and nodes[index].kind in {"word", "quoted"}
                 and nodes[index].up not in _JOIN_WORDS
             ):
-                name = quote_name(_name(nodes[index]))
+                name = quote_name(name_of(nodes[index]))
                 index += 1
             if not name:
                 raise Refused("a subquery in FROM must have an alias", "42601")
@@ -308,8 +318,8 @@ def _with_aliases(nodes: Sequence[Node], aliases: dict[str, str]) -> list[Node]:
                 and (is_mark(nodes[index + 1], ".") or isinstance(nodes[index + 1], Group))
             )
         )
-        if free and _name(node) in aliases and aliases[_name(node)].lower().strip('"') != _name(node):
-            out.append(Token("raw", f"({aliases[_name(node)]})", node.pre))
+        if free and name_of(node) in aliases and aliases[name_of(node)].lower().strip('"') != name_of(node):
+            out.append(Token("raw", f"({aliases[name_of(node)]})", node.pre))
         else:
             out.append(node)
     return out
@@ -322,8 +332,8 @@ def _outer_key(number: int, key: list[Node], items: list[_Item], inside: list[st
     if len(expression) == 1 and expression[0].kind == "number":
         return f"{text} {suffix}".strip()
     names = [item.alias for item in items if not item.star]
-    if len(expression) == 1 and expression[0].kind in {"word", "quoted"} and _name(expression[0]) in names:
-        return f"redshift_qualified.{quote_name(_name(expression[0]))} {suffix}".strip()
+    if len(expression) == 1 and expression[0].kind in {"word", "quoted"} and name_of(expression[0]) in names:
+        return f"redshift_qualified.{quote_name(name_of(expression[0]))} {suffix}".strip()
     hidden = f"redshift_key_{number}"
     inside.append(f"{text} as {hidden}")
     return f"redshift_qualified.{hidden} {suffix}".strip()

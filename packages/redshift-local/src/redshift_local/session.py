@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from redshift_local import wire
 from redshift_local.conversation import Conversation, Outcome
 from redshift_local.copying import Copying
-from redshift_local.dialect import to_postgres
+from redshift_local.dialect import to_postgres, without_aliases
 from redshift_local.errors import in_redshifts_words
 from redshift_local.extended import Extended
 from redshift_local.history import QueryRecord, now
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("redshift_local")
 
 _LOG_WIDTH = 200
+_MISSING_COLUMN = re.compile('column "(.+)" does not exist')
 _PASSED_PARAMETERS = {
     "application_name",
     "client_encoding",
@@ -215,6 +216,7 @@ class Session:
 
     async def _run_plan(self, plan: Plan) -> Outcome:
         """Run one statement of the simple protocol; its messages go to the client, ReadyForQuery does not."""
+        plan = await self.resolved(plan)
         started = self.begin(plan)
         if plan.reads_history:
             await self.front.history.flush()
@@ -228,6 +230,31 @@ class Session:
             await self.talk.relay_ready(outcome, forward=True)
         self.finish(plan, outcome, started)
         return outcome
+
+    async def resolved(self, plan: Plan) -> Plan:
+        """The plan with those lateral aliases replaced that PostgreSQL finds no column for."""
+        wanted: set[str] = set()
+        while plan.laterals and self.talk.status in "IT":
+            _, query = without_aliases(plan.source, frozenset(wanted))
+            missing = await self._missing_column(query) if query else ""
+            if missing not in plan.laterals or missing in wanted:
+                break
+            wanted.add(missing)
+        return without_aliases(plan.source, frozenset(wanted))[0] if wanted else plan
+
+    async def _missing_column(self, query: str) -> str:
+        """The column that PostgreSQL does not find, of one without a table's name."""
+        inside = self.talk.status == "T"
+        if inside:
+            await self.talk.internal("savepoint redshift_lateral")
+        _, outcome = await self.talk.internal(f"prepare redshift_lateral as {query}")
+        if not outcome.fields:
+            await self.talk.internal("deallocate redshift_lateral")
+        if inside:
+            back = "rollback to savepoint redshift_lateral; " if outcome.fields else ""
+            await self.talk.internal(f"{back}release savepoint redshift_lateral")
+        found = _MISSING_COLUMN.match(outcome.fields.get("M", "")) if outcome.fields else None
+        return found.group(1) if found else ""
 
     # Special statements -----------------------------------------------------------------------------------------
 
