@@ -608,7 +608,7 @@ def _calendar(first: date, last: date) -> Iterator[tuple[Any, ...]]:
 
 
 def psycopg_connect(port: int, user: str, password: str, database: str) -> psycopg.Connection[Any]:
-    """A client's connection to the endpoint, as psql opens it but without TLS, which costs as much as the statements."""
+    """A client's connection to the endpoint as psql opens it, but without TLS."""
     return psycopg.connect(
         host="127.0.0.1", port=port, user=user, password=password, dbname=database, sslmode="disable"
     )
