@@ -162,6 +162,78 @@ def test_multipart_upload_is_checked_and_can_be_dropped(aws: Aws, bucket: str):
     assert aws.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
+def test_a_small_part_is_taken_only_at_the_end(aws: Aws, bucket: str):
+    def complete(*sizes: int) -> dict:
+        upload = {"Bucket": bucket, "Key": "k"}
+        upload["UploadId"] = aws.s3.create_multipart_upload(**upload)["UploadId"]
+        parts = [
+            {"PartNumber": n, "ETag": aws.s3.upload_part(**upload, PartNumber=n, Body=b"x" * size)["ETag"]}
+            for n, size in enumerate(sizes, 1)
+        ]
+        return aws.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+
+    least = 5 << 20
+    assert refusal(lambda: complete(least - 1, 10)) == ("EntityTooSmall", 400)
+    assert complete(least, 10)["ETag"].endswith('-2"')
+    assert complete(7)["ETag"].endswith('-1"')
+
+
+def test_attributes_of_an_object(aws: Aws, bucket: str):
+    put = aws.s3.put_object(Bucket=bucket, Key="k", Body=b"abc", ChecksumAlgorithm="CRC32")
+    asked = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"]
+    found = aws.s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=asked)
+    assert (found["ETag"], found["ObjectSize"]) == (hashlib.md5(b"abc").hexdigest(), 3)
+    assert found["StorageClass"] == "STANDARD"
+    assert found["Checksum"]["ChecksumCRC32"] == "NSRBwg=="
+    assert put["ETag"].strip('"') == found["ETag"]
+    assert "ObjectParts" not in found
+    only = aws.s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["ObjectSize"])
+    assert "ETag" not in only
+    missing = lambda: aws.s3.get_object_attributes(Bucket=bucket, Key="none", ObjectAttributes=asked)  # noqa: E731
+    assert refusal(missing) == ("NoSuchKey", 404)
+
+
+def test_what_is_not_served_touches_no_object(aws: Aws, bucket: str):
+    """A sub-resource that nobody implements was once taken for the object: its PUT replaced the content."""
+    s3, place = aws.s3, {"Bucket": bucket, "Key": "k"}
+    aws.put(bucket, "k", b"content")
+    refused = [
+        lambda: s3.put_object_retention(**place, Retention={"Mode": "GOVERNANCE"}),
+        lambda: s3.get_object_retention(**place),
+        lambda: s3.put_object_legal_hold(**place, LegalHold={"Status": "ON"}),
+        lambda: s3.get_object_torrent(**place),
+        lambda: s3.get_object(**place, PartNumber=1),
+    ]
+    assert {refusal(call) for call in refused} == {("NotImplemented", 501)}
+    assert refusal(lambda: s3.get_object(**place, VersionId="v1")) == ("NoSuchVersion", 404)
+    assert refusal(lambda: s3.delete_object(**place, VersionId="v1")) == ("NoSuchVersion", 404)
+    source = {**place, "VersionId": "v1"}
+    assert refusal(lambda: s3.copy_object(Bucket=bucket, Key="b", CopySource=source)) == ("NoSuchVersion", 404)
+    assert s3.get_object(**place, VersionId="null")["Body"].read() == b"content"
+
+
+def test_sizes_that_s3_does_not_take(aws: Aws, bucket: str):
+    s3 = aws.s3
+    longest = "é" * 512
+    s3.put_object(Bucket=bucket, Key=longest, Body=b"1")
+    assert s3.get_object(Bucket=bucket, Key=longest)["Body"].read() == b"1"
+    assert refusal(lambda: s3.put_object(Bucket=bucket, Key=f"{longest}x", Body=b"1")) == (
+        "KeyTooLongError",
+        400,
+    )
+    metadata = {"note": "x" * 2045}
+    assert (
+        refusal(lambda: s3.put_object(Bucket=bucket, Key="k", Body=b"", Metadata=metadata))[0]
+        == "MetadataTooLarge"
+    )
+    tags = "&".join(f"t{n}=1" for n in range(11))
+    assert refusal(lambda: s3.put_object(Bucket=bucket, Key="k", Body=b"", Tagging=tags))[0] == "BadRequest"
+    pairs = [{"Key": "k", "Value": "x" * 257}]
+    tagging = lambda: s3.put_object_tagging(Bucket=bucket, Key=longest, Tagging={"TagSet": pairs})  # noqa: E731
+    assert refusal(tagging)[0] == "InvalidTag"
+    assert "k" not in [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+
+
 def test_copy_keeps_or_replaces_metadata(aws: Aws, bucket: str):
     aws.s3.put_object(Bucket=bucket, Key="a", Body=b"1", Metadata={"n": "1"})
     source = {"Bucket": bucket, "Key": "a"}

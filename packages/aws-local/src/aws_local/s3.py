@@ -12,9 +12,15 @@ import re
 import urllib.parse
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from .s3_limits import (
+    MOST_KEYS,
+    check_object_request,
+    check_parts,
+    check_version,
+    checked_tags,
+)
 from .s3_messages import (
     NAMESPACE,
     OWNER,
@@ -31,9 +37,6 @@ from .s3_messages import (
 )
 from .store import BLOCK, ObjectStore
 from .stored import Blob, StoredObject, StoreError, crc32_text, md5_text
-
-if TYPE_CHECKING:
-    pass
 
 # Headers of a PUT that come back on GET and HEAD.
 _KEPT_HEADERS = (
@@ -52,6 +55,11 @@ _KEPT_HEADERS = (
     "x-amz-storage-class",
     "x-amz-server-side-encryption-aws-kms-key-id",
 )
+_ATTRIBUTES = {"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}
+_CHECKSUMS = {
+    f"Checksum{kind}": f"x-amz-checksum-{kind.lower()}"
+    for kind in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
+}
 _BUCKET_QUERIES = {"location", "uploads", "versions", "delete", "list-type", "prefix", "delimiter", "marker"}
 _SIGNATURE_QUERIES = re.compile(
     r"(x-amz-.*|x-id|encoding-type|max-keys|response-.*|AWSAccessKeyId|Signature)", re.I
@@ -104,8 +112,11 @@ class S3Api:
                 "POST": self._delete_objects,
             }
             return table.get(method)
+        check_object_request(request)
         if "tagging" in request.query:
             return self._tagging
+        if "attributes" in request.query:
+            return self._attributes if method == "GET" else None
         if "acl" in request.query:
             return self._acl
         if "uploads" in request.query or "uploadId" in request.query:
@@ -221,6 +232,8 @@ class S3Api:
             raise StoreError("MethodNotAllowed", "The specified method is not allowed here", 405)
         root = parse_xml(request.read())
         keys = [element.findtext("Key") or "" for element in root.iter("Object")]
+        if not 1 <= len(keys) <= MOST_KEYS:
+            raise StoreError("MalformedXML", f"A request deletes 1 to {MOST_KEYS} keys")
         self.store.delete(request.bucket, keys)
         rows = ""
         if (root.findtext("Quiet") or "").lower() != "true":
@@ -258,13 +271,15 @@ class S3Api:
             request.key,
             self._receive(request),
             self._kept(request),
-            parse_tags(request.headers.get("x-amz-tagging")),
+            checked_tags(parse_tags(request.headers.get("x-amz-tagging"))),
             only_if_absent=request.headers.get("if-none-match") == "*",
         )
         return Response(200, {"ETag": f'"{stored.etag}"'})
 
     def _copy_source(self, request: Request) -> StoredObject:
-        source = urllib.parse.unquote(request.headers["x-amz-copy-source"].partition("?versionId=")[0])
+        path, _, version = request.headers["x-amz-copy-source"].partition("?versionId=")
+        check_version(version)
+        source = urllib.parse.unquote(path)
         bucket, _, key = source.lstrip("/").partition("/")
         return self.store.get(bucket, key)
 
@@ -280,7 +295,7 @@ class S3Api:
             request.bucket,
             request.key,
             self._kept(request) if replace else source.headers,
-            parse_tags(request.headers.get("x-amz-tagging")) if retag else source.tags,
+            checked_tags(parse_tags(request.headers.get("x-amz-tagging"))) if retag else source.tags,
         )
         return xml(
             f"<CopyObjectResult {NAMESPACE}><LastModified>{iso(stored.modified)}</LastModified>"
@@ -342,7 +357,7 @@ class S3Api:
                 element.findtext("Key") or "": element.findtext("Value") or ""
                 for element in parse_xml(request.read()).iter("Tag")
             }
-            self.store.set_tags(request.bucket, request.key, tags)
+            self.store.set_tags(request.bucket, request.key, checked_tags(tags))
             return Response(200)
         if request.method == "DELETE":
             self.store.set_tags(request.bucket, request.key, {})
@@ -352,6 +367,30 @@ class S3Api:
             for key, value in self.store.get(request.bucket, request.key).tags.items()
         )
         return xml(f"<Tagging {NAMESPACE}><TagSet>{rows}</TagSet></Tagging>")
+
+    def _attributes(self, request: Request) -> Response:
+        """GetObjectAttributes: of the checksums those of the whole object, of the parts their number."""
+        stored = self.store.get(request.bucket, request.key)
+        wanted = {name.strip() for name in request.headers.get("x-amz-object-attributes", "").split(",")} - {""}
+        if not wanted or wanted - _ATTRIBUTES:
+            raise StoreError("InvalidArgument", "Invalid attribute name specified")
+        checksums = "".join(
+            f"<{label}>{stored.headers[header]}</{label}>"
+            for label, header in _CHECKSUMS.items()
+            if header in stored.headers
+        )
+        _, _, parts = stored.etag.partition("-")
+        rows = {
+            "ETag": f"<ETag>{stored.etag}</ETag>",
+            "Checksum": f"<Checksum>{checksums}</Checksum>" if checksums else "",
+            "ObjectParts": f"<ObjectParts><PartsCount>{parts}</PartsCount></ObjectParts>" if parts else "",
+            "StorageClass": f"<StorageClass>{stored.headers.get('x-amz-storage-class', 'STANDARD')}</StorageClass>",
+            "ObjectSize": f"<ObjectSize>{stored.size}</ObjectSize>",
+        }
+        body = "".join(row for name, row in rows.items() if name in wanted)
+        answer = xml(f"<GetObjectAttributesResponse {NAMESPACE}>{body}</GetObjectAttributesResponse>")
+        answer.headers["Last-Modified"] = formatdate(stored.modified, usegmt=True)
+        return answer
 
     def _acl(self, request: Request) -> Response:
         self.store.get(request.bucket, request.key)
@@ -374,7 +413,7 @@ class S3Api:
                 request.bucket,
                 request.key,
                 {k: v for k, v in self._kept(request).items() if not k.startswith("x-amz-checksum-")},
-                parse_tags(request.headers.get("x-amz-tagging")),
+                checked_tags(parse_tags(request.headers.get("x-amz-tagging"))),
             )
             return xml(
                 f"<InitiateMultipartUploadResult {NAMESPACE}><Bucket>{request.bucket}</Bucket>"
@@ -392,6 +431,9 @@ class S3Api:
             (int(part.findtext("PartNumber") or 0), (part.findtext("ETag") or "").strip('"'))
             for part in parse_xml(request.read()).iter("Part")
         ]
+        uploaded = {number: size for number, _, size, _, _ in self.store.parts(upload)}
+        if wanted and all(number in uploaded for number, _ in wanted):
+            check_parts([uploaded[number] for number, _ in wanted])
         stored = self.store.complete_upload(upload, wanted)
         return xml(
             f"<CompleteMultipartUploadResult {NAMESPACE}><Location>/{escape(request.path)}</Location>"
