@@ -14,11 +14,10 @@ from collections.abc import Callable
 from email.utils import formatdate
 from xml.sax.saxutils import escape
 
+from .s3_content import copy_source, kept_headers, received
 from .s3_limits import (
     MOST_KEYS,
     check_object_request,
-    check_parts,
-    check_version,
     checked_tags,
 )
 from .s3_messages import (
@@ -35,26 +34,10 @@ from .s3_messages import (
     precondition,
     xml,
 )
+from .s3_uploads import Uploads
 from .store import BLOCK, ObjectStore
-from .stored import Blob, StoredObject, StoreError, crc32_text, md5_text
+from .stored import StoredObject, StoreError
 
-# Headers of a PUT that come back on GET and HEAD.
-_KEPT_HEADERS = (
-    "content-type",
-    "content-encoding",
-    "content-disposition",
-    "content-language",
-    "cache-control",
-    "expires",
-    "x-amz-checksum-crc32",
-    "x-amz-checksum-crc32c",
-    "x-amz-checksum-sha1",
-    "x-amz-checksum-sha256",
-    "x-amz-checksum-crc64nvme",
-    "x-amz-server-side-encryption",
-    "x-amz-storage-class",
-    "x-amz-server-side-encryption-aws-kms-key-id",
-)
 _ATTRIBUTES = {"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}
 _CHECKSUMS = {
     f"Checksum{kind}": f"x-amz-checksum-{kind.lower()}"
@@ -71,6 +54,7 @@ class S3Api:
 
     def __init__(self, store: ObjectStore) -> None:
         self.store = store
+        self._uploads = Uploads(store)
 
     def handle(self, request: Request) -> Response | None:
         """Answer a request, or None when it is about bucket settings (moto's part)."""
@@ -120,7 +104,7 @@ class S3Api:
         if "acl" in request.query:
             return self._acl
         if "uploads" in request.query or "uploadId" in request.query:
-            return self._multipart
+            return self._uploads.handle
         table = {
             "GET": self._get_object,
             "HEAD": self._get_object,
@@ -164,7 +148,7 @@ class S3Api:
             region = self.store.bucket_region(request.bucket)
             return xml(f"<LocationConstraint {NAMESPACE}>{region}</LocationConstraint>")
         if "uploads" in request.query:
-            return self._list_uploads(request)
+            return self._uploads.list_uploads(request)
         return self._list_objects(request)
 
     def _list_objects(self, request: Request) -> Response:
@@ -242,26 +226,6 @@ class S3Api:
 
     # -- objects ---------------------------------------------------------------------------------------------
 
-    def _kept(self, request: Request) -> dict[str, str]:
-        kept = {
-            name: value
-            for name, value in request.headers.items()
-            if name in _KEPT_HEADERS or name.startswith("x-amz-meta-")
-        }
-        encodings = [part.strip() for part in kept.pop("content-encoding", "").split(",")]
-        if encoding := ",".join(part for part in encodings if part and part != "aws-chunked"):
-            kept["content-encoding"] = encoding
-        kept.setdefault("content-type", "binary/octet-stream")
-        return kept
-
-    def _receive(self, request: Request) -> Blob:
-        blob = self.store.receive(request.chunks())
-        wanted = (request.headers.get("content-md5"), request.headers.get("x-amz-checksum-crc32"))
-        if (wanted[0] and wanted[0] != md5_text(blob)) or (wanted[1] and wanted[1] != crc32_text(blob)):
-            self.store.discard(blob)
-            raise StoreError("BadDigest", "The checksum you specified did not match what was received")
-        return blob
-
     def _put_object(self, request: Request) -> Response:
         if request.headers.get("x-amz-copy-source"):
             return self._copy_object(request)
@@ -269,22 +233,15 @@ class S3Api:
         stored = self.store.put(
             request.bucket,
             request.key,
-            self._receive(request),
-            self._kept(request),
+            received(self.store, request),
+            kept_headers(request),
             checked_tags(parse_tags(request.headers.get("x-amz-tagging"))),
             only_if_absent=request.headers.get("if-none-match") == "*",
         )
         return Response(200, {"ETag": f'"{stored.etag}"'})
 
-    def _copy_source(self, request: Request) -> StoredObject:
-        path, _, version = request.headers["x-amz-copy-source"].partition("?versionId=")
-        check_version(version)
-        source = urllib.parse.unquote(path)
-        bucket, _, key = source.lstrip("/").partition("/")
-        return self.store.get(bucket, key)
-
     def _copy_object(self, request: Request) -> Response:
-        source = self._copy_source(request)
+        source = copy_source(self.store, request)
         replace = request.headers.get("x-amz-metadata-directive", "COPY").upper() == "REPLACE"
         same = (source.bucket, source.key) == (request.bucket, request.key)
         if same and not replace and not request.headers.get("x-amz-storage-class"):
@@ -294,7 +251,7 @@ class S3Api:
             source,
             request.bucket,
             request.key,
-            self._kept(request) if replace else source.headers,
+            kept_headers(request) if replace else source.headers,
             checked_tags(parse_tags(request.headers.get("x-amz-tagging"))) if retag else source.tags,
         )
         return xml(
@@ -402,83 +359,4 @@ class S3Api:
             '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">'
             "<ID>local</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant></AccessControlList>"
             "</AccessControlPolicy>"
-        )
-
-    # -- multipart uploads -----------------------------------------------------------------------------------
-
-    def _multipart(self, request: Request) -> Response:
-        upload = request.query.get("uploadId", "")
-        if request.method == "POST" and "uploads" in request.query:
-            upload = self.store.start_upload(
-                request.bucket,
-                request.key,
-                {k: v for k, v in self._kept(request).items() if not k.startswith("x-amz-checksum-")},
-                checked_tags(parse_tags(request.headers.get("x-amz-tagging"))),
-            )
-            return xml(
-                f"<InitiateMultipartUploadResult {NAMESPACE}><Bucket>{request.bucket}</Bucket>"
-                f"<Key>{escape(request.key)}</Key><UploadId>{upload}</UploadId></InitiateMultipartUploadResult>"
-            )
-        if request.method == "PUT":
-            return self._put_part(request, upload)
-        if request.method == "DELETE":
-            self.store.parts(upload)
-            self.store.abort_upload(upload)
-            return Response(204)
-        if request.method == "GET":
-            return self._list_parts(request, upload)
-        wanted = [
-            (int(part.findtext("PartNumber") or 0), (part.findtext("ETag") or "").strip('"'))
-            for part in parse_xml(request.read()).iter("Part")
-        ]
-        uploaded = {number: size for number, _, size, _, _ in self.store.parts(upload)}
-        if wanted and all(number in uploaded for number, _ in wanted):
-            check_parts([uploaded[number] for number, _ in wanted])
-        stored = self.store.complete_upload(upload, wanted)
-        return xml(
-            f"<CompleteMultipartUploadResult {NAMESPACE}><Location>/{escape(request.path)}</Location>"
-            f"<Bucket>{request.bucket}</Bucket><Key>{escape(request.key)}</Key>"
-            f"<ETag>&quot;{stored.etag}&quot;</ETag></CompleteMultipartUploadResult>"
-        )
-
-    def _put_part(self, request: Request, upload: str) -> Response:
-        number = int(request.query.get("partNumber", 0))
-        if not 1 <= number <= 10_000:
-            raise StoreError("InvalidArgument", "Part number must be an integer between 1 and 10000")
-        if not request.headers.get("x-amz-copy-source"):
-            blob = self._receive(request)
-            self.store.put_part(upload, number, blob)
-            return Response(200, {"ETag": f'"{blob.etag}"'})
-        source = self._copy_source(request)
-        start, end = byte_range(request.headers.get("x-amz-copy-source-range"), source.size)
-        blob = self.store.receive(blocks(self.store.open(source), start, end))
-        self.store.put_part(upload, number, blob)
-        return xml(
-            f"<CopyPartResult {NAMESPACE}><LastModified>{iso(source.modified)}</LastModified>"
-            f"<ETag>&quot;{blob.etag}&quot;</ETag></CopyPartResult>"
-        )
-
-    def _list_parts(self, request: Request, upload: str) -> Response:
-        rows = "".join(
-            f"<Part><PartNumber>{number}</PartNumber><LastModified>{iso(modified)}</LastModified>"
-            f"<ETag>&quot;{etag}&quot;</ETag><Size>{size}</Size></Part>"
-            for number, _, size, etag, modified in self.store.parts(upload)
-        )
-        return xml(
-            f"<ListPartsResult {NAMESPACE}><Bucket>{request.bucket}</Bucket><Key>{escape(request.key)}</Key>"
-            f"<UploadId>{upload}</UploadId><IsTruncated>false</IsTruncated>{rows}</ListPartsResult>"
-        )
-
-    def _list_uploads(self, request: Request) -> Response:
-        self.store.bucket_region(request.bucket)
-        prefix = request.query.get("prefix", "")
-        rows = "".join(
-            f"<Upload><Key>{escape(key)}</Key><UploadId>{upload}</UploadId>"
-            f"<Initiated>{iso(started)}</Initiated></Upload>"
-            for upload, key, started in self.store.uploads(request.bucket)
-            if key.startswith(prefix)
-        )
-        return xml(
-            f"<ListMultipartUploadsResult {NAMESPACE}><Bucket>{request.bucket}</Bucket>"
-            f"<IsTruncated>false</IsTruncated>{rows}</ListMultipartUploadsResult>"
         )
