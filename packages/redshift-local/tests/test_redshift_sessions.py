@@ -518,6 +518,8 @@ def test_aliases_in_a_transaction_and_with_parameters(endpoint: RunningEndpoint)
         rows = session.execute("select price * 2 as gross, gross + 1 as more from lateral_lines").fetchall()
         assert rows == [(6, 101)]
         session.rollback()
+        session.execute("declare few cursor for select 1 as a, a + 1 as b")
+        assert session.execute("fetch all from few").fetchall() == [(1, 2)]
         with pytest.raises(psycopg.Error):
             session.execute("select 1 as a, b / 0 as c")
         with pytest.raises(psycopg.Error, match="aborted"):

@@ -15,11 +15,7 @@ from email.utils import formatdate
 from xml.sax.saxutils import escape
 
 from .s3_content import copy_source, kept_headers, received
-from .s3_limits import (
-    MOST_KEYS,
-    check_object_request,
-    checked_tags,
-)
+from .s3_limits import MOST_KEYS, SIGNATURE_QUERIES, check_object_request, checked_tags, tags_of
 from .s3_messages import (
     NAMESPACE,
     OWNER,
@@ -29,7 +25,6 @@ from .s3_messages import (
     byte_range,
     error_response,
     iso,
-    parse_tags,
     parse_xml,
     precondition,
     xml,
@@ -44,9 +39,6 @@ _CHECKSUMS = {
     for kind in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
 }
 _BUCKET_QUERIES = {"location", "uploads", "versions", "delete", "list-type", "prefix", "delimiter", "marker"}
-_SIGNATURE_QUERIES = re.compile(
-    r"(x-amz-.*|x-id|encoding-type|max-keys|response-.*|AWSAccessKeyId|Signature)", re.I
-)
 
 
 class S3Api:
@@ -73,7 +65,7 @@ class S3Api:
                 name
                 for name in request.query
                 if name not in _BUCKET_QUERIES
-                and not _SIGNATURE_QUERIES.fullmatch(name)
+                and not SIGNATURE_QUERIES.fullmatch(name)
                 and name
                 not in {
                     "continuation-token",
@@ -83,7 +75,6 @@ class S3Api:
                     "version-id-marker",
                     "upload-id-marker",
                     "max-uploads",
-                    "X-Amz-Expires",
                 }
             }
             if settings:
@@ -100,7 +91,7 @@ class S3Api:
         if "tagging" in request.query:
             return self._tagging
         if "attributes" in request.query:
-            return self._attributes if method == "GET" else None
+            return self._attributes
         if "acl" in request.query:
             return self._acl
         if "uploads" in request.query or "uploadId" in request.query:
@@ -230,12 +221,13 @@ class S3Api:
         if request.headers.get("x-amz-copy-source"):
             return self._copy_object(request)
         self.store.bucket_region(request.bucket)
+        tags = tags_of(request)  # before the content is received, which nobody would name
         stored = self.store.put(
             request.bucket,
             request.key,
             received(self.store, request),
             kept_headers(request),
-            checked_tags(parse_tags(request.headers.get("x-amz-tagging"))),
+            tags,
             only_if_absent=request.headers.get("if-none-match") == "*",
         )
         return Response(200, {"ETag": f'"{stored.etag}"'})
@@ -252,7 +244,7 @@ class S3Api:
             request.bucket,
             request.key,
             kept_headers(request) if replace else source.headers,
-            checked_tags(parse_tags(request.headers.get("x-amz-tagging"))) if retag else source.tags,
+            tags_of(request) if retag else source.tags,
         )
         return xml(
             f"<CopyObjectResult {NAMESPACE}><LastModified>{iso(stored.modified)}</LastModified>"
@@ -327,6 +319,8 @@ class S3Api:
 
     def _attributes(self, request: Request) -> Response:
         """GetObjectAttributes: of the checksums those of the whole object, of the parts their number."""
+        if request.method != "GET":
+            raise StoreError("MethodNotAllowed", "The specified method is not allowed here", 405)
         stored = self.store.get(request.bucket, request.key)
         wanted = {name.strip() for name in request.headers.get("x-amz-object-attributes", "").split(",")} - {""}
         if not wanted or wanted - _ATTRIBUTES:

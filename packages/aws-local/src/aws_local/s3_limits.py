@@ -1,11 +1,10 @@
-"""What S3 refuses of a request to an object, whatever the store could keep (Amazon S3 User Guide and API Reference)."""
+"""Limits of requests to objects, each with the page of the Amazon S3 User Guide or API Reference that states it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 
-from .s3_messages import Request
+from .s3_messages import Request, parse_tags
 from .stored import StoreError
 
 LONGEST_KEY = 1024  # bytes: "Naming Amazon S3 objects"
@@ -14,12 +13,15 @@ MOST_KEYS = 1000  # of a request to delete: "DeleteObjects"
 _MOST_METADATA = 2 << 10  # bytes of the names and values of users' metadata: "Working with object metadata"
 _MOST_TAGS, _LONGEST_TAG_KEY, _LONGEST_TAG_VALUE = 10, 128, 256  # "Categorizing your storage using tags"
 
-# Parameters of requests to objects that are served, beside those of signed links.
-_SERVED = re.compile(
-    r"x-amz-.*|x-id|response-.*|AWSAccessKeyId|Signature|Expires|versionId|uploads|uploadId|partNumber|tagging|acl"
-    r"|attributes|max-parts|part-number-marker|encoding-type",
-    re.IGNORECASE,
+# Parameters that say how to answer, and those of signed links.
+SIGNATURE_QUERIES = re.compile(
+    r"x-amz-.*|x-id|encoding-type|max-keys|response-.*|AWSAccessKeyId|Signature|Expires", re.IGNORECASE
 )
+# Those of requests to objects that say what is asked for.
+_SERVED = {
+    *("versionId", "uploads", "uploadId", "partNumber", "tagging", "acl", "attributes"),
+    *("max-parts", "part-number-marker"),
+}
 
 
 def check_object_request(request: Request) -> None:
@@ -30,7 +32,7 @@ def check_object_request(request: Request) -> None:
     """
     if len(request.key.encode()) > LONGEST_KEY:
         raise StoreError("KeyTooLongError", f"Your key is too long; at most {LONGEST_KEY} bytes are taken")
-    unknown = sorted(name for name in request.query if not _SERVED.fullmatch(name))
+    unknown = sorted(name for name in request.query.keys() - _SERVED if not SIGNATURE_QUERIES.fullmatch(name))
     if "partNumber" in request.query and "uploadId" not in request.query:
         unknown.append("partNumber")
     if unknown:
@@ -52,7 +54,16 @@ def check_version(version: str) -> None:
         raise StoreError("NoSuchVersion", "The specified version does not exist", 404)
 
 
-def checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
+def tags_of(request: Request) -> dict[str, str]:
+    """Tags that a request's header gives its object.
+
+    Raises:
+        StoreError: S3 does not take so many, or such long ones.
+    """
+    return checked_tags(parse_tags(request.headers.get("x-amz-tagging")))
+
+
+def checked_tags(tags: dict[str, str]) -> dict[str, str]:
     """Tags of an object, if S3 takes so many and such long ones.
 
     Raises:
@@ -65,15 +76,4 @@ def checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
             raise StoreError("InvalidTag", "The TagKey you have provided is invalid")
         if len(value) > _LONGEST_TAG_VALUE:
             raise StoreError("InvalidTag", "The TagValue you have provided is invalid")
-    return dict(tags)
-
-
-def check_parts(sizes: Iterable[int]) -> None:
-    """Refuse an upload of parts, in order, of which one before the last is too small.
-
-    Raises:
-        StoreError: there is such a part.
-    """
-    *before_last, _ = sizes
-    if any(size < SMALLEST_PART for size in before_last):
-        raise StoreError("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
+    return tags

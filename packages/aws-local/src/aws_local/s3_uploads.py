@@ -5,8 +5,8 @@ from __future__ import annotations
 from xml.sax.saxutils import escape
 
 from .s3_content import copy_source, kept_headers, received
-from .s3_limits import check_parts, checked_tags
-from .s3_messages import NAMESPACE, Request, Response, blocks, byte_range, iso, parse_tags, parse_xml, xml
+from .s3_limits import SMALLEST_PART, tags_of
+from .s3_messages import NAMESPACE, Request, Response, blocks, byte_range, iso, parse_xml, xml
 from .store import ObjectStore
 from .stored import StoreError
 
@@ -25,7 +25,7 @@ class Uploads:
                 request.bucket,
                 request.key,
                 {k: v for k, v in kept_headers(request).items() if not k.startswith("x-amz-checksum-")},
-                checked_tags(parse_tags(request.headers.get("x-amz-tagging"))),
+                tags_of(request),
             )
             return xml(
                 f"<InitiateMultipartUploadResult {NAMESPACE}><Bucket>{request.bucket}</Bucket>"
@@ -43,10 +43,7 @@ class Uploads:
             (int(part.findtext("PartNumber") or 0), (part.findtext("ETag") or "").strip('"'))
             for part in parse_xml(request.read()).iter("Part")
         ]
-        uploaded = {number: size for number, _, size, _, _ in self.store.parts(upload)}
-        if wanted and all(number in uploaded for number, _ in wanted):
-            check_parts([uploaded[number] for number, _ in wanted])
-        stored = self.store.complete_upload(upload, wanted)
+        stored = self.store.complete_upload(upload, wanted, SMALLEST_PART)
         return xml(
             f"<CompleteMultipartUploadResult {NAMESPACE}><Location>/{escape(request.path)}</Location>"
             f"<Bucket>{request.bucket}</Bucket><Key>{escape(request.key)}</Key>"

@@ -376,23 +376,31 @@ class ObjectStore:
             "SELECT id, key, started FROM uploads WHERE bucket = ? ORDER BY key, started", (bucket,)
         ).fetchall()
 
-    def complete_upload(self, upload: str, wanted: list[tuple[int, str]]) -> StoredObject:
+    def complete_upload(self, upload: str, wanted: list[tuple[int, str]], smallest: int = 0) -> StoredObject:
         """Join the named parts into the object.
 
+        Args:
+            upload: the upload.
+            wanted: number and etag of each part, in order.
+            smallest: bytes that each part but the last must have.
+
         Raises:
-            StoreError: no such upload, or a part that was not uploaded or has another etag.
+            StoreError: no such upload; a part that was not uploaded or has another etag; or one before the last that is
+                too small.
         """
         row = self._reader.execute(
             "SELECT bucket, key, headers, tags FROM uploads WHERE id = ?", (upload,)
         ).fetchone()
         if row is None:
             raise no_such_upload()
-        have = {number: (blob, etag) for number, blob, _, etag, _ in self.parts(upload)}
+        have = {number: (blob, etag, size) for number, blob, size, etag, _ in self.parts(upload)}
         if not wanted or [number for number, _ in wanted] != sorted({number for number, _ in wanted}):
             raise StoreError("InvalidPartOrder", "The list of parts was not in ascending order")
         for number, etag in wanted:
             if number not in have or (etag and have[number][1] != etag):
                 raise StoreError("InvalidPart", f"Part {number} was not uploaded, or its entity tag differs")
+        if any(have[number][2] < smallest for number, _ in wanted[:-1]):
+            raise StoreError("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
 
         def joined() -> Iterator[bytes]:
             for number, _ in wanted:

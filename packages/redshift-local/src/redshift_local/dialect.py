@@ -48,7 +48,6 @@ from redshift_local.tokens import (
 
 log = logging.getLogger("redshift_local")
 
-_WITH_QUERY = {"SELECT", "INSERT", "CTAS", "DDL"}
 _LONGEST_NAME = 127  # bytes: "Names and identifiers" of the guide
 _LONGEST_SERVED = 63  # PostgreSQL's
 _HISTORY = {"SYS_QUERY_HISTORY", "STL_QUERY", "SYS_LOAD_HISTORY", "SYS_LOAD_ERROR_DETAIL"}
@@ -114,18 +113,29 @@ def _planned(nodes: list[Node]) -> Plan:
         return Plan(_kind(nodes), refused=Refused(_not_understood(nodes, error), "42601"), title=title)
     names = {token.up for token in walk(nodes)}
     fields = {**plan.__dict__, "title": plan.title or title, "reads_history": bool(names & _HISTORY)}
-    if plan.kind in _WITH_QUERY and laterals:
+    if laterals:
         fields |= {"laterals": laterals, "source": text}
     return Plan(**fields)
 
 
 @lru_cache(maxsize=256)
-def without_aliases(sql: str, names: frozenset[str]) -> tuple[Plan, str]:
-    """A statement in which lateral aliases are replaced by their expressions, and the text of its query alone."""
+def without_aliases(sql: str, names: frozenset[str]) -> Plan:
+    """A statement in which the named lateral aliases are replaced by their expressions."""
     (nodes,) = statements(sql)
-    fresh = without_laterals(nodes, names)
-    query = _planned(query_part(fresh))
-    return replace(_planned(fresh), title=redacted(sql)), "" if query.special else query.sql
+    return replace(_planned(without_laterals(nodes, names)), title=redacted(sql))
+
+
+@lru_cache(maxsize=256)
+def prepared_part(sql: str, names: frozenset[str]) -> str:
+    """The part of such a statement that PostgreSQL can prepare: its query, or all of UPDATE, DELETE and MERGE.
+
+    Empty where there is none, or where it takes more than a text to run it.
+    """
+    (nodes,) = statements(sql)
+    if nodes[0].up not in {"UPDATE", "DELETE", "MERGE"}:
+        nodes = query_part(nodes)
+    plan = _planned(without_laterals(nodes, names)) if nodes else Plan("OTHER")
+    return "" if plan.special else plan.sql
 
 
 def _check_names(nodes: Sequence[Node]) -> None:

@@ -9,8 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from redshift_local.select_clauses import alias_start, block_end, clauses_of, name_of
-from redshift_local.tokens import Group, Node, Token, find, is_mark, split
+from redshift_local.select_clauses import (
+    alias_start,
+    block_end,
+    clauses_of,
+    free_name,
+    list_start,
+    name_of,
+)
+from redshift_local.tokens import Group, Node, Token, find, split
 
 # Functions whose first argument may be the name of a date part.
 _OF_DATE_PARTS = {"EXTRACT", "DATEADD", "DATEDIFF", "DATE_ADD", "DATE_DIFF", "DATE_PART", "PGDATE_PART"}
@@ -47,11 +54,11 @@ def _lists(nodes: Sequence[Node], names: Collection[str], found: set[str]) -> li
     ]
     index = find(out, "SELECT")
     while index >= 0:
-        end = block_end(out, index)
-        stop = index + min(clauses_of(out[index:end]).values(), default=end - index)
-        fresh = _list(out[index + 1 : stop], names, found)
-        out[index + 1 : stop] = fresh
-        index = find(out, "SELECT", index + 1 + len(fresh))
+        block = out[index : block_end(out, index)]
+        start = index + list_start(block)
+        stop = index + min(clauses_of(block).values(), default=len(block))
+        out[start:stop] = _list(out[start:stop], names, found)
+        index = find(out, "SELECT", start)
     return out
 
 
@@ -65,8 +72,7 @@ def _list(nodes: Sequence[Node], names: Collection[str], found: set[str]) -> lis
             out.append(Token("mark", ","))
         out += [*expression, *part[start:]]
         if start < len(part):
-            first = 1 if not number and part[0].up in {"DISTINCT", "ALL"} else 0
-            aliases.setdefault(name_of(part[-1]), expression[first:])
+            aliases.setdefault(name_of(part[-1]), expression)
     return out
 
 
@@ -75,31 +81,20 @@ def _replaced(
 ) -> list[Node]:
     out: list[Node] = []
     for index, node in enumerate(nodes):
-        before = nodes[index - 1] if index else None
-        behind = nodes[index + 1] if index + 1 < len(nodes) else None
         if isinstance(node, Group):
+            before = nodes[index - 1].up if index else ""
             out.append(_replaced_group(node, before, aliases, names, found))
             continue
-        name = name_of(node) if node.kind in {"word", "quoted"} else ""
-        is_free = not (
-            _binds(before) or (behind is not None and (is_mark(behind, ".") or isinstance(behind, Group)))
-        )
-        if not (name in aliases and is_free):
-            out.append(node)
-            continue
-        found.add(name)
-        out.append(Group("(", aliases[name], node.pre) if name in names else node)
+        name = free_name(nodes, index)
+        if name in aliases:
+            found.add(name)
+        out.append(Group("(", aliases[name], node.pre) if name in aliases and name in names else node)
     return out
-
-
-def _binds(before: Node | None) -> bool:
-    """Whether a name behind this node is a column of a table, or a type."""
-    return isinstance(before, Token) and (is_mark(before, ".") or before.up == "AS" or before.text == "::")
 
 
 def _replaced_group(
     group: Group,
-    before: Node | None,
+    before: str,
     aliases: Mapping[str, list[Node]],
     names: Collection[str],
     found: set[str],
@@ -107,6 +102,6 @@ def _replaced_group(
     if query_part(group.children):
         return group  # a query has names of its own
     children = _replaced(group.children, aliases, names, found)
-    if before is not None and before.up in _OF_DATE_PARTS and children:
+    if before in _OF_DATE_PARTS and children:
         children[0] = group.children[0]
     return Group(group.open, children, group.pre, group.close_pre)

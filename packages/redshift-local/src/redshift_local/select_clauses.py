@@ -56,7 +56,7 @@ def _follows_set(nodes: Sequence[Node], index: int) -> bool:
 
 
 def block_end(nodes: Sequence[Node], start: int) -> int:
-    """Index behind a SELECT without set operators."""
+    """Index at which a SELECT ends: that of the set operator behind it, or of the end."""
     for index in range(start + 1, len(nodes)):
         if nodes[index].up in _SET_OPERATORS and nodes[index].kind == "word":
             return index
@@ -121,10 +121,8 @@ def _check_select(block: Sequence[Node], clauses: dict[str, int]) -> None:
 
 
 def _top(block: list[Node], *, in_set: bool) -> list[Node]:
-    index = 1
-    if index < len(block) and block[index].up in {"DISTINCT", "ALL"}:
-        index += 1
-    if index + 1 >= len(block) or block[index].up != "TOP" or block[index + 1].kind not in {"number", "param"}:
+    index = list_start(block) - 2
+    if index < 1 or not _has_top(block, index):
         return block
     if in_set:
         raise not_served("TOP in a part of a set operation", "put the part in brackets")
@@ -237,6 +235,27 @@ def name_of(node: Node) -> str:
     return node.text[1:-1].replace('""', '"') if node.kind == "quoted" else node.text.lower()
 
 
+def free_name(nodes: Sequence[Node], index: int) -> str:
+    """The name that a node is if it may be a column's or an alias's: no function, no type, no part of a longer name."""
+    node, before = nodes[index], nodes[index - 1] if index else None
+    behind = nodes[index + 1] if index + 1 < len(nodes) else None
+    if node.kind not in {"word", "quoted"} or (behind and (is_mark(behind, ".") or isinstance(behind, Group))):
+        return ""
+    if isinstance(before, Token) and (is_mark(before, ".") or before.up == "AS" or before.text == "::"):
+        return ""
+    return name_of(node)
+
+
+def list_start(block: Sequence[Node]) -> int:
+    """Index of a SELECT's first column: behind DISTINCT, ALL and TOP."""
+    index = 2 if len(block) > 1 and block[1].up in {"DISTINCT", "ALL"} else 1
+    return index + 2 if _has_top(block, index) else index
+
+
+def _has_top(block: Sequence[Node], index: int) -> bool:
+    return index + 1 < len(block) and block[index].up == "TOP" and block[index + 1].kind in {"number", "param"}
+
+
 def _clause_after(clauses: dict[str, int], clause: str, end: int) -> int:
     return min((position for position in clauses.values() if position > clauses[clause]), default=end)
 
@@ -310,16 +329,9 @@ def _with_aliases(nodes: Sequence[Node], aliases: dict[str, str]) -> list[Node]:
         if isinstance(node, Group):
             out.append(Group(node.open, _with_aliases(node.children, aliases), node.pre, node.close_pre))
             continue
-        free = (
-            node.kind in {"word", "quoted"}
-            and not (index and is_mark(nodes[index - 1], "."))
-            and not (
-                index + 1 < len(nodes)
-                and (is_mark(nodes[index + 1], ".") or isinstance(nodes[index + 1], Group))
-            )
-        )
-        if free and name_of(node) in aliases and aliases[name_of(node)].lower().strip('"') != name_of(node):
-            out.append(Token("raw", f"({aliases[name_of(node)]})", node.pre))
+        name = free_name(nodes, index)
+        if name in aliases and aliases[name].lower().strip('"') != name:
+            out.append(Token("raw", f"({aliases[name]})", node.pre))
         else:
             out.append(node)
     return out

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from redshift_local import wire
 from redshift_local.conversation import Conversation, Outcome
 from redshift_local.copying import Copying
-from redshift_local.dialect import to_postgres, without_aliases
+from redshift_local.dialect import prepared_part, to_postgres, without_aliases
 from redshift_local.errors import in_redshifts_words
 from redshift_local.extended import Extended
 from redshift_local.history import QueryRecord, now
@@ -235,12 +235,12 @@ class Session:
         """The plan with those lateral aliases replaced that PostgreSQL finds no column for."""
         wanted: set[str] = set()
         while plan.laterals and self.talk.status in "IT":
-            _, query = without_aliases(plan.source, frozenset(wanted))
+            query = prepared_part(plan.source, frozenset(wanted))
             missing = await self._missing_column(query) if query else ""
             if missing not in plan.laterals or missing in wanted:
                 break
             wanted.add(missing)
-        return without_aliases(plan.source, frozenset(wanted))[0] if wanted else plan
+        return without_aliases(plan.source, frozenset(wanted)) if wanted else plan
 
     async def _missing_column(self, query: str) -> str:
         """The column that PostgreSQL does not find, of one without a table's name."""
