@@ -221,7 +221,7 @@ class S3Api:
         if request.headers.get("x-amz-copy-source"):
             return self._copy_object(request)
         self.store.bucket_region(request.bucket)
-        tags = tags_of(request)  # before the content is received, which nobody would name
+        tags = tags_of(request)  # first: a refusal after the upload would leave its content on the disk
         stored = self.store.put(
             request.bucket,
             request.key,
